@@ -1,0 +1,163 @@
+//! Servers: the processes that do the work of a call (the collectors of the day).
+//!
+//! A server is a listening socket, a process, and pools of connections to stores. The operating system's
+//! kernel accepts connections for the process up to the backlog, even while the process is stuck; past it a
+//! connect is dropped silently. The process runs either a pool of workers, each busy with one call until it
+//! is answered, or an event loop: few cores, any number of pending calls, each holding memory, up to a heap
+//! limit that kills the process. Calls are executed although their client or the balancer has left, unless
+//! `notices_departure` says otherwise.
+//!
+//! Not modelled: garbage-collection pauses, context switches, a file-descriptor limit.
+
+use crate::policy::bulkhead::Limit;
+use crate::random::Distribution;
+use crate::setting::{Name, Named};
+use crate::units::{Bytes, Ns};
+use crate::{choices, settings};
+
+choices! {
+    /// How a process runs calls side by side.
+    pub enum Concurrency = Workers {
+        /// A pool of workers: a call holds one from start to answer, waiting for a store included.
+        Workers = "workers",
+        /// An event loop: a call holds a core only while it computes; pending calls hold memory.
+        EventLoop = "event-loop",
+    }
+}
+
+choices! {
+    /// What the process does when a store fails a call.
+    pub enum OnFailure = Fail {
+        /// The call fails with a 500.
+        Fail = "fail",
+        /// The call tries again every `retry_every`, until its timeout.
+        Retry = "retry",
+        /// Nobody handles the error: the process dies.
+        Crash = "crash",
+    }
+}
+
+settings! {
+    /// What a server does for one kind of call.
+    pub struct CallPlan {
+        /// Computing time, before any store is asked. [time or distribution]
+        pub work: Distribution = Distribution::default();
+        /// A store that takes one append after the work; the call's data is stored by it.
+        pub appends: Option<Name> = None;
+        /// A store that is queried after the work.
+        pub asks: Option<Name> = None;
+        /// Whether the query writes: then the call's data is stored by it. Otherwise the call only reads.
+        pub writes: bool = false;
+        /// One deadline over getting a connection, connecting and the query. [time]
+        pub timeout: Ns = Ns::secs(30), "1ms" ..= "24h";
+        /// Bound on connecting alone; none: only `timeout`. [time]
+        pub connect_timeout: Option<Ns> = None, "1ms" ..= "24h";
+        /// Bound on the query alone; none: only `timeout`. [time]
+        pub query_timeout: Option<Ns> = None, "1ms" ..= "24h";
+        /// What an error, a refusal or a timeout of the store does.
+        pub on_error: OnFailure = OnFailure::Fail;
+        /// What a severed connection does, to the call that uses it; with `crash`, a severed idle connection kills the process too.
+        pub on_severed: OnFailure = OnFailure::Fail;
+        /// Pause between tries in place. [time]
+        pub retry_every: Ns = Ns::millis(500), "1ms" ..= "1h";
+        /// Bulkhead: at most so many of these calls at once, a count or a share of the workers; none: no bulkhead.
+        pub at_most: Option<Limit> = None;
+        /// Bulkhead: so many more may wait (each holding its worker); the rest get a 503 at once.
+        pub queue: u32 = 0, 0 ..= 1000000;
+        /// Bulkhead: longest wait, then 503; none: as `timeout`. [time]
+        pub wait: Option<Ns> = None, "1ms" ..= "24h";
+    }
+}
+
+choices! {
+    /// Who answers a health check and what it looks at.
+    pub enum CheckKind = Shared {
+        /// The process answers on a thread of its own: it proves only that the process lives.
+        Shallow = "shallow",
+        /// It passes through the same accept queue and workers as the traffic.
+        Shared = "shared",
+        /// As `shared`, and it queries a store through the traffic's pool.
+        Deep = "deep",
+        /// A background task queries a store now and then; the check reads its last result, on a thread of its own.
+        Cached = "cached",
+    }
+}
+
+settings! {
+    /// The health endpoint of a server.
+    pub struct HealthEndpoint (shorthand = HealthEndpoint::named) {
+        /// Who answers, and what it looks at.
+        pub kind: CheckKind = CheckKind::Shared;
+        /// Computing time of a check. [time]
+        pub work: Ns = Ns::ZERO, "0s" ..= "1min";
+        /// The store that a deep or cached check queries.
+        pub asks: Option<Name> = None;
+        /// Deadline of that query, connection included. [time]
+        pub timeout: Ns = Ns::secs(1), "1ms" ..= "1h";
+        /// How often a cached check queries. [time]
+        pub every: Ns = Ns::secs(5), "10ms" ..= "1h";
+    }
+}
+
+impl HealthEndpoint {
+    fn named(word: &str) -> Option<HealthEndpoint> {
+        let kind = *CheckKind::ALL.iter().find(|k| k.word() == word)?;
+        Some(HealthEndpoint { kind, ..HealthEndpoint::default() })
+    }
+}
+
+settings! {
+    /// Connections that one server keeps to one store.
+    pub struct Pool {
+        /// Most connections.
+        pub size: u32 = 10, 1 ..= 100000;
+        /// Most calls that wait for a connection; one more fails at once. None: no bound.
+        pub queue: Option<u32> = None, 0 ..= 10000000;
+    }
+}
+
+settings! {
+    /// What happens after the process dies.
+    pub struct Restart {
+        /// Pause before the supervisor starts it again. [time]
+        pub delay: Ns = Ns::secs(1), "0s" ..= "24h";
+        /// Time from then until it listens. [time]
+        pub boot: Ns = Ns::ZERO, "0s" ..= "1h";
+        /// A store that it must reach to start; while it cannot, it dies again at once.
+        pub needs: Option<Name> = None;
+    }
+}
+
+settings! {
+    /// A fleet of servers of one kind.
+    pub struct Fleet {
+        /// How many servers.
+        pub count: u32 = 1, 1 ..= 100000;
+        /// Workers or event loop.
+        pub concurrency: Concurrency = Concurrency::Workers;
+        /// Workers of a server.
+        pub workers: u32 = 8, 1 ..= 1000000;
+        /// Cores of an event loop (Node.js: 1).
+        pub cores: u32 = 1, 1 ..= 1000;
+        /// Memory that a pending call holds in an event loop. [size]
+        pub memory_per_call: Bytes = Bytes(50_000);
+        /// Memory of pending calls at which the process dies; "none": no limit. [size]
+        pub heap_limit: Bytes = Bytes::UNLIMITED;
+        /// Listen backlog: so many connections, and one more, wait in the operating system (Linux). [connections]
+        pub backlog: u32 = 128, 0 ..= 1000000;
+        /// A queue of the process's own behind it, filled by an accepting thread (gunicorn: 1,000 and more). [calls]
+        pub accept_queue: u32 = 0, 0 ..= 10000000;
+        /// Whether a worker looks, before it starts a call, if the other side has left, and then skips it.
+        pub notices_departure: bool = false;
+        /// The health endpoint.
+        pub health: HealthEndpoint = HealthEndpoint::default();
+        /// The kinds of call it serves.
+        pub calls: Named<CallPlan> = Named::default();
+        /// Connection pools, by store; a store not listed gets the default pool.
+        pub pools: Named<Pool> = Named::default();
+        /// How long a process whose error nobody handles goes on serving before it is gone. [time]
+        pub dies_after: Ns = Ns::ZERO, "0s" ..= "1min";
+        /// What the supervisor does then.
+        pub restart: Restart = Restart::default();
+    }
+}

@@ -1,0 +1,8 @@
+//! The parts of the world: what a file says of each, and how each behaves.
+
+pub mod balancer;
+pub mod clients;
+pub mod collector;
+pub mod network;
+pub mod operator;
+pub mod store;

@@ -1,0 +1,44 @@
+//! Links between the parts: one-way latency, constant plus jitter.
+//!
+//! Not modelled: bandwidth, loss and reordering. A refusal takes one round trip; an unanswered connect
+//! takes as long as the caller waits.
+
+use crate::random::{Purpose, draw, unit};
+use crate::settings;
+use crate::units::Ns;
+
+settings! {
+    /// A link, both directions alike.
+    pub struct Link {
+        /// One-way latency. [time]
+        pub latency: Ns = Ns::micros(100), "0s" ..= "1min";
+        /// Each message takes up to this much longer, uniformly at random. [time]
+        pub jitter: Ns = Ns::ZERO, "0s" ..= "1min";
+    }
+}
+
+impl Link {
+    /// How long the message of (salt, purpose, attempt) takes.
+    #[inline]
+    pub fn delay(&self, salt: u64, purpose: Purpose, attempt: u32) -> Ns {
+        if self.jitter == Ns::ZERO {
+            return self.latency;
+        }
+        Ns(self.latency.0 + (unit(draw(salt, purpose, attempt)) * self.jitter.0 as f64) as u64)
+    }
+
+    /// Whether every message takes the same time.
+    pub fn is_constant(&self) -> bool {
+        self.jitter == Ns::ZERO
+    }
+}
+
+settings! {
+    /// The links that all calls share; the link to a store stands with the store.
+    pub struct Network {
+        /// Between clients and the balancer.
+        pub clients: Link = Link::default();
+        /// Between the balancer and the servers.
+        pub servers: Link = Link::default();
+    }
+}

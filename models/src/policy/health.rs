@@ -1,0 +1,274 @@
+//! Active health checks: when to check a server, and when it leaves and re-enters rotation.
+//!
+//! One state machine serves every preset; a preset is a named, dated bundle of its parameters. The
+//! counter is HAProxy's (doc/configuration.txt and src/check.c of 2.6): `health` runs from 0 to
+//! `rise + fall - 1`, a server is up while `health >= rise`, one failure during recovery starts over, one
+//! pass restores all credit of a server that is up. With `fall` and `rise` read as "consecutive failures"
+//! and "consecutive passes" it is also the machine of AWS's Classic Load Balancer.
+//!
+//! Not modelled here: passive checks (`observe`), agent checks, slow start, fail-open.
+
+use crate::setting::{Reader, Table};
+use crate::units::{Ns, Share};
+use crate::{choices, settings};
+
+choices! {
+    /// From which end of a check the interval to the next is counted.
+    pub enum Pace = FromEnd {
+        /// The next check starts one interval after the last one ended, so a check that times out delays it.
+        FromEnd = "from-end",
+        /// Checks start one interval apart, however long they take.
+        FromStart = "from-start",
+    }
+}
+
+choices! {
+    /// State of a server before its first check.
+    pub enum Initial = Up {
+        /// In rotation at once, with full credit.
+        Up = "up",
+        /// Out of rotation until it has passed `rise` checks.
+        Down = "down",
+    }
+}
+
+settings! {
+    /// Active health checks of the balancer. `preset` names a product's defaults; other keys change them.
+    pub struct HealthCheck (start = HealthCheck::from_preset, shorthand = HealthCheck::named) {
+        /// Time between checks of a server in a steady state. [time]
+        pub interval: Ns = Ns::secs(2), "1ms" ..= "1h";
+        /// Interval while a server is going down or coming up; none: as `interval` (HAProxy `fastinter`). [time]
+        pub fast_interval: Option<Ns> = None, "1ms" ..= "1h";
+        /// Interval while a server is fully down; none: as `interval` (HAProxy `downinter`). [time]
+        pub down_interval: Option<Ns> = None, "1ms" ..= "1h";
+        /// Each interval is lengthened or shortened at random by up to this share (HAProxy `spread-checks`).
+        pub jitter: Share = Share(0.0), "0%" ..= "50%";
+        /// How long an accepted check may take to answer; none: `interval` bounds connecting and answering together. [time]
+        pub timeout: Option<Ns> = None, "1ms" ..= "1h";
+        /// Passes in a row that bring a server back.
+        pub rise: u32 = 2, 1 ..= 1000;
+        /// Failures in a row that take a server out.
+        pub fall: u32 = 3, 1 ..= 1000;
+        /// State before the first check.
+        pub initial: Initial = Initial::Up;
+        /// From where an interval is counted.
+        pub pace: Pace = Pace::FromEnd;
+        /// Whether the first checks of the servers are spread evenly over one interval, or all start together.
+        pub spread_first: bool = true;
+        /// Lowest status that passes.
+        pub pass_from: u16 = 200, 100 ..= 599;
+        /// Highest status that passes.
+        pub pass_to: u16 = 399, 100 ..= 599;
+        /// Whether the balancer checks at all; without checks every server stays in rotation.
+        pub enabled: bool = true;
+    }
+}
+
+/// A product's health checks, dated and cited.
+pub struct Preset {
+    /// The name that a file uses.
+    pub name: &'static str,
+    /// What it is, of which date, and where its numbers are published.
+    pub doc: &'static str,
+    /// Its parameters.
+    pub check: fn() -> HealthCheck,
+}
+
+/// Every preset.
+pub const PRESETS: &[Preset] = &[
+    Preset {
+        name: "haproxy",
+        doc: "HAProxy 2.6 (2022) defaults: inter 2s, rise 2, fall 3, 2xx and 3xx pass, servers start up, first \
+              checks spread over the interval; no fail-open. Source: doc/configuration.txt, src/check.c, src/server.c.",
+        check: HealthCheck::default,
+    },
+    Preset {
+        name: "classic-elb-2015",
+        doc: "AWS Classic Load Balancer as of October 2015: interval 30s, timeout 5s, unhealthy threshold 2, healthy \
+              threshold 10, only 200 passes; an instance serves only after its first passes; no fail-open. Source: AWS \
+              user guide for Classic Load Balancers, health check defaults.",
+        check: || HealthCheck {
+            interval: Ns::secs(30),
+            timeout: Some(Ns::secs(5)),
+            rise: 10,
+            fall: 2,
+            pass_from: 200,
+            pass_to: 200,
+            pace: Pace::FromStart,
+            ..HealthCheck::default()
+        },
+    },
+];
+
+impl HealthCheck {
+    /// The preset of that name; "none" means no checks.
+    pub fn named(name: &str) -> Option<HealthCheck> {
+        if name == "none" {
+            return Some(HealthCheck { enabled: false, ..HealthCheck::default() });
+        }
+        PRESETS.iter().find(|p| p.name == name).map(|p| (p.check)())
+    }
+
+    fn from_preset(table: &Table, reader: &mut Reader<'_>) -> (HealthCheck, &'static [&'static str]) {
+        let names = PRESETS.iter().map(|p| p.name).chain(["none"]);
+        let found = crate::setting::read_preset(table, reader, "health checks", names, HealthCheck::named);
+        (found.unwrap_or_default(), &["preset"])
+    }
+
+    /// How long connecting may take, given the balancer's own connect timeout.
+    pub fn connect_limit(&self, connect_timeout: Ns) -> Ns {
+        match self.timeout {
+            Some(_) => connect_timeout.min(self.interval),
+            None => self.interval,
+        }
+    }
+
+    /// How long an answer may take after `connected_after` was spent on connecting.
+    pub fn answer_limit(&self, connected_after: Ns) -> Ns {
+        self.timeout.unwrap_or(self.interval.minus(connected_after))
+    }
+
+    /// Whether an answer of that status passes.
+    pub fn passes(&self, status: u16) -> bool {
+        (self.pass_from..=self.pass_to).contains(&status)
+    }
+}
+
+/// A server's move in or out of rotation.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Change {
+    /// Back in rotation.
+    Up,
+    /// Out of rotation.
+    Down,
+}
+
+/// What checks have made of one server.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Health {
+    credit: u32,
+}
+
+impl Health {
+    /// The state before any check.
+    pub fn new(check: &HealthCheck) -> Health {
+        let credit = match check.initial {
+            Initial::Up => check.rise + check.fall - 1,
+            Initial::Down => 0,
+        };
+        Health { credit }
+    }
+
+    /// Whether the server is in rotation.
+    pub fn is_up(self, check: &HealthCheck) -> bool {
+        self.credit >= check.rise
+    }
+
+    /// Takes in the result of a check.
+    pub fn on_result(&mut self, check: &HealthCheck, passed: bool) -> Option<Change> {
+        let was_up = self.is_up(check);
+        if passed {
+            self.credit += 1;
+            if self.credit >= check.rise {
+                self.credit = check.rise + check.fall - 1;
+            }
+        } else {
+            self.credit = self.credit.saturating_sub(1);
+            if self.credit < check.rise {
+                self.credit = 0;
+            }
+        }
+        match (was_up, self.is_up(check)) {
+            (false, true) => Some(Change::Up),
+            (true, false) => Some(Change::Down),
+            _ => None,
+        }
+    }
+
+    /// The interval to the next check in this state, before jitter.
+    pub fn interval(self, check: &HealthCheck) -> Ns {
+        let full = check.rise + check.fall - 1;
+        if self.credit == 0 {
+            check.down_interval.unwrap_or(check.interval)
+        } else if self.credit == full {
+            check.interval
+        } else {
+            check.fast_interval.unwrap_or(check.interval)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Feeds a row of results ('+' pass, '-' fail) and writes down the state after each ('U' up, 'd' down).
+    fn states(check: &HealthCheck, results: &str) -> String {
+        let mut health = Health::new(check);
+        let step = |r| {
+            health.on_result(check, r == '+');
+            if health.is_up(check) { 'U' } else { 'd' }
+        };
+        results.chars().map(step).collect()
+    }
+
+    #[test]
+    fn haproxy_conformance() {
+        let check = HealthCheck::named("haproxy").unwrap();
+        for (results, should_be) in [
+            ("---", "UUd"),
+            // One pass restores all credit of a server that is up.
+            ("--+--+---", "UUUUUUUUd"),
+            // One failure during recovery starts over.
+            ("---+-+-++", "UUddddddU"),
+            ("---++--+---", "UUddUUUUUUd"),
+        ] {
+            assert_eq!(states(&check, results), should_be, "{results}");
+        }
+        assert!(check.passes(200) && check.passes(302) && !check.passes(404) && !check.passes(500));
+        assert_eq!((check.interval, check.rise, check.fall), (Ns::secs(2), 2, 3));
+    }
+
+    #[test]
+    fn classic_elb_conformance() {
+        let check = HealthCheck::named("classic-elb-2015").unwrap();
+        for (results, should_be) in [
+            ("--", "Ud"),
+            ("-+-+--", "UUUUUd"),
+            ("--++++++++++", "UddddddddddU"),
+            // Nine passes and a failure: ten more are due.
+            ("--+++++++++-++++++++++", "UddddddddddddddddddddU"),
+        ] {
+            assert_eq!(states(&check, results), should_be, "{results}");
+        }
+        assert!(check.passes(200) && !check.passes(204) && !check.passes(302));
+        assert_eq!((check.interval, check.timeout), (Ns::secs(30), Some(Ns::secs(5))));
+    }
+
+    #[test]
+    fn fast_and_down_intervals_follow_the_transitional_states() {
+        let check = HealthCheck {
+            fast_interval: Some(Ns::millis(500)),
+            down_interval: Some(Ns::secs(5)),
+            ..HealthCheck::named("haproxy").unwrap()
+        };
+        let mut health = Health::new(&check);
+        let mut row = |passed| {
+            health.on_result(&check, passed);
+            health.interval(&check)
+        };
+        let seen = [row(false), row(false), row(false), row(true), row(true)];
+        let (fast, down) = (Ns::millis(500), Ns::secs(5));
+        assert_eq!(seen, [fast, fast, down, fast, Ns::secs(2)]);
+    }
+
+    #[test]
+    fn a_check_timeout_splits_the_bound_on_connecting_from_the_bound_on_answering() {
+        let unset = HealthCheck::default();
+        assert_eq!(unset.connect_limit(Ns::secs(9)), Ns::secs(2));
+        assert_eq!(unset.answer_limit(Ns::millis(500)), Ns::millis(1500));
+        let set = HealthCheck { timeout: Some(Ns::secs(5)), ..HealthCheck::default() };
+        assert_eq!(set.connect_limit(Ns::secs(1)), Ns::secs(1));
+        assert_eq!(set.answer_limit(Ns::millis(500)), Ns::secs(5));
+    }
+}

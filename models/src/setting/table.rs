@@ -1,0 +1,363 @@
+//! The traits behind the [`settings!`](crate::settings) and [`choices!`](crate::choices) macros.
+
+use super::{Data, Reader, Table, Value, closest};
+
+/// What a setting looks like in a file; feeds `explain` and the JSON schema.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Form {
+    /// A string with a unit or other syntax, with an example.
+    Text(&'static str),
+    /// A whole number.
+    Integer,
+    /// True or false.
+    Bool,
+    /// One of some words, each with what it means.
+    Choice(Vec<(&'static str, &'static str)>),
+    /// A list of such.
+    List(Box<Form>),
+    /// A table of free names, each of such.
+    Named(Box<Form>),
+    /// A table with these fields; the flag says that a bare word is taken too.
+    Table(Vec<Field>, bool),
+    /// One of several tables, told apart by a key.
+    Tagged(&'static str, Vec<(&'static str, &'static str, Vec<Field>)>),
+    /// Any of several forms.
+    Either(Vec<Form>),
+}
+
+/// One key of a table.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Field {
+    /// The key.
+    pub name: &'static str,
+    /// What it means, with unit and source.
+    pub doc: &'static str,
+    /// How it is written.
+    pub form: Form,
+    /// The default as written, or `None` where the key is required.
+    pub default: Option<String>,
+    /// Lowest and highest value allowed, as written.
+    pub range: Option<(&'static str, &'static str)>,
+}
+
+/// Anything that can stand behind a key.
+pub trait Setting: Sized + Clone {
+    /// Reads it; `None` after noting why not.
+    fn read(value: &Value, reader: &mut Reader<'_>) -> Option<Self>;
+    /// How it is written.
+    fn form() -> Form;
+    /// Its default as a file would write it.
+    fn show(&self) -> String;
+    /// Its size for range checks, where it has one.
+    fn magnitude(&self) -> Option<f64> {
+        None
+    }
+    /// The size of a limit as written in a declaration.
+    fn limit(_text: &str) -> Option<f64> {
+        None
+    }
+    /// Reads it over a value that is there already; only tables keep what they are not told.
+    fn read_over(&mut self, value: &Value, reader: &mut Reader<'_>) {
+        if let Some(new) = Self::read(value, reader) {
+            *self = new;
+        }
+    }
+}
+
+/// A table of settings.
+pub trait Settings: Sized {
+    /// Its keys.
+    fn fields() -> Vec<Field>;
+    /// Reads the keys present over the values that are there.
+    fn apply(&mut self, table: &Table, reader: &mut Reader<'_>);
+    /// A value to start from, given the table (a preset), and keys that are thereby used up.
+    fn start(table: &Table, reader: &mut Reader<'_>) -> (Self, &'static [&'static str]);
+    /// A bare word in place of the table.
+    fn shorthand(_text: &str) -> Option<Self> {
+        None
+    }
+}
+
+/// Notes keys that nobody asked for.
+pub fn unknown_keys(table: &Table, known: &[&str], extra: &[&str], reader: &mut Reader<'_>) {
+    for (key, _) in &table.entries {
+        if !known.contains(&key.name.as_str()) && !extra.contains(&key.name.as_str()) {
+            let path = reader.path();
+            let place = if path.is_empty() { String::new() } else { format!(" in [{path}]") };
+            let message = format!("unknown key `{}`{place}", key.name);
+            match closest(&key.name, known.iter().chain(extra).copied()) {
+                Some(near) => reader.problem_with_help(key.span, message, format!("did you mean `{near}`?")),
+                None => {
+                    let mut all: Vec<_> = known.iter().chain(extra).copied().collect();
+                    all.sort_unstable();
+                    reader.problem_with_help(key.span, message, format!("known keys: {}", all.join(", ")));
+                }
+            }
+        }
+    }
+}
+
+/// Reads one field of a table over its default, and checks its range.
+pub fn read_field<T: Setting>(
+    slot: &mut T,
+    name: &'static str,
+    range: Option<(&'static str, &'static str)>,
+    table: &Table,
+    reader: &mut Reader<'_>,
+) {
+    let Some(value) = table.get(name) else { return };
+    reader.within(name, |reader| {
+        let before = reader.count();
+        slot.read_over(value, reader);
+        if reader.count() != before {
+            return;
+        }
+        let Some((low, high)) = range else { return };
+        let (Some(is), Some(least), Some(most)) = (slot.magnitude(), T::limit(low), T::limit(high)) else { return };
+        if !(least..=most).contains(&is) {
+            let message = format!("`{name}` = {} is out of range", value.to_text());
+            reader.problem_with_help(value.span, message, format!("from {low} to {high}"));
+        }
+    });
+}
+
+/// Reads a whole table of settings.
+pub fn read_settings<T: Settings>(value: &Value, reader: &mut Reader<'_>, extra: &[&'static str]) -> Option<T> {
+    match &value.data {
+        Data::Table(table) => {
+            let (mut new, used) = T::start(table, reader);
+            let mut extra = extra.to_vec();
+            extra.extend_from_slice(used);
+            let fields = T::fields();
+            let known: Vec<_> = fields.iter().map(|f| f.name).collect();
+            unknown_keys(table, &known, &extra, reader);
+            for field in &fields {
+                if field.default.is_none() && table.get(field.name).is_none() {
+                    let path = reader.path();
+                    reader.problem(value.span, format!("`{}` is missing in [{path}]", field.name));
+                }
+            }
+            new.apply(table, reader);
+            Some(new)
+        }
+        Data::Text(text) => match T::shorthand(text) {
+            Some(new) => Some(new),
+            None => {
+                reader.expected(value, "a table");
+                None
+            }
+        },
+        _ => {
+            reader.expected(value, "a table");
+            None
+        }
+    }
+}
+
+/// Reads the key `preset`, if it is there: the named bundle that the other keys then change.
+pub fn read_preset<T>(
+    table: &Table,
+    reader: &mut Reader<'_>,
+    of: &str,
+    names: impl Iterator<Item = &'static str>,
+    named: fn(&str) -> Option<T>,
+) -> Option<T> {
+    let value = table.get("preset")?;
+    let name = String::read(value, reader)?;
+    let found = named(&name);
+    if found.is_none() {
+        let names: Vec<_> = names.collect();
+        let help = match closest(&name, names.iter().copied()) {
+            Some(near) => format!("did you mean \"{near}\"?"),
+            None => format!("known presets: {}", names.join(", ")),
+        };
+        reader.problem_with_help(value.span, format!("no preset \"{name}\" of {of}"), help);
+    }
+    found
+}
+
+/// Declares a table of a scenario file: struct, defaults, decoder, ranges, documentation.
+///
+/// ```
+/// brownout_models::settings! {
+///     /// A door.
+///     pub struct Door {
+///         /// Time to open.
+///         pub opens_in: brownout_models::units::Ns = brownout_models::units::Ns::secs(1), "1ms" ..= "1h";
+///         /// Hinges.
+///         pub hinges (required): u32 = 0, 1 ..= 8;
+///     }
+/// }
+/// assert_eq!(Door::default().opens_in.as_secs(), 1.0);
+/// ```
+#[macro_export]
+macro_rules! settings {
+    (
+        $(#[doc = $sdoc:literal])*
+        pub struct $name:ident $(( $($hook:ident = $path:path),* ))? {
+            $(
+                $(#[doc = $doc:literal])*
+                pub $field:ident $(($req:ident))? : $ty:ty = $default:expr $(, $lo:literal ..= $hi:literal)? ;
+            )*
+        }
+    ) => {
+        $(#[doc = $sdoc])*
+        #[derive(Clone, PartialEq, Debug)]
+        pub struct $name {
+            $( $(#[doc = $doc])* pub $field: $ty, )*
+        }
+
+        impl Default for $name {
+            fn default() -> Self {
+                $name { $( $field: $default, )* }
+            }
+        }
+
+        impl $crate::setting::Settings for $name {
+            fn fields() -> Vec<$crate::setting::Field> {
+                let defaults = Self::default();
+                let _ = &defaults; // not read where every key is required
+                vec![ $( $crate::setting::Field {
+                    name: $crate::setting_name!($field),
+                    doc: concat!($($doc, "\n"),*).trim(),
+                    form: <$ty as $crate::setting::Setting>::form(),
+                    default: $crate::setting_default!($($req)? ; $crate::setting::Setting::show(&defaults.$field)),
+                    range: $crate::setting_range!($($lo, $hi)?),
+                }, )* ]
+            }
+            fn apply(&mut self, table: &$crate::setting::Table, reader: &mut $crate::setting::Reader<'_>) {
+                $( $crate::setting::read_field(
+                    &mut self.$field, $crate::setting_name!($field), $crate::setting_range!($($lo, $hi)?), table, reader,
+                ); )*
+            }
+            $crate::setting_hooks!($($($hook = $path),*)?);
+        }
+
+        impl $crate::setting::Setting for $name {
+            fn read(value: &$crate::setting::Value, reader: &mut $crate::setting::Reader<'_>) -> Option<Self> {
+                $crate::setting::read_settings(value, reader, &[])
+            }
+            fn form() -> $crate::setting::Form {
+                $crate::setting::Form::Table(<Self as $crate::setting::Settings>::fields(), false)
+            }
+            fn show(&self) -> String {
+                "{}".into()
+            }
+        }
+    };
+}
+
+/// A field's key.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! setting_name {
+    ($field:ident) => {
+        stringify!($field)
+    };
+}
+
+#[doc(hidden)]
+#[macro_export]
+macro_rules! setting_default {
+    (required ; $show:expr) => {
+        None
+    };
+    ( ; $show:expr) => {
+        Some($show)
+    };
+}
+
+#[doc(hidden)]
+#[macro_export]
+macro_rules! setting_range {
+    () => {
+        None
+    };
+    ($lo:literal, $hi:literal) => {
+        Some((stringify!($lo), stringify!($hi)))
+    };
+}
+
+#[doc(hidden)]
+#[macro_export]
+macro_rules! setting_hooks {
+    ($(shorthand = $shorthand:path)?) => {
+        fn start(_: &$crate::setting::Table, _: &mut $crate::setting::Reader<'_>) -> (Self, &'static [&'static str]) {
+            (Self::default(), &[])
+        }
+        $( fn shorthand(text: &str) -> Option<Self> { $shorthand(text) } )?
+    };
+    (start = $start:path $(, shorthand = $shorthand:path)?) => {
+        fn start(
+            table: &$crate::setting::Table,
+            reader: &mut $crate::setting::Reader<'_>,
+        ) -> (Self, &'static [&'static str]) {
+            $start(table, reader)
+        }
+        $( fn shorthand(text: &str) -> Option<Self> { $shorthand(text) } )?
+    };
+}
+
+/// Declares a choice between words.
+#[macro_export]
+macro_rules! choices {
+    (
+        $(#[doc = $sdoc:literal])*
+        pub enum $name:ident = $default:ident {
+            $( $(#[doc = $doc:literal])* $variant:ident = $word:literal, )*
+        }
+    ) => {
+        $(#[doc = $sdoc])*
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+        pub enum $name {
+            $( $(#[doc = $doc])* $variant, )*
+        }
+
+        impl $name {
+            /// Every choice, in order.
+            pub const ALL: &'static [$name] = &[ $( $name::$variant ),* ];
+            /// The word that a file uses.
+            pub const fn word(self) -> &'static str {
+                match self { $( $name::$variant => $word ),* }
+            }
+            /// What it means.
+            pub const fn doc(self) -> &'static str {
+                match self { $( $name::$variant => concat!($($doc),*) ),* }
+            }
+        }
+
+        impl Default for $name {
+            fn default() -> Self { $name::$default }
+        }
+
+        impl $crate::setting::Setting for $name {
+            fn read(value: &$crate::setting::Value, reader: &mut $crate::setting::Reader<'_>) -> Option<Self> {
+                $crate::setting::read_choice(value, reader, Self::ALL, Self::word)
+            }
+            fn form() -> $crate::setting::Form {
+                $crate::setting::Form::Choice(Self::ALL.iter().map(|c| (c.word(), c.doc())).collect())
+            }
+            fn show(&self) -> String {
+                self.word().into()
+            }
+        }
+    };
+}
+
+/// Reads one word of a list of choices.
+pub fn read_choice<T: Copy>(value: &Value, reader: &mut Reader<'_>, all: &[T], word: fn(T) -> &'static str) -> Option<T> {
+    let words = || all.iter().map(|c| word(*c)).collect::<Vec<_>>();
+    let Data::Text(text) = &value.data else {
+        reader.expected(value, &format!("one of {}", words().join(", ")));
+        return None;
+    };
+    if let Some(found) = all.iter().find(|c| word(**c) == text) {
+        return Some(*found);
+    }
+    let help = match closest(text, words()) {
+        Some(near) => format!("did you mean \"{near}\"?"),
+        None => format!("one of {}", words().join(", ")),
+    };
+    reader.problem_with_help(value.span, format!("\"{text}\" is not known here"), help);
+    None
+}

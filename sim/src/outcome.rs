@@ -1,0 +1,295 @@
+//! What a run produced: one document, versioned, grown only by addition.
+//!
+//! This is what `brownout run --json` prints and what every report is made from. Times that end in `_s` are
+//! seconds since the start of the run; `at` is the same time as the scenario's wall clock shows it. Rates
+//! are fractions from 0 to 1. Everything except [`Meta`] is the same, byte for byte, for the same scenario,
+//! seed and version on any machine.
+
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// Version of this document's layout.
+pub const VERSION: u32 = 1;
+
+/// The outcome of one run.
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+pub struct Outcome {
+    /// Layout of this document.
+    pub version: u32,
+    /// The scenario file, as named on the command line.
+    pub scenario: String,
+    /// Its title.
+    pub title: String,
+    /// The design: the points of the axes taken, "isolation=bulkhead mechanism=crash-loop"; "as written" if none.
+    pub design: String,
+    /// Overrides given with `--set`.
+    pub set: Vec<String>,
+    /// The seed.
+    pub seed: u64,
+    /// Rolling digest of the domain facts, 16 hexadecimal digits.
+    pub digest: String,
+    /// Span and window of the run.
+    pub span: Span,
+    /// Whether the run reached its end, or why not ("interrupted", "limit of 1000000 events").
+    pub ended: String,
+    /// The ledger over the window: per kind of call ("track") and, where a kind has several populations, per
+    /// population ("track.browsers").
+    pub calls: BTreeMap<String, Totals>,
+    /// Servers in and out of rotation.
+    pub rotation: Rotation,
+    /// Outages of stores, in order of their beginning.
+    pub outages: Vec<OutageSpan>,
+    /// The day's marks: alerts, outages, operators' actions.
+    pub events: Vec<Mark>,
+    /// The run over time.
+    pub timeline: Timeline,
+    /// Evidence compared.
+    pub evidence: Vec<Evidence>,
+    /// Every number with its provenance.
+    pub assumptions: Vec<Assumption>,
+    /// What depends on the machine.
+    pub meta: Meta,
+}
+
+/// When the run took place.
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+pub struct Span {
+    /// Wall clock at the start ("2015-10-28 09:30:00"), or "0s" for scenarios without a calendar.
+    pub from: String,
+    /// Wall clock at the end.
+    pub to: String,
+    /// IANA zone, or empty.
+    pub zone: String,
+    /// Its abbreviation at the start ("PDT"), or empty.
+    pub zone_abbreviation: String,
+    /// Seconds from midnight of the first day to the start; 0 for scenarios without a calendar.
+    pub from_time_of_day_s: f64,
+    /// Length of the run.
+    pub length_s: f64,
+    /// Start of the window over which `calls` counts.
+    pub window_from_s: f64,
+    /// End of that window.
+    pub window_to_s: f64,
+}
+
+/// The ledger of some calls, by the time at which they were offered; fates followed to the end of the run.
+/// Always offered = stored + late + in_flight + dropped = ok + failed + waiting.
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+pub struct Totals {
+    /// Calls that clients wanted to make.
+    pub offered: u64,
+    /// Data stored (for a read-only call: answered).
+    pub stored: u64,
+    /// Data stored late, from a spool or a replay.
+    pub late: u64,
+    /// Data lost: no attempt can be executed any more.
+    pub dropped: u64,
+    /// Data still on its way at the end of the run.
+    pub in_flight: u64,
+    /// Clients that got a 2xx in time.
+    pub ok: u64,
+    /// Clients that gave up.
+    pub failed: u64,
+    /// Clients still waiting at the end of the run.
+    pub waiting: u64,
+    /// Further executions of calls already stored.
+    pub duplicates: u64,
+    /// Executed although their client had left.
+    pub zombies: u64,
+    /// Client told ok, data lost afterwards.
+    pub lost_after_ok: u64,
+    /// Attempts sent, retries included.
+    pub attempts: u64,
+    /// dropped / offered.
+    pub dropped_rate: f64,
+    /// failed / offered.
+    pub failed_rate: f64,
+    /// Why calls were dropped.
+    pub causes: BTreeMap<String, u64>,
+    /// What clients that failed saw last.
+    pub seen: BTreeMap<String, u64>,
+    /// Latency of calls answered ok: mean, in milliseconds; null without any.
+    pub latency_mean_ms: Option<f64>,
+}
+
+/// Servers in and out of rotation.
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+pub struct Rotation {
+    /// Names of the servers, fleet by fleet: "collectors-1".
+    pub servers: Vec<String>,
+    /// How often each left rotation during the outage (over the whole run if there was none).
+    pub downs: BTreeMap<String, u64>,
+    /// Mean of `downs` over the servers.
+    pub mean_downs: f64,
+    /// How often each server's process died, over the whole run.
+    pub crashes: BTreeMap<String, u64>,
+    /// Mean number of servers in rotation over the outage (over the whole run if there was none).
+    pub mean_in_rotation: f64,
+    /// From the start of the outage to the first server that left rotation; null if none did.
+    pub first_ejection_s: Option<f64>,
+    /// From the end of the outage until every server was in rotation for good; null if that did not happen.
+    pub all_up_after_s: Option<f64>,
+    /// Per server the times at which it left and re-entered rotation, in turn, leaving first.
+    pub changes_s: BTreeMap<String, Vec<f64>>,
+}
+
+/// An outage of a store.
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+pub struct OutageSpan {
+    /// The store.
+    pub store: String,
+    /// The modes at its onset: "hang".
+    pub mode: String,
+    /// Its beginning.
+    pub from_s: f64,
+    /// Its end; null if the run ended first.
+    pub to_s: Option<f64>,
+}
+
+/// Something that happened.
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+pub struct Mark {
+    /// When.
+    pub at_s: f64,
+    /// Wall clock.
+    pub at: String,
+    /// What, in a few words.
+    pub what: String,
+    /// When it happened on the day, where the scenario says so.
+    pub expected_at: Option<String>,
+}
+
+/// The run in steps.
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+pub struct Timeline {
+    /// Length of a step; the last may be shorter.
+    pub step_s: f64,
+    /// The steps.
+    pub steps: Vec<Step>,
+}
+
+/// One step. Calls count in the step in which they were offered.
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+pub struct Step {
+    /// Its beginning.
+    pub t_s: f64,
+    /// Wall clock of its beginning.
+    pub at: String,
+    /// Per kind of call.
+    pub calls: BTreeMap<String, StepCalls>,
+    /// Mean number of servers in rotation, all fleets.
+    pub in_rotation: f64,
+    /// Per store, at the end of the step.
+    pub stores: BTreeMap<String, StoreGauge>,
+    /// Calls queued at the balancer, at the end of the step.
+    pub balancer_queue: u64,
+    /// Per fleet, at the end of the step.
+    pub fleets: BTreeMap<String, FleetGauge>,
+}
+
+/// One kind of call in one step.
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+pub struct StepCalls {
+    /// Calls offered.
+    pub offered: u64,
+    /// Of those, dropped in the end, by cause.
+    pub dropped: BTreeMap<String, u64>,
+    /// Of those, failed for their client.
+    pub failed: u64,
+    /// Latency of calls answered ok during the step, in milliseconds; null without any.
+    pub latency_ms: Option<Percentiles>,
+}
+
+/// Percentiles, accurate to 1%.
+#[derive(Clone, Copy, PartialEq, Debug, Default, Serialize, Deserialize)]
+pub struct Percentiles {
+    /// Median.
+    pub p50: f64,
+    /// 90th percentile.
+    pub p90: f64,
+    /// 99th percentile.
+    pub p99: f64,
+    /// Largest.
+    pub max: f64,
+}
+
+/// A store at an instant.
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+pub struct StoreGauge {
+    /// "up", or the outage modes in force joined by "+".
+    pub state: String,
+    /// Headroom left; null where the store has none.
+    pub headroom: Option<f64>,
+    /// Queries running.
+    pub running: u64,
+    /// Queries waiting to run, or hung.
+    pub waiting: u64,
+}
+
+/// A fleet at an instant.
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+pub struct FleetGauge {
+    /// Servers in rotation.
+    pub in_rotation: u64,
+    /// Processes alive.
+    pub alive: u64,
+    /// Calls waiting to be accepted, all servers.
+    pub accept_queue: u64,
+    /// Workers (or cores) busy, all servers.
+    pub busy: u64,
+    /// Calls accepted and not answered, all servers.
+    pub pending: u64,
+    /// Connections to stores open, all servers.
+    pub pool_open: u64,
+    /// Calls waiting for a connection, all servers.
+    pub pool_waiting: u64,
+}
+
+/// Evidence from the day, compared with the run.
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+pub struct Evidence {
+    /// Its id: "E2".
+    pub id: String,
+    /// What it says.
+    pub says: String,
+    /// The metric: "track.dropped_rate".
+    pub metric: String,
+    /// What was observed, as the scenario writes it.
+    pub observed: String,
+    /// What the run gave, written alike.
+    pub simulated: String,
+    /// The bare number behind `simulated` (a rate, a count or seconds), if there is one.
+    pub value: Option<f64>,
+    /// "met", "not met", "fitted" (met, but something was calibrated to it), "fit missed".
+    pub verdict: String,
+}
+
+/// A number of the scenario and why it is what it is.
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+pub struct Assumption {
+    /// Its path: "fleets.collectors.workers".
+    pub path: String,
+    /// Its value as written.
+    pub value: String,
+    /// "reported", "inferred", "assumed", "calibrated", "set by hand" or "unmarked".
+    pub mark: String,
+    /// The evidence, the reason, or the evidence calibrated to.
+    pub why: String,
+    /// Lowest and highest value believed, as written.
+    pub range: Option<(String, String)>,
+}
+
+/// What depends on the machine or the moment.
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+pub struct Meta {
+    /// Version of Brownout.
+    pub brownout: String,
+    /// Events that the kernel handled. (The same everywhere, but may change when the kernel gets faster.)
+    pub events: u64,
+    /// Calls offered in the whole run.
+    pub calls: u64,
+    /// Wall time of the run.
+    pub wall_s: f64,
+    /// Most calls alive at once.
+    pub calls_alive_max: u64,
+}
