@@ -10,8 +10,12 @@
 
 pub mod component;
 pub mod fault;
+pub mod kernel;
+pub mod ledger;
 pub mod policy;
 pub mod random;
 pub mod setting;
+pub mod slab;
 pub mod spec;
 pub mod units;
+pub mod world;

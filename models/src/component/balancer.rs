@@ -5,12 +5,18 @@
 //! limit on client connections, passive health checks.
 
 use crate::component::clients::Connection;
-use crate::policy::balance::Algorithm;
+use crate::kernel::{Event, Fact, Kernel, Timer};
+use crate::ledger::Cause;
+use crate::policy::balance::{Algorithm, Rotation};
 use crate::policy::health::HealthCheck;
-use crate::policy::redispatch::Redispatch;
+use crate::policy::redispatch::{self, ConnectFailure, Next, Redispatch};
+use crate::random::{Purpose, draw, unit};
 use crate::setting::{Reader, Table};
 use crate::settings;
+use crate::slab::Ref;
 use crate::units::Ns;
+use crate::world::{self, Back, Front, Try, World};
+use std::collections::VecDeque;
 
 settings! {
     /// Calls that wait at the balancer for a server with room.
@@ -95,5 +101,350 @@ impl Balancer {
     /// Longest wait in the queue. [time]
     pub fn queue_timeout(&self) -> Ns {
         self.queue.timeout.unwrap_or(self.connect_timeout)
+    }
+}
+
+/// What the balancer keeps for one fleet.
+pub struct Backend {
+    /// The servers that may be chosen.
+    pub rotation: Rotation,
+    /// Tries that wait for a server with room; some may have left since.
+    queue: VecDeque<Ref>,
+    /// How many of them still wait.
+    pub queued: u32,
+    /// Share of calls that operators turn away, by plan.
+    pub shed: Vec<f64>,
+}
+
+impl Backend {
+    /// All servers in rotation, nothing queued.
+    pub fn new(servers: Vec<u32>, plans: usize) -> Backend {
+        Backend { rotation: Rotation::new(servers), queue: VecDeque::new(), queued: 0, shed: vec![0.0; plans] }
+    }
+}
+
+impl Try {
+    /// A try for an attempt of a call.
+    pub fn new(call: Ref, salt: u64, attempt: u16, fleet: u16, plan: u16) -> Try {
+        Try {
+            purpose: world::Purpose::Call,
+            call,
+            salt,
+            attempt,
+            plan,
+            fleet,
+            server: u32::MAX,
+            dispatches: 0,
+            retries_left: 0,
+            connects: 0,
+            asks: 0,
+            front: Front::Pending,
+            back: Back::None,
+            client_gone: false,
+            in_bulkhead: false,
+            holds_worker: false,
+            at_store: false,
+            status: 0,
+            cause: Cause::ClientLeft,
+            place: u32::MAX,
+            since: Ns::ZERO,
+            query: Ref::NONE,
+            timer: Timer::NONE,
+            ask_timer: Timer::NONE,
+            step_timer: Timer::NONE,
+        }
+    }
+}
+
+impl World {
+    /// An attempt reaches the balancer.
+    pub(crate) fn at_balancer<K: Kernel>(&mut self, k: &mut K, t: Ref) {
+        let try_ = &mut self.tries[t];
+        let (salt, share) = (try_.salt, self.backends[try_.fleet as usize].shed[try_.plan as usize]);
+        try_.retries_left = self.spec.balancer.retries as u16;
+        if share > 0.0 && unit(draw(salt, Purpose::Shed, 0)) <= share {
+            self.reject(k, t, 503, Cause::Shed);
+        } else if self.spec.balancer.abort_on_close && try_.client_gone {
+            self.give_up(k, t, Cause::ClientLeft);
+        } else {
+            self.choose(k, t, None);
+        }
+    }
+
+    /// Chooses a server and connects, or queues, or answers 503.
+    fn choose<K: Kernel>(&mut self, k: &mut K, t: Ref, avoid: Option<u32>) {
+        let try_ = &mut self.tries[t];
+        let backend = &mut self.backends[try_.fleet as usize];
+        let balancer = &self.spec.balancer;
+        let limit = balancer.max_connections.unwrap_or(u32::MAX);
+        let load = |server: u32| self.connections[server as usize];
+        let number = u32::from(try_.attempt) << 16 | u32::from(try_.dispatches);
+        match backend.rotation.choose(balancer.algorithm, try_.salt, number, avoid, limit, load) {
+            Some(server) => self.dispatch(k, t, server),
+            None if backend.rotation.is_empty() => self.reject(k, t, 503, Cause::NoServer),
+            None if backend.queued >= balancer.queue.limit => self.reject(k, t, 503, Cause::QueueFull),
+            None => {
+                if backend.queue.len() > 64 + 2 * backend.queued as usize {
+                    // Those that timed out or left: cleared out when they outnumber those that wait.
+                    let tries = &self.tries;
+                    backend.queue.retain(|q| tries.get(*q).is_some_and(|t| t.front == Front::Queued));
+                }
+                let try_ = &mut self.tries[t];
+                try_.front = Front::Queued;
+                try_.timer = k.arm(self.lanes.queue, Event::QueueTimeout(t));
+                backend.queue.push_back(t);
+                backend.queued += 1;
+            }
+        }
+    }
+
+    /// Connects to a server.
+    fn dispatch<K: Kernel>(&mut self, k: &mut K, t: Ref, server: u32) {
+        let try_ = &mut self.tries[t];
+        try_.server = server;
+        try_.front = Front::Connecting;
+        try_.dispatches += 1;
+        try_.connects = 0;
+        try_.since = k.now();
+        self.connections[server as usize] += 1;
+        self.send_connect(k, t);
+    }
+
+    /// Sends a connect over the link.
+    pub(crate) fn send_connect<K: Kernel>(&mut self, k: &mut K, t: Ref) {
+        let link = &self.spec.network.servers;
+        let try_ = &mut self.tries[t];
+        try_.connects += 1;
+        if link.is_constant() {
+            k.after(self.lanes.to_server, Event::AtServer(t));
+        } else {
+            let number = u32::from(try_.dispatches) << 8 | u32::from(try_.connects);
+            k.at(k.now().plus(link.delay(try_.salt, Purpose::ServerLink, number)), Event::AtServer(t));
+        }
+    }
+
+    /// Something travels from a server to the balancer.
+    pub(crate) fn to_balancer<K: Kernel>(&mut self, k: &mut K, t: Ref, event: Event) {
+        let link = &self.spec.network.servers;
+        if link.is_constant() {
+            k.after(self.lanes.from_server, event);
+        } else {
+            let try_ = &self.tries[t];
+            let number = u32::from(try_.dispatches);
+            k.at(k.now().plus(link.delay(try_.salt, Purpose::ServerLinkBack, number)), event);
+        }
+    }
+
+    /// The server has accepted the connection: the wait for its answer begins.
+    pub(crate) fn accepted<K: Kernel>(&mut self, k: &mut K, t: Ref) {
+        let try_ = &mut self.tries[t];
+        try_.front = Front::Waiting;
+        match try_.purpose {
+            world::Purpose::Call => {
+                if self.spec.balancer.idle_timeout.is_some() {
+                    try_.timer = k.arm(self.lanes.idle, Event::IdleTimeout(t));
+                }
+            }
+            world::Purpose::Check(number) => self.check_accepted(k, t, number),
+            world::Purpose::Background => {}
+        }
+    }
+
+    /// A server's answer is here.
+    pub(crate) fn reply<K: Kernel>(&mut self, k: &mut K, t: Ref) {
+        let Some(try_) = self.tries.get(t).filter(|t| t.front == Front::Waiting) else { return };
+        let status = try_.status;
+        if let world::Purpose::Check(number) = try_.purpose {
+            let server = try_.server;
+            self.close_front(k, t);
+            self.check_answered(k, server, number, status);
+            return;
+        }
+        self.release_server(k, t);
+        self.answer(k, t, status);
+        self.close_front(k, t);
+    }
+
+    /// The connection was refused: nobody listens.
+    pub(crate) fn connect_refused<K: Kernel>(&mut self, k: &mut K, t: Ref) {
+        self.connect_failed(k, t, ConnectFailure::Refused, Cause::Refused);
+    }
+
+    /// The connect was not answered in time.
+    pub(crate) fn connect_timed_out<K: Kernel>(&mut self, k: &mut K, t: Ref) {
+        self.connect_failed(k, t, ConnectFailure::TimedOut, Cause::BacklogFull);
+    }
+
+    fn connect_failed<K: Kernel>(&mut self, k: &mut K, t: Ref, failure: ConnectFailure, cause: Cause) {
+        let Some(try_) = self.tries.get_mut(t).filter(|t| t.front == Front::Connecting) else { return };
+        try_.cause = cause;
+        if let world::Purpose::Check(number) = try_.purpose {
+            let server = try_.server;
+            self.close_front(k, t);
+            self.check_answered(k, server, number, 0);
+            return;
+        }
+        self.release_server(k, t);
+        let try_ = &mut self.tries[t];
+        let balancer = &self.spec.balancer;
+        let servers_up = self.backends[try_.fleet as usize].rotation.len();
+        let next = redispatch::next(
+            balancer.redispatch,
+            balancer.retries,
+            u32::from(try_.retries_left),
+            failure,
+            balancer.algorithm.rotates(),
+            servers_up,
+            balancer.connect_timeout,
+        );
+        try_.front = Front::Pending;
+        match next {
+            Next::GiveUp => self.reject(k, t, 503, cause),
+            Next::Another(Ns::ZERO) => self.try_again(k, t, false),
+            Next::Same(Ns::ZERO) => self.try_again(k, t, true),
+            Next::Another(pause) => k.at(k.now().plus(pause), Event::TryAgain(t, false)),
+            Next::Same(pause) => k.at(k.now().plus(pause), Event::TryAgain(t, true)),
+        }
+    }
+
+    /// Another try after a failed connection.
+    pub(crate) fn try_again<K: Kernel>(&mut self, k: &mut K, t: Ref, same: bool) {
+        let Some(try_) = self.tries.get_mut(t).filter(|t| t.front == Front::Pending) else { return };
+        try_.retries_left -= 1;
+        let server = try_.server;
+        if same {
+            self.dispatch(k, t, server);
+        } else {
+            self.choose(k, t, Some(server));
+        }
+    }
+
+    /// The process died with the connection open.
+    pub(crate) fn connection_reset<K: Kernel>(&mut self, k: &mut K, t: Ref) {
+        let Some(try_) = self.tries.get(t).filter(|t| t.front == Front::Waiting) else { return };
+        if let world::Purpose::Check(number) = try_.purpose {
+            let server = try_.server;
+            self.close_front(k, t);
+            self.check_answered(k, server, number, 0);
+            return;
+        }
+        self.release_server(k, t);
+        self.reject(k, t, 502, Cause::Crashed);
+    }
+
+    /// The server took too long: 504. What it has of the call stays with it.
+    pub(crate) fn idle_timed_out<K: Kernel>(&mut self, k: &mut K, t: Ref) {
+        self.tries[t].timer = Timer::NONE;
+        self.release_server(k, t);
+        self.answer(k, t, 504);
+        self.close_front(k, t);
+    }
+
+    /// The wait in the queue was too long: 503.
+    pub(crate) fn queue_timed_out<K: Kernel>(&mut self, k: &mut K, t: Ref) {
+        let try_ = &mut self.tries[t];
+        try_.timer = Timer::NONE;
+        self.backends[try_.fleet as usize].queued -= 1;
+        self.reject(k, t, 503, Cause::QueueTimeout);
+    }
+
+    /// The client of a try has left; the balancer notices only if told to, and only what is with it.
+    pub(crate) fn client_left<K: Kernel>(&mut self, k: &mut K, t: Ref) {
+        if !self.spec.balancer.abort_on_close {
+            return;
+        }
+        match self.tries[t].front {
+            Front::Queued => {
+                let fleet = self.tries[t].fleet as usize;
+                self.backends[fleet].queued -= 1;
+                self.give_up(k, t, Cause::ClientLeft);
+            }
+            Front::Connecting => {
+                self.release_server(k, t);
+                self.give_up(k, t, Cause::ClientLeft);
+            }
+            Front::Pending if self.tries[t].dispatches > 0 => self.give_up(k, t, Cause::ClientLeft),
+            _ => {}
+        }
+    }
+
+    /// The balancer answers by itself.
+    fn reject<K: Kernel>(&mut self, k: &mut K, t: Ref, status: u16, cause: Cause) {
+        self.tries[t].cause = cause;
+        self.answer(k, t, status);
+        self.close_front(k, t);
+    }
+
+    /// The balancer gives a try up without an answer.
+    fn give_up<K: Kernel>(&mut self, k: &mut K, t: Ref, cause: Cause) {
+        self.tries[t].cause = cause;
+        self.close_front(k, t);
+    }
+
+    /// One connection less to the server of a try; whoever queues may have it.
+    fn release_server<K: Kernel>(&mut self, k: &mut K, t: Ref) {
+        let Try { server, fleet, .. } = self.tries[t];
+        self.connections[server as usize] -= 1;
+        if self.backends[fleet as usize].queued > 0 {
+            self.serve_queue(k, fleet);
+        }
+    }
+
+    /// Sends on what queues for a fleet, as far as there is room.
+    pub(crate) fn serve_queue<K: Kernel>(&mut self, k: &mut K, fleet: u16) {
+        loop {
+            let backend = &mut self.backends[fleet as usize];
+            let Some(t) = backend.queue.front().copied() else { return };
+            let Some(try_) = self.tries.get(t).filter(|t| t.front == Front::Queued) else {
+                backend.queue.pop_front();
+                continue;
+            };
+            let limit = self.spec.balancer.max_connections.unwrap_or(u32::MAX);
+            let load = |server: u32| self.connections[server as usize];
+            let number = u32::from(try_.attempt) << 16 | u32::from(try_.dispatches);
+            let chosen = backend.rotation.choose(self.spec.balancer.algorithm, try_.salt, number, None, limit, load);
+            let Some(server) = chosen else { return };
+            backend.queue.pop_front();
+            backend.queued -= 1;
+            k.cancel(self.tries[t].timer);
+            self.dispatch(k, t, server);
+        }
+    }
+
+    /// The balancer is done with a try; if the server is too, the try is over.
+    fn close_front<K: Kernel>(&mut self, k: &mut K, t: Ref) {
+        let try_ = &mut self.tries[t];
+        k.cancel(try_.timer);
+        try_.timer = Timer::NONE;
+        try_.front = Front::Closed;
+        self.end_if_done(k, t);
+    }
+
+    /// Ends a try that neither the balancer nor a server has any more.
+    pub(crate) fn end_if_done<K: Kernel>(&mut self, k: &mut K, t: Ref) {
+        let try_ = &self.tries[t];
+        if try_.front != Front::Closed || try_.back != Back::None {
+            return;
+        }
+        let (purpose, call, cause) = (try_.purpose, try_.call, try_.cause);
+        self.tries.remove(t);
+        if purpose == world::Purpose::Call {
+            self.leg_ends(k, call, cause);
+        }
+    }
+
+    /// A server enters or leaves rotation.
+    pub(crate) fn rotate<K: Kernel>(&mut self, k: &mut K, server: u32, up: bool) {
+        let fleet = self.servers[server as usize].fleet;
+        let backend = &mut self.backends[fleet as usize];
+        if up {
+            backend.rotation.insert(server);
+        } else {
+            backend.rotation.remove(server);
+        }
+        k.record(Fact::Rotation { server, up });
+        if up && backend.queued > 0 {
+            self.serve_queue(k, fleet);
+        }
     }
 }

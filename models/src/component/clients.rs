@@ -2,10 +2,17 @@
 //!
 //! Open loop: a slow answer does not slow the arrivals. Not modelled: sessions, think time, DNS, TLS.
 
-use crate::policy::retry::Retry;
+use crate::kernel::{Event, Fact, Kernel, Lane, Timer};
+use crate::ledger::{Cause, Seen};
+use crate::policy::retry::{Retry, Tokens};
+use crate::random::{Purpose, Stream};
 use crate::setting::{Name, Points};
+use crate::slab::Ref;
+use crate::spec::WorldPlan;
 use crate::units::{Ns, Rate};
+use crate::world::{Call, Client, Try, World, seen};
 use crate::{choices, settings};
+use std::sync::Arc;
 
 choices! {
     /// How calls arrive at the given rate.
@@ -52,5 +59,362 @@ settings! {
         pub connection: Connection = Connection::KeptAlive;
         /// What clients do about a failed attempt.
         pub retry: Retry = Retry::default();
+    }
+}
+
+/// A population at work.
+pub struct Population {
+    arrivals: Process,
+    /// Random bits for the calls' salts and the times between them.
+    stream: Stream,
+    /// Where its calls go: fleet and plan.
+    route: (u16, u16),
+    /// Whether its calls only read.
+    reads: bool,
+    /// When the next call is offered.
+    next: Ns,
+    /// Calls still allowed.
+    left: u64,
+    /// From offering a call to its arrival at the balancer, where that is constant: then one event does for both.
+    lead: Option<Ns>,
+    lane: Lane,
+    first_deadlines: Lane,
+    deadlines: Lane,
+    tokens: Option<Tokens>,
+}
+
+/// How the next arrival is found.
+enum Process {
+    /// Times as recorded; the position of the next.
+    Trace(Arc<[Ns]>, usize),
+    /// A rate per nanosecond over time, and whether the gaps are random.
+    Rate { curve: Curve, random: bool },
+}
+
+/// A piecewise linear rate: from each time on, the rate there (per nanosecond) and its slope.
+struct Curve {
+    pieces: Vec<(u64, f64, f64)>,
+    at: usize,
+}
+
+impl Curve {
+    fn new(rate: Rate, profile: &Points) -> Curve {
+        let base = rate.0 / 1e9;
+        let mut pieces = Vec::new();
+        let points = &profile.0;
+        if points.first().is_none_or(|p| p.0 > Ns::ZERO) {
+            pieces.push((0, base * points.first().map_or(1.0, |p| p.1), 0.0));
+        }
+        for (i, (from, factor)) in points.iter().enumerate() {
+            let slope = match points.get(i + 1) {
+                Some((to, next)) => base * (next - factor) / (to.0 - from.0) as f64,
+                None => 0.0,
+            };
+            pieces.push((from.0, base * factor, slope));
+        }
+        Curve { pieces, at: 0 }
+    }
+
+    /// The time at which the integral of the rate from `from` on reaches `area`; exact inversion, no thinning.
+    fn reach(&mut self, from: u64, mut area: f64) -> Ns {
+        let mut from = from;
+        loop {
+            let (begins, rate, slope) = self.pieces[self.at];
+            let ends = self.pieces.get(self.at + 1).map(|p| p.0);
+            let here = rate + slope * (from - begins) as f64;
+            let whole = ends.map(|e| (here + slope * (e - from) as f64 / 2.0) * (e - from) as f64);
+            if whole.is_none_or(|w| area < w) {
+                if slope == 0.0 {
+                    return if here > 0.0 { Ns::nanos(from).plus(Ns((area / here + 0.5) as u64)) } else { Ns::NEVER };
+                }
+                // here * x + slope * x^2 / 2 = area, in the form that does not cancel.
+                let root = (here * here + 2.0 * slope * area).max(0.0).sqrt();
+                return Ns(from + (2.0 * area / (here + root) + 0.5) as u64);
+            }
+            area -= whole.unwrap_or(0.0);
+            from = ends.unwrap_or(from);
+            self.at += 1;
+        }
+    }
+}
+
+impl Population {
+    /// Moves `next` on to the next call.
+    fn advance(&mut self) {
+        if self.left == 0 {
+            self.next = Ns::NEVER;
+            return;
+        }
+        self.left -= 1;
+        match &mut self.arrivals {
+            Process::Trace(times, at) => {
+                self.next = times.get(*at).copied().unwrap_or(Ns::NEVER);
+                *at += 1;
+            }
+            Process::Rate { curve, random } => {
+                let area = if *random { self.stream.exponential() } else { 1.0 };
+                self.next = curve.reach(self.next.0, area);
+            }
+        }
+    }
+}
+
+impl World {
+    /// Sets up the populations and raises their first arrivals.
+    pub(crate) fn open_clients<K: Kernel>(&mut self, plan: &WorldPlan, seed: u64, k: &mut K) {
+        let link = self.spec.network.clients.clone();
+        for (i, (name, spec)) in plan.spec.clients.iter().enumerate() {
+            let handshake = if spec.connection == Connection::PerCall { 3 } else { 1 };
+            let way = Ns(link.latency.0 * handshake);
+            let lead = (link.is_constant() && way < spec.timeout).then_some(way);
+            let rate = match spec.arrivals {
+                Arrivals::Burst => Rate(spec.rate.0 / f64::from(spec.burst)),
+                _ => spec.rate,
+            };
+            let mut stream = Stream::new(seed, &format!("clients/{name}/arrivals"));
+            let mut first = Ns::ZERO;
+            let arrivals = match &plan.traces[i] {
+                Some(times) => Process::Trace(times.clone(), 0),
+                None => Process::Rate { curve: Curve::new(rate, &spec.profile), random: spec.arrivals != Arrivals::Constant },
+            };
+            if spec.arrivals == Arrivals::Constant && spec.trace.is_none() {
+                // A random phase, so that two constant populations do not march in step.
+                first = Ns((stream.unit() * 1e9 / spec.rate.0) as u64);
+            }
+            let mut population = Population {
+                arrivals,
+                route: self.route(&spec.sends.text),
+                reads: self.only_reads(&spec.sends.text),
+                next: first,
+                left: spec.calls.unwrap_or(u64::MAX),
+                lead,
+                lane: k.own_lane(),
+                first_deadlines: k.timer_lane(spec.timeout.minus(lead.unwrap_or(Ns::ZERO))),
+                deadlines: k.timer_lane(spec.timeout),
+                tokens: spec.retry.budget.as_ref().map(Tokens::new),
+                stream,
+            };
+            if spec.arrivals != Arrivals::Constant || spec.trace.is_some() {
+                population.advance();
+            }
+            raise_arrival(k, &population, i as u16);
+            self.populations.push(population);
+        }
+    }
+
+    /// Fleet and plan of a kind of call.
+    fn route(&self, kind: &str) -> (u16, u16) {
+        let found = self.spec.fleets.iter().enumerate().find_map(|(f, (_, fleet))| {
+            fleet.calls.index(kind).map(|plan| (f as u16, plan as u16))
+        });
+        found.unwrap_or_else(|| panic!("no fleet serves {kind}; WorldSpec::problems was not asked"))
+    }
+
+    /// Whether a kind of call stores nothing.
+    fn only_reads(&self, kind: &str) -> bool {
+        let plan = self.spec.fleets.iter().find_map(|(_, fleet)| fleet.calls.get(kind));
+        plan.is_some_and(|plan| plan.appends.is_none() && !plan.writes)
+    }
+
+    /// A call (or a burst of them) is offered.
+    pub(crate) fn arrive<K: Kernel>(&mut self, k: &mut K, index: u16) {
+        let clients = &self.spec.clients.0[index as usize].1;
+        let burst = if clients.arrivals == Arrivals::Burst { clients.burst } else { 1 };
+        for _ in 0..burst {
+            let population = &mut self.populations[index as usize];
+            let (offered, salt) = (population.next, population.stream.bits());
+            let cohort = k.offer(index, offered, salt);
+            let call = self.calls.insert(Call {
+                salt,
+                offered,
+                sent: offered,
+                cohort,
+                population: index,
+                attempt: 0,
+                legs: 0,
+                stored: false,
+                client: Client::Waiting,
+                cause: Cause::ClientLeft,
+                current: Ref::NONE,
+                deadline: Timer::NONE,
+            });
+            self.send(k, call, true);
+        }
+        let population = &mut self.populations[index as usize];
+        population.advance();
+        raise_arrival(k, population, index);
+    }
+
+    /// Sends an attempt; the first one may be at the balancer already.
+    fn send<K: Kernel>(&mut self, k: &mut K, call_at: Ref, first: bool) {
+        let call = &mut self.calls[call_at];
+        let population = &self.populations[call.population as usize];
+        call.attempt += 1;
+        call.legs += 1;
+        call.sent = if first { call.offered } else { k.now() };
+        let (fleet, plan) = population.route;
+        let t = self.tries.insert(Try::new(call_at, call.salt, call.attempt, fleet, plan));
+        call.current = t;
+        let there = first && population.lead.is_some();
+        let lane = if there { population.first_deadlines } else { population.deadlines };
+        call.deadline = k.arm(lane, Event::ClientDeadline(call_at));
+        k.record(Fact::Attempt(call.account()));
+        if there {
+            self.at_balancer(k, t);
+            return;
+        }
+        let link = &self.spec.network.clients;
+        let mut way = link.delay(call.salt, Purpose::ClientLink, u32::from(call.attempt));
+        if self.spec.clients.0[call.population as usize].1.connection == Connection::PerCall {
+            way = way.plus(Ns(link.latency.0 * 2));
+        }
+        k.at(k.now().plus(way), Event::AtBalancer(t));
+    }
+
+    /// The balancer has an answer for the client of a try. A success on a constant link needs no event of its
+    /// own: it is known by now whether it arrives in time.
+    pub(crate) fn answer<K: Kernel>(&mut self, k: &mut K, t: Ref, status: u16) {
+        let Try { call: call_at, attempt, .. } = self.tries[t];
+        let call = &self.calls[call_at];
+        let population = &self.populations[call.population as usize];
+        let (reads, good) = (population.reads, (200..300).contains(&status));
+        if call.current != t || call.client == Client::Done {
+            if reads && good {
+                self.tries[t].cause = Cause::AnsweredLate;
+            }
+            return;
+        }
+        let link = &self.spec.network.clients;
+        let arrives = k.now().plus(link.delay(call.salt, Purpose::ClientLinkBack, u32::from(attempt)));
+        let patience = call.sent.plus(self.spec.clients.0[call.population as usize].1.timeout);
+        if reads && good && arrives >= patience {
+            self.tries[t].cause = Cause::AnsweredLate;
+        }
+        match (good, link.is_constant()) {
+            (true, true) if arrives < patience && arrives <= k.end() => self.succeed(k, call_at, arrives),
+            (true, true) => {}
+            (true, false) => k.at(arrives, Event::ClientOk(call_at, attempt)),
+            (false, true) => k.after(self.lanes.client, Event::ClientFails(call_at, attempt, seen(status))),
+            (false, false) => k.at(arrives, Event::ClientFails(call_at, attempt, seen(status))),
+        }
+    }
+
+    /// A success reaches a client over a link with jitter.
+    pub(crate) fn client_ok<K: Kernel>(&mut self, k: &mut K, call_at: Ref, attempt: u16) {
+        let waits = |c: &Call| c.attempt == attempt && c.client == Client::Waiting && c.current != Ref::NONE;
+        if self.calls.get(call_at).is_some_and(waits) {
+            let now = k.now();
+            self.succeed(k, call_at, now);
+        }
+    }
+
+    fn succeed<K: Kernel>(&mut self, k: &mut K, call_at: Ref, at: Ns) {
+        let call = &mut self.calls[call_at];
+        let (account, index) = (call.account(), call.population as usize);
+        k.cancel(call.deadline);
+        if self.populations[index].reads && !call.stored {
+            call.stored = true;
+            k.record(Fact::Stored(account, false));
+        }
+        k.record(Fact::Ok(account, at.minus(call.offered)));
+        if let (Some(tokens), Some(budget)) =
+            (&mut self.populations[index].tokens, &self.spec.clients.0[index].1.retry.budget)
+        {
+            tokens.on_success(budget);
+        }
+        self.client_done(k, call_at);
+    }
+
+    /// A client's patience is over.
+    pub(crate) fn client_deadline<K: Kernel>(&mut self, k: &mut K, call_at: Ref) {
+        let call = &mut self.calls[call_at];
+        let t = std::mem::replace(&mut call.current, Ref::NONE);
+        call.legs += 1; // held while the client decides whether to send again
+        if let Some(gone) = self.tries.get_mut(t) {
+            gone.client_gone = true;
+            self.client_left(k, t);
+        }
+        self.retry_or_give_up(k, call_at, Seen::Timeout);
+        self.release_decision(k, call_at);
+    }
+
+    /// A failure reaches a client.
+    pub(crate) fn client_fails<K: Kernel>(&mut self, k: &mut K, call_at: Ref, attempt: u16, seen: Seen) {
+        let Some(call) = self.calls.get_mut(call_at) else { return };
+        if call.attempt != attempt || call.client == Client::Done || call.current == Ref::NONE {
+            return;
+        }
+        call.current = Ref::NONE;
+        k.cancel(call.deadline);
+        call.legs += 1;
+        self.retry_or_give_up(k, call_at, seen);
+        self.release_decision(k, call_at);
+    }
+
+    /// Lets go of a call that was held while its client decided; closes its books if nothing is left of it.
+    fn release_decision<K: Kernel>(&mut self, k: &mut K, call_at: Ref) {
+        let cause = self.calls[call_at].cause;
+        self.leg_ends(k, call_at, cause);
+    }
+
+    fn retry_or_give_up<K: Kernel>(&mut self, k: &mut K, call_at: Ref, seen: Seen) {
+        let call = &self.calls[call_at];
+        let index = call.population as usize;
+        let retry = &self.spec.clients.0[index].1.retry;
+        let timed_out = seen == Seen::Timeout;
+        let retries = u32::from(call.attempt) - 1;
+        let wanted = retries < retry.retries && (retry.after_timeout || !timed_out);
+        let allowed = wanted
+            && match (&mut self.populations[index].tokens, &retry.budget) {
+                (Some(tokens), Some(budget)) => tokens.try_retry(budget, timed_out),
+                _ => true,
+            };
+        if allowed {
+            let pause = retry.pause(call.salt, retries + 1);
+            k.at(k.now().plus(pause), Event::Resend(call_at));
+        } else {
+            k.record(Fact::Failed(call.account(), seen));
+            self.client_done(k, call_at);
+        }
+    }
+
+    /// The pause before a retry is over.
+    pub(crate) fn resend<K: Kernel>(&mut self, k: &mut K, call_at: Ref) {
+        self.send(k, call_at, false);
+    }
+}
+
+fn raise_arrival<K: Kernel>(k: &mut K, population: &Population, index: u16) {
+    if population.next <= k.end() {
+        let at = population.next.plus(population.lead.unwrap_or(Ns::ZERO));
+        k.on(population.lane, at, Event::Arrive(index));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_rate_over_the_day_is_inverted_exactly() {
+        let second = |s: u64| Ns::secs(s);
+        // 10/s, rising to 30/s between 10 s and 20 s, flat afterwards.
+        let profile = Points(vec![(second(10), 1.0), (second(20), 3.0)]);
+        let mut curve = Curve::new(Rate(10.0), &profile);
+        let mut at = Ns::ZERO;
+        let mut reach = |area: f64| {
+            at = curve.reach(at.0, area);
+            (at.as_secs() * 1e6).round() / 1e6
+        };
+        assert_eq!(reach(50.0), 5.0);
+        // 50 more until 10 s; then 10 x + x^2 = 200 at x = 10.
+        assert_eq!(reach(250.0), 20.0);
+        assert_eq!(reach(30.0), 21.0);
+    }
+
+    #[test]
+    fn a_rate_of_nothing_never_arrives_and_one_that_falls_to_nothing_stops() {
+        let mut curve = Curve::new(Rate(10.0), &Points(vec![(Ns::secs(1), 1.0), (Ns::secs(2), 0.0)]));
+        assert_eq!(curve.reach(0, 100.0), Ns::NEVER);
     }
 }

@@ -5,4 +5,5 @@ pub mod clients;
 pub mod collector;
 pub mod network;
 pub mod operator;
+pub mod probe;
 pub mod store;

@@ -4,10 +4,12 @@
 //! `stores.<name>.back`, or `done:<id>` for the end of another entry. `expected_at` states when it happened on
 //! the day; the report compares. Each action is one table here and one line in [`Action`].
 
-use crate::fault::Mode;
+use crate::fault::{Mode, Severity};
+use crate::kernel::{Event, Kernel};
 use crate::setting::{Data, Field, Form, Moment, Name, Reader, Setting, Settings, Table, Value};
 use crate::settings;
 use crate::units::{Ns, Share};
+use crate::world::World;
 
 settings! {
     /// A maintenance job on a store: when it is done, headroom is restored and, if the store had left service for lack of it, it returns.
@@ -197,6 +199,142 @@ fn read_action(table: &Table, value: &Value, reader: &mut Reader<'_>) -> Option<
             };
             reader.problem_with_help(kind.span, format!("nothing can do \"{word}\""), help);
             None
+        }
+    }
+}
+
+/// The operators at work: what is in force.
+#[derive(Default)]
+pub struct Desk {
+    /// Ticket of the fault that an entry has laid on.
+    tickets: Vec<Option<u32>>,
+    /// Whether the shedding of an entry is in force.
+    shedding: Vec<bool>,
+}
+
+impl World {
+    /// Raises the entries that have a time.
+    pub(crate) fn open_desk<K: Kernel>(&mut self, k: &mut K) {
+        let n = self.spec.timeline.len();
+        self.desk = Desk { tickets: vec![None; n], shedding: vec![false; n] };
+        for (i, entry) in self.spec.timeline.iter().enumerate() {
+            if let Trigger::At(at) = entry.trigger {
+                k.at(at.plus(entry.delay), Event::Timeline(i as u32));
+            }
+        }
+    }
+
+    /// The world gives a sign: entries that wait for it are raised.
+    pub(crate) fn give_sign<K: Kernel>(&mut self, k: &mut K, sign: &str) {
+        for (i, entry) in self.spec.timeline.iter().enumerate() {
+            if matches!(&entry.trigger, Trigger::When(name) if name.text == sign) {
+                k.at(k.now().plus(entry.delay), Event::Timeline(i as u32));
+            }
+        }
+    }
+
+    /// An entry is due.
+    pub(crate) fn act<K: Kernel>(&mut self, k: &mut K, index: u32) {
+        let entry = self.spec.timeline[index as usize].clone();
+        let mut lasts = Some(Ns::ZERO);
+        match &entry.action {
+            Action::Maintenance(a) => {
+                k.mark(format!("maintenance of {} begins", a.store.text), entry.expected_at);
+                lasts = Some(a.takes);
+            }
+            Action::Outage(a) => {
+                let severity = Severity { factor: a.factor, share: a.share.0 };
+                let ticket = self.lay_on(k, self.store_index(&a.store), a.mode, severity);
+                self.desk.tickets[index as usize] = Some(ticket);
+                lasts = a.lasts;
+            }
+            Action::Shed(a) => {
+                k.mark(format!("operators shed {} of {}", a.share.show(), a.calls.text), entry.expected_at);
+                self.desk.shedding[index as usize] = true;
+                self.shed(&a.calls.text);
+                lasts = a.lasts;
+            }
+            Action::TakeDown(a) => {
+                k.mark(format!("operators take {} of {} out", a.count, a.fleet.text), entry.expected_at);
+                self.hold(k, &a.fleet.text, a.count, true);
+            }
+            Action::BringBack(a) => {
+                k.mark(format!("operators let {} of {} back", a.count, a.fleet.text), entry.expected_at);
+                self.hold(k, &a.fleet.text, a.count, false);
+            }
+            Action::Relieve(a) => {
+                k.mark(format!("background load on {} falls by {}", a.store.text, a.by.show()), entry.expected_at);
+                self.relieve(k, self.store_index(&a.store), 1.0 - a.by.0);
+            }
+            Action::Note(a) => k.mark(a.says.clone(), entry.expected_at),
+        }
+        match lasts {
+            Some(Ns::ZERO) => self.entry_done(k, &entry),
+            Some(lasts) => k.at(k.now().plus(lasts), Event::TimelineEnds(index)),
+            None => {}
+        }
+    }
+
+    /// What an entry began ends.
+    pub(crate) fn act_ends<K: Kernel>(&mut self, k: &mut K, index: u32) {
+        let entry = self.spec.timeline[index as usize].clone();
+        match &entry.action {
+            Action::Maintenance(a) => {
+                k.mark(format!("maintenance of {} is done", a.store.text), None);
+                self.restore(k, self.store_index(&a.store));
+            }
+            Action::Outage(a) => {
+                if let Some(ticket) = self.desk.tickets[index as usize].take() {
+                    self.take_off(k, self.store_index(&a.store), ticket);
+                }
+            }
+            Action::Shed(a) => {
+                k.mark(format!("operators stop shedding {}", a.calls.text), None);
+                self.desk.shedding[index as usize] = false;
+                self.shed(&a.calls.text);
+            }
+            Action::TakeDown(_) | Action::BringBack(_) | Action::Relieve(_) | Action::Note(_) => {}
+        }
+        self.entry_done(k, &entry);
+    }
+
+    fn entry_done<K: Kernel>(&mut self, k: &mut K, entry: &Entry) {
+        if let Some(id) = &entry.id {
+            self.give_sign(k, &format!("done:{}", id.text));
+        }
+    }
+
+    fn store_index(&self, name: &Name) -> u16 {
+        let found = self.spec.stores.index(&name.text);
+        found.unwrap_or_else(|| panic!("no store {}; WorldSpec::problems was not asked", name.text)) as u16
+    }
+
+    /// Sheddings in force turn away what any of them would.
+    fn shed(&mut self, kind: &str) {
+        let mut passes = 1.0;
+        for (entry, on) in self.spec.timeline.iter().zip(&self.desk.shedding) {
+            if let Action::Shed(a) = &entry.action
+                && *on
+                && a.calls.text == kind
+            {
+                passes *= 1.0 - a.share.0;
+            }
+        }
+        for (fleet, (_, spec)) in self.spec.fleets.iter().enumerate() {
+            if let Some(plan) = spec.calls.index(kind) {
+                self.backends[fleet].shed[plan] = 1.0 - passes;
+            }
+        }
+    }
+
+    fn hold<K: Kernel>(&mut self, k: &mut K, fleet: &str, count: u32, out: bool) {
+        let Some(index) = self.spec.fleets.index(fleet) else { return };
+        let servers: Vec<u32> = (0..self.servers.len() as u32)
+            .filter(|s| self.servers[*s as usize].fleet as usize == index)
+            .take(count as usize)
+            .collect();
+        for server in servers {
+            self.hold_out(k, server, out);
         }
     }
 }

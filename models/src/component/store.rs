@@ -7,11 +7,17 @@
 //!
 //! Not modelled: locks, replication, query plans, the accept backlog of the database itself.
 
+use crate::component::collector::OnFailure;
 use crate::component::network::Link;
-use crate::fault::Mode;
-use crate::random::Distribution;
+use crate::fault::{Connects, Mode, Severity, Stack, StoreKnobs};
+use crate::kernel::{Event, Fact, Kernel, Lane};
+use crate::ledger::Cause;
+use crate::random::{Distribution, Purpose, draw, unit};
 use crate::settings;
+use crate::slab::Ref;
 use crate::units::{Ns, Quantity, Rate};
+use crate::world::{Back, Query, QueryState, World};
+use std::collections::VecDeque;
 
 settings! {
     /// A resource that writes use up and maintenance restores.
@@ -60,5 +66,415 @@ settings! {
         pub headroom: Option<Headroom> = None;
         /// Slowness after an outage.
         pub warm_up: WarmUp = WarmUp::default();
+    }
+}
+
+/// A store at work.
+pub struct StoreAt {
+    /// Faults in force.
+    pub stack: Stack,
+    /// What they make of it.
+    pub knobs: StoreKnobs,
+    /// Queries running.
+    pub running: u32,
+    waiting: VecDeque<Ref>,
+    hung: Vec<Ref>,
+    hung_connects: Vec<Ref>,
+    /// Connections open.
+    pub open: u32,
+    level: f64,
+    level_at: Ns,
+    /// Background use, in units per nanosecond.
+    burn: f64,
+    estimate: u32,
+    alerted: bool,
+    stopped: Option<u32>,
+    returned_at: Option<Ns>,
+    to: Lane,
+    back: Lane,
+    connected: Lane,
+    instant: bool,
+}
+
+impl StoreAt {
+    /// Whether an append is over as soon as it begins, so that it needs no event.
+    pub fn is_instant(&self) -> bool {
+        self.instant && !self.knobs.is_outage()
+    }
+
+    /// Whether a process that needs the store to start finds it.
+    pub fn takes_connections(&self) -> bool {
+        self.knobs.connects == Connects::Accepted && !self.knobs.severs
+    }
+
+    /// Queries that wait or hang.
+    pub fn waiting(&self) -> usize {
+        self.waiting.len() + self.hung.len()
+    }
+
+    /// Headroom at a time, without changing anything.
+    pub fn headroom(&self, now: Ns) -> f64 {
+        self.level - self.burn_now() * now.minus(self.level_at).0 as f64
+    }
+
+    /// A store that has left service for lack of headroom burns none.
+    fn burn_now(&self) -> f64 {
+        if self.stopped.is_some() { 0.0 } else { self.burn }
+    }
+
+    /// "up", or the modes in force.
+    pub fn state(&self) -> String {
+        let modes: Vec<_> = self.stack.modes().map(Mode::word).collect();
+        if modes.is_empty() { "up".into() } else { modes.join("+") }
+    }
+}
+
+impl World {
+    /// Sets up the stores.
+    pub(crate) fn open_stores<K: Kernel>(&mut self, k: &mut K) {
+        for (_, spec) in self.spec.stores.iter() {
+            let headroom = spec.headroom.as_ref();
+            let hop = spec.link.latency;
+            self.stores.push(StoreAt {
+                stack: Stack::default(),
+                knobs: StoreKnobs::default(),
+                running: 0,
+                waiting: VecDeque::new(),
+                hung: Vec::new(),
+                hung_connects: Vec::new(),
+                open: 0,
+                level: headroom.map_or(0.0, |h| h.at_start.0),
+                level_at: Ns::ZERO,
+                burn: headroom.map_or(0.0, |h| h.background.0 / 1e9),
+                estimate: 0,
+                alerted: false,
+                stopped: None,
+                returned_at: None,
+                to: k.lane(hop),
+                back: k.lane(hop),
+                connected: k.lane(hop.plus(spec.connect)),
+                instant: hop == Ns::ZERO
+                    && spec.link.is_constant()
+                    && spec.service == Distribution::Constant(Ns::ZERO)
+                    && spec.concurrency.is_none()
+                    && spec.headroom.is_none(),
+            });
+        }
+        for store in 0..self.stores.len() {
+            self.expect_threshold(k, store as u16);
+        }
+    }
+
+    /// Something travels from a try's server to its store.
+    pub(crate) fn to_store<K: Kernel>(&mut self, k: &mut K, t: Ref, event: Event) {
+        let Some(store) = self.store_of(t) else { return };
+        let link = &self.spec.stores.0[store as usize].1.link;
+        if link.is_constant() {
+            k.after(self.stores[store as usize].to, event);
+        } else {
+            let try_ = &self.tries[t];
+            let number = u32::from(try_.attempt) << 16 | u32::from(try_.asks);
+            k.at(k.now().plus(link.delay(try_.salt, Purpose::StoreLink, number)), event);
+        }
+    }
+
+    /// Something travels from a store to the server of a try.
+    fn from_store<K: Kernel>(&mut self, k: &mut K, store: u16, t: Ref, event: Event) {
+        let link = &self.spec.stores.0[store as usize].1.link;
+        match self.tries.get(t) {
+            Some(try_) if !link.is_constant() => {
+                let number = u32::from(try_.attempt) << 16 | u32::from(try_.asks);
+                k.at(k.now().plus(link.delay(try_.salt, Purpose::StoreLinkBack, number)), event);
+            }
+            _ => k.after(self.stores[store as usize].back, event),
+        }
+    }
+
+    fn store_of(&self, t: Ref) -> Option<u16> {
+        let try_ = &self.tries[t];
+        self.plans[try_.fleet as usize][try_.plan as usize].store
+    }
+
+    /// A connect reaches the store.
+    pub(crate) fn connect_at_store<K: Kernel>(&mut self, k: &mut K, t: Ref) {
+        if self.tries.get(t).is_none_or(|t| t.back != Back::Connecting || t.at_store) {
+            return;
+        }
+        let Some(store) = self.store_of(t) else { return };
+        let limit = self.spec.stores.0[store as usize].1.connections.unwrap_or(u32::MAX);
+        let s = &mut self.stores[store as usize];
+        match s.knobs.connects {
+            Connects::Refused => self.from_store(k, store, t, Event::AskRefused(t)),
+            Connects::Unanswered => self.hang_connect(store, t),
+            Connects::Accepted if s.open >= limit => self.from_store(k, store, t, Event::AskRefused(t)),
+            Connects::Accepted => {
+                s.open += 1;
+                let connected = s.connected;
+                self.tries[t].at_store = true;
+                let server = self.tries[t].server as usize;
+                self.servers[server].pools[store as usize].at_store += 1;
+                k.after(connected, Event::Connected(t));
+            }
+        }
+    }
+
+    /// Keeps a connect that nobody answers; those given up are cleared out now and then.
+    fn hang_connect(&mut self, store: u16, t: Ref) {
+        let hung = &mut self.stores[store as usize].hung_connects;
+        if hung.len() >= 64 && hung.len().is_power_of_two() {
+            hung.retain(|h| self.tries.get(*h).is_some_and(|t| t.back == Back::Connecting));
+        }
+        hung.push(t);
+    }
+
+    /// A query reaches its store.
+    pub(crate) fn query_at_store<K: Kernel>(&mut self, k: &mut K, q: Ref) {
+        let Query { store, asker, .. } = self.queries[q];
+        let limit = self.spec.stores.0[store as usize].1.concurrency.unwrap_or(u32::MAX);
+        let s = &mut self.stores[store as usize];
+        if s.knobs.connects == Connects::Refused {
+            self.drop_query(k, q, Cause::StoreRefused);
+            self.from_store(k, store, asker, Event::AskRefused(asker));
+        } else if s.knobs.severs {
+            self.drop_query(k, q, Cause::StoreSevered);
+            self.from_store(k, store, asker, Event::AskSevered(asker));
+        } else if s.knobs.hangs {
+            self.queries[q].state = QueryState::Hung;
+            s.hung.push(q);
+        } else if s.running < limit {
+            self.run_query(k, q);
+        } else {
+            self.queries[q].state = QueryState::Waiting;
+            s.waiting.push_back(q);
+        }
+    }
+
+    fn run_query<K: Kernel>(&mut self, k: &mut K, q: Ref) {
+        let query = &mut self.queries[q];
+        query.state = QueryState::Running;
+        let spec = &self.spec.stores.0[query.store as usize].1;
+        let s = &mut self.stores[query.store as usize];
+        s.running += 1;
+        let mut factor = s.knobs.slow;
+        if let Some(since) = s.returned_at {
+            let gone = k.now().minus(since).0 as f64 / spec.warm_up.lasts.0 as f64;
+            if gone < 1.0 {
+                factor *= spec.warm_up.factor - (spec.warm_up.factor - 1.0) * gone;
+            } else {
+                s.returned_at = None;
+            }
+        }
+        let time = spec.service.sample(query.salt, Purpose::Query, u32::from(query.asks));
+        let time = if factor == 1.0 { time } else { time.scaled(factor) };
+        k.at(k.now().plus(time), Event::QueryDone(q));
+    }
+
+    /// A query is served: a write is done, an answer goes back.
+    pub(crate) fn query_done<K: Kernel>(&mut self, k: &mut K, q: Ref) {
+        let Some(query) = self.queries.get_mut(q).filter(|q| q.state == QueryState::Running) else { return };
+        let Query { store, asker, call, salt, asks, writes, .. } = *query;
+        let s = &mut self.stores[store as usize];
+        s.running -= 1;
+        if s.knobs.hangs {
+            query.state = QueryState::Hung;
+            s.hung.push(q);
+            return;
+        }
+        let share = s.knobs.error_share;
+        let error = (writes && s.knobs.refuses_writes)
+            || (share > 0.0 && unit(draw(salt, Purpose::Error, u32::from(asks))) <= share);
+        if writes && !error {
+            let gone = self.tries.get(asker).is_none_or(|t| t.client_gone || t.query != q);
+            self.stored(k, call, gone);
+            self.burn_headroom(k, store);
+        }
+        let waits = self.tries.get(asker).is_some_and(|t| t.query == q);
+        self.drop_query(k, q, Cause::StoreError);
+        if waits {
+            self.from_store(k, store, asker, Event::QueryReply(asker, error));
+        }
+        if let Some(next) = self.stores[store as usize].waiting.pop_front() {
+            self.run_query(k, next);
+        }
+    }
+
+    /// A query is over, served or not.
+    fn drop_query<K: Kernel>(&mut self, k: &mut K, q: Ref, cause: Cause) {
+        let Query { call, writes, .. } = self.queries[q];
+        self.queries.remove(q);
+        if writes {
+            self.leg_ends(k, call, cause);
+        }
+    }
+
+    /// Lays a fault on a store; the ticket takes it off.
+    pub(crate) fn lay_on<K: Kernel>(&mut self, k: &mut K, store: u16, mode: Mode, severity: Severity) -> u32 {
+        let s = &mut self.stores[store as usize];
+        let before = s.knobs;
+        let ticket = s.stack.push(mode, severity);
+        s.knobs = s.stack.knobs();
+        if mode.cuts_open_connections() {
+            self.cut(k, store);
+        }
+        self.knobs_changed(k, store, before);
+        ticket
+    }
+
+    /// Takes a fault off a store.
+    pub(crate) fn take_off<K: Kernel>(&mut self, k: &mut K, store: u16, ticket: u32) {
+        let s = &mut self.stores[store as usize];
+        let before = s.knobs;
+        s.stack.remove(ticket);
+        s.knobs = s.stack.knobs();
+        self.knobs_changed(k, store, before);
+    }
+
+    fn knobs_changed<K: Kernel>(&mut self, k: &mut K, store: u16, before: StoreKnobs) {
+        let s = &mut self.stores[store as usize];
+        let after = s.knobs;
+        if before.hangs && !after.hangs {
+            // It resumes: what it had been sent is executed, whoever still waits for it.
+            for q in std::mem::take(&mut self.stores[store as usize].hung) {
+                self.query_at_store(k, q);
+            }
+        }
+        if before.connects == Connects::Unanswered && after.connects != Connects::Unanswered {
+            for t in std::mem::take(&mut self.stores[store as usize].hung_connects) {
+                self.connect_at_store(k, t);
+            }
+        }
+        if before.is_outage() != after.is_outage() {
+            self.outage_turns(k, store, after.is_outage());
+        }
+    }
+
+    fn outage_turns<K: Kernel>(&mut self, k: &mut K, store: u16, begins: bool) {
+        k.record(Fact::Outage { store, begins });
+        let (name, spec) = &self.spec.stores.0[store as usize];
+        if begins {
+            let mode = self.stores[store as usize].state();
+            k.mark(format!("{} leaves service ({mode})", name.text), None);
+        } else {
+            k.mark(format!("{} is back", name.text), None);
+            self.stores[store as usize].returned_at = (spec.warm_up.lasts > Ns::ZERO).then_some(k.now());
+            let sign = format!("stores.{}.back", name.text);
+            self.give_sign(k, &sign);
+        }
+    }
+
+    /// Open connections are cut: queries under way fail, idle connections are gone, and a process that does not
+    /// handle that dies.
+    fn cut<K: Kernel>(&mut self, k: &mut K, store: u16) {
+        let hop = self.spec.stores.0[store as usize].1.link.latency;
+        for number in 0..self.servers.len() as u32 {
+            let server = &mut self.servers[number as usize];
+            let pool = &mut server.pools[store as usize];
+            let connected = pool.at_store > 0;
+            let idle = std::mem::take(&mut pool.idle);
+            pool.open -= idle;
+            pool.at_store -= idle;
+            self.stores[store as usize].open -= idle;
+            let plans = &self.plans[server.fleet as usize];
+            if connected && plans.iter().any(|p| p.store == Some(store) && p.on_severed == OnFailure::Crash) {
+                self.begin_to_die(k, number, hop);
+            }
+            self.serve_pool(k, number, store);
+        }
+        let cut: Vec<Ref> = self.queries.refs().filter(|q| {
+            let query = &self.queries[*q];
+            query.store == store && query.state != QueryState::Sent
+        }).collect();
+        for q in cut {
+            let Query { asker, state, .. } = self.queries[q];
+            if state == QueryState::Running {
+                self.stores[store as usize].running -= 1;
+            }
+            self.drop_query(k, q, Cause::StoreSevered);
+            self.from_store(k, store, asker, Event::AskSevered(asker));
+        }
+        let s = &mut self.stores[store as usize];
+        s.waiting.clear();
+        s.hung.clear();
+    }
+
+    /// A write uses headroom up.
+    fn burn_headroom<K: Kernel>(&mut self, k: &mut K, store: u16) {
+        let Some(headroom) = &self.spec.stores.0[store as usize].1.headroom else { return };
+        let s = &mut self.stores[store as usize];
+        s.level -= headroom.per_write.0;
+        let level = s.headroom(k.now());
+        let threshold = if s.alerted { headroom.stop.0 } else { headroom.alert.0.max(headroom.stop.0) };
+        if level <= threshold && s.stopped.is_none() {
+            self.threshold_reached(k, store);
+        }
+    }
+
+    /// Foresees when background use reaches the next threshold.
+    pub(crate) fn expect_threshold<K: Kernel>(&mut self, k: &mut K, store: u16) {
+        let Some(headroom) = &self.spec.stores.0[store as usize].1.headroom else { return };
+        let s = &mut self.stores[store as usize];
+        s.estimate += 1;
+        if s.burn_now() <= 0.0 {
+            return;
+        }
+        let threshold = if s.alerted { headroom.stop.0 } else { headroom.alert.0.max(headroom.stop.0) };
+        let nanos = ((s.headroom(k.now()) - threshold) / s.burn_now()).max(0.0);
+        let at = k.now().plus(Ns(nanos as u64 + 1));
+        if at <= k.end() {
+            k.at(at, Event::Headroom(store, s.estimate));
+        }
+    }
+
+    /// Background use may have reached a threshold; writes since the estimate only bring it nearer.
+    pub(crate) fn headroom_due<K: Kernel>(&mut self, k: &mut K, store: u16, estimate: u32) {
+        if self.stores[store as usize].estimate == estimate && self.stores[store as usize].stopped.is_none() {
+            self.threshold_reached(k, store);
+        }
+    }
+
+    fn threshold_reached<K: Kernel>(&mut self, k: &mut K, store: u16) {
+        let (name, spec) = &self.spec.stores.0[store as usize];
+        let Some(headroom) = spec.headroom.clone() else { return };
+        let name = name.text.clone();
+        let s = &mut self.stores[store as usize];
+        s.level = s.headroom(k.now());
+        s.level_at = k.now();
+        if !s.alerted && headroom.alert.0 > headroom.stop.0 {
+            s.alerted = true;
+            k.mark(format!("{name} runs low: alert"), None);
+            self.give_sign(k, &format!("stores.{name}.alert"));
+        } else if let Some(mode) = headroom.at_stop {
+            s.alerted = true;
+            let ticket = self.lay_on(k, store, mode, Severity { factor: 10.0, share: 1.0 });
+            self.stores[store as usize].stopped = Some(ticket);
+            self.give_sign(k, &format!("stores.{name}.stop"));
+        } else {
+            // Nothing happens at the stop: the level stays where it is and is watched no more.
+            self.stores[store as usize].estimate += 1;
+            return;
+        }
+        self.expect_threshold(k, store);
+    }
+
+    /// Background use falls to a part of what it was.
+    pub(crate) fn relieve<K: Kernel>(&mut self, k: &mut K, store: u16, remaining: f64) {
+        let s = &mut self.stores[store as usize];
+        s.level = s.headroom(k.now());
+        s.level_at = k.now();
+        s.burn *= remaining;
+        self.expect_threshold(k, store);
+    }
+
+    /// Maintenance is done: the headroom is back, and the store with it.
+    pub(crate) fn restore<K: Kernel>(&mut self, k: &mut K, store: u16) {
+        let Some(headroom) = &self.spec.stores.0[store as usize].1.headroom else { return };
+        let s = &mut self.stores[store as usize];
+        s.level = headroom.restored_to.0;
+        s.level_at = k.now();
+        s.alerted = false;
+        if let Some(ticket) = s.stopped.take() {
+            self.take_off(k, store, ticket);
+        }
+        self.expect_threshold(k, store);
     }
 }

@@ -1,0 +1,186 @@
+//! Health checks on their way: from the balancer to a server's health endpoint and back.
+//!
+//! When to check and what a result means is decided by [`crate::policy::health`]. A `shared` or `deep` check
+//! is a try like any other: it waits in the accept queue, takes a worker, and stays there after the balancer has
+//! given it up. It is not counted against the limit on connections.
+
+use crate::component::collector::CheckKind;
+use crate::kernel::{Event, Kernel, Lane, Timer};
+use crate::policy::health::{Change, Health, Pace};
+use crate::random::{Purpose as Draw, Stream, mix};
+use crate::slab::Ref;
+use crate::units::Ns;
+use crate::world::{Front, Purpose, Try, World};
+
+/// The balancer's checks of one server.
+pub struct Checker {
+    /// What the results have made of it.
+    pub health: Health,
+    /// Whether operators keep it out of rotation.
+    pub held_out: bool,
+    number: u32,
+    started: Ns,
+    pending: bool,
+    timer: Timer,
+    at: Ref,
+    stream: Stream,
+    lanes: [(Ns, Lane); 3],
+    answer: Lane,
+}
+
+impl World {
+    /// Sets up the checks and raises the first of each server.
+    pub(crate) fn open_checks<K: Kernel>(&mut self, seed: u64, k: &mut K) {
+        let check = &self.spec.balancer.health;
+        let steady = check.interval;
+        let lanes = [steady, check.fast_interval.unwrap_or(steady), check.down_interval.unwrap_or(steady)]
+            .map(|interval| (interval, k.lane(interval)));
+        let answer = k.timer_lane(check.answer_limit(self.spec.network.servers.latency));
+        // The balancer was started some time before the run: its checks have any phase.
+        let phase = Stream::new(seed, "balancer/checks").unit() * check.interval.0 as f64;
+        let n = self.servers.len();
+        for server in 0..n {
+            let offset = if check.spread_first { check.interval.0 as f64 * server as f64 / n as f64 } else { 0.0 };
+            let first = Ns((phase + offset) as u64 % check.interval.0);
+            self.checkers.push(Checker {
+                health: Health::new(check),
+                held_out: false,
+                number: 0,
+                started: Ns::ZERO,
+                pending: false,
+                timer: Timer::NONE,
+                at: Ref::NONE,
+                stream: Stream::new(seed, &format!("balancer/checks/{server}")),
+                lanes,
+                answer,
+            });
+            if check.enabled {
+                k.at(first, Event::Check(server as u32));
+            }
+            let fleet = self.servers[server].fleet as usize;
+            let endpoint = &self.spec.fleets.0[fleet].1.health;
+            if endpoint.kind == CheckKind::Cached {
+                let phase = self.checkers[server].stream.unit() * endpoint.every.0 as f64;
+                k.at(Ns(phase as u64), Event::CachedQuery(server as u32));
+            }
+        }
+    }
+
+    /// A check is due.
+    pub(crate) fn check<K: Kernel>(&mut self, k: &mut K, server: u32) {
+        let fleet = self.servers[server as usize].fleet;
+        let kind = self.spec.fleets.0[fleet as usize].1.health.kind;
+        let checker = &mut self.checkers[server as usize];
+        checker.number += 1;
+        checker.started = k.now();
+        checker.pending = true;
+        let number = checker.number;
+        match kind {
+            CheckKind::Shallow | CheckKind::Cached => {
+                checker.timer = k.arm(checker.answer, Event::CheckTimeout(server, number));
+                let link = &self.spec.network.servers;
+                let way = link.delay(checker.stream.bits(), Draw::ServerLink, 0);
+                k.at(k.now().plus(way), Event::CheckAtServer(server, number));
+            }
+            CheckKind::Shared | CheckKind::Deep => {
+                let salt = mix(checker.stream.bits());
+                let plan = self.check_plan(fleet);
+                let mut check = Try::new(Ref::NONE, salt, 0, fleet, plan);
+                check.purpose = Purpose::Check(number);
+                check.server = server;
+                check.dispatches = 1;
+                check.front = Front::Connecting;
+                check.since = k.now();
+                let t = self.tries.insert(check);
+                self.checkers[server as usize].at = t;
+                self.send_connect(k, t);
+            }
+        }
+    }
+
+    /// How long a try may take to connect.
+    pub(crate) fn connect_limit(&self, purpose: Purpose) -> Ns {
+        let balancer = &self.spec.balancer;
+        match purpose {
+            Purpose::Check(_) => balancer.health.connect_limit(balancer.connect_timeout),
+            Purpose::Call | Purpose::Background => balancer.connect_timeout,
+        }
+    }
+
+    /// A check by way of the server's own thread reaches it.
+    pub(crate) fn check_at_server<K: Kernel>(&mut self, k: &mut K, server: u32, number: u32) {
+        let s = &self.servers[server as usize];
+        let endpoint = &self.spec.fleets.0[s.fleet as usize].1.health;
+        let status = match (s.alive, endpoint.kind) {
+            (false, _) => 0,
+            (true, CheckKind::Cached) if !s.cached_ok => 503,
+            (true, _) => 200,
+        };
+        let work = if s.alive { endpoint.work } else { Ns::ZERO };
+        let back = self.spec.network.servers.delay(u64::from(number), Draw::ServerLinkBack, server);
+        k.at(k.now().plus(work).plus(back), Event::CheckAnswer(server, number, status));
+    }
+
+    /// The server has accepted a check's connection: its answer is awaited.
+    pub(crate) fn check_accepted<K: Kernel>(&mut self, k: &mut K, t: Ref, number: u32) {
+        let server = self.tries[t].server;
+        let checker = &mut self.checkers[server as usize];
+        if checker.number == number && checker.pending {
+            checker.timer = k.arm(checker.answer, Event::CheckTimeout(server, number));
+        }
+    }
+
+    /// A check was not answered in time; the server may still answer it, unheard.
+    pub(crate) fn check_timed_out<K: Kernel>(&mut self, k: &mut K, server: u32, number: u32) {
+        let checker = &mut self.checkers[server as usize];
+        if checker.number != number || !checker.pending {
+            return;
+        }
+        checker.timer = Timer::NONE;
+        let t = checker.at;
+        if let Some(check) = self.tries.get_mut(t) {
+            check.front = Front::Closed;
+            self.end_if_done(k, t);
+        }
+        self.check_answered(k, server, number, 0);
+    }
+
+    /// A check has its result; status 0 stands for none.
+    pub(crate) fn check_answered<K: Kernel>(&mut self, k: &mut K, server: u32, number: u32, status: u16) {
+        let check = &self.spec.balancer.health;
+        let checker = &mut self.checkers[server as usize];
+        if checker.number != number || !checker.pending {
+            return;
+        }
+        checker.pending = false;
+        k.cancel(checker.timer);
+        checker.timer = Timer::NONE;
+        let change = checker.health.on_result(check, check.passes(status));
+        let interval = checker.health.interval(check);
+        if check.jitter.0 == 0.0 && check.pace == Pace::FromEnd {
+            let lane = checker.lanes.iter().find(|(i, _)| *i == interval).map_or(checker.lanes[0].1, |(_, lane)| *lane);
+            k.after(lane, Event::Check(server));
+        } else {
+            let stretch = 1.0 + check.jitter.0 * (2.0 * checker.stream.unit() - 1.0);
+            let from = if check.pace == Pace::FromEnd { k.now() } else { checker.started };
+            k.at(from.plus(interval.scaled(stretch)).max(k.now()), Event::Check(server));
+        }
+        if let Some(change) = change
+            && !self.checkers[server as usize].held_out
+        {
+            self.rotate(k, server, change == Change::Up);
+        }
+    }
+
+    /// Operators take a server out of rotation, or let it back in if its checks pass.
+    pub(crate) fn hold_out<K: Kernel>(&mut self, k: &mut K, server: u32, out: bool) {
+        let checker = &mut self.checkers[server as usize];
+        if checker.held_out == out {
+            return;
+        }
+        checker.held_out = out;
+        if checker.health.is_up(&self.spec.balancer.health) {
+            self.rotate(k, server, !out);
+        }
+    }
+}

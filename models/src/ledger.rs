@@ -1,0 +1,88 @@
+//! The words of the ledger: why data is dropped, and what clients see.
+
+use serde::Serialize;
+
+macro_rules! words {
+    ($(#[doc = $sdoc:literal])* pub enum $name:ident { $( $(#[doc = $doc:literal])* $variant:ident = $word:literal, )* }) => {
+        $(#[doc = $sdoc])*
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize)]
+        #[repr(u8)]
+        pub enum $name { $( $(#[doc = $doc])* $variant, )* }
+        impl $name {
+            /// All of them, in order.
+            pub const ALL: &'static [$name] = &[ $( $name::$variant ),* ];
+            /// The word in outcomes and reports.
+            pub const fn word(self) -> &'static str {
+                match self { $( $name::$variant => $word ),* }
+            }
+            /// What it means.
+            pub const fn doc(self) -> &'static str {
+                match self { $( $name::$variant => concat!($($doc),*) ),* }
+            }
+        }
+    };
+}
+
+words! {
+    /// Why a call's data was dropped: what ended its last chance, named nearest the fault.
+    pub enum Cause {
+        /// The balancer had no server in rotation (503).
+        NoServer = "no_server",
+        /// The balancer's queue was full (503).
+        QueueFull = "queue_full",
+        /// The call waited too long in the balancer's queue (503).
+        QueueTimeout = "queue_timeout",
+        /// Every try found the process dead: connection refused (503).
+        Refused = "refused",
+        /// Every try found the accept backlog full: the connect went unanswered (503).
+        BacklogFull = "backlog_full",
+        /// The process died with the call in it or in its backlog (502).
+        Crashed = "crashed",
+        /// The bulkhead had no room (503).
+        BulkheadFull = "bulkhead_full",
+        /// The store refused the connection (500).
+        StoreRefused = "store_refused",
+        /// The store cut the connection (500).
+        StoreSevered = "store_severed",
+        /// The store answered with an error (500).
+        StoreError = "store_error",
+        /// The store did not answer before the deadline (500).
+        StoreTimeout = "store_timeout",
+        /// No connection to the store came free before the deadline, or too many calls waited for one (500).
+        PoolTimeout = "pool_timeout",
+        /// Operators had the balancer turn the call away (503).
+        Shed = "shed",
+        /// The client left and the balancer or the server gave the call up.
+        ClientLeft = "client_left",
+        /// Only for calls that read: answered, but after the client had left.
+        AnsweredLate = "answered_late",
+    }
+}
+
+words! {
+    /// What a client saw last when it gave up.
+    pub enum Seen {
+        /// Nothing, until its own timeout.
+        Timeout = "timeout",
+        /// 500: the server's own error.
+        Status500 = "500",
+        /// 502: the server broke the connection off.
+        Status502 = "502",
+        /// 503: no server would take the call.
+        Status503 = "503",
+        /// 504: the server did not answer the balancer in time.
+        Status504 = "504",
+    }
+}
+
+impl Seen {
+    /// What a client sees that gets this status.
+    pub fn of_status(status: u16) -> Seen {
+        match status {
+            502 => Seen::Status502,
+            503 => Seen::Status503,
+            504 => Seen::Status504,
+            _ => Seen::Status500,
+        }
+    }
+}

@@ -1,0 +1,405 @@
+//! The world at work: the state of every part, and who gets which event.
+//!
+//! The parts' behaviour stands with the parts, in [`crate::component`]; here is what they share. One call
+//! takes this way: clients, balancer, server, store and back. [`Call`] is a client's intent, [`Try`] one way
+//! of it through the balancer to a server, [`Query`] what a store has of it.
+
+use crate::component::balancer::Backend;
+use crate::component::clients::Population;
+use crate::component::collector::{PlanAt, Server};
+use crate::component::operator::Desk;
+use crate::component::probe::Checker;
+use crate::component::store::StoreAt;
+use crate::kernel::{Account, Cohort, Event, Fact, Kernel, Lane, Timer};
+use crate::ledger::{Cause, Seen};
+use crate::slab::{Ref, Slab};
+use crate::spec::{WorldPlan, WorldSpec};
+use crate::units::Ns;
+
+/// How a call stands with its client.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Client {
+    /// Waiting for an answer, or pausing before it sends again.
+    Waiting,
+    /// Answered or given up.
+    Done,
+}
+
+/// One intent of a client.
+#[derive(Clone, Debug)]
+pub struct Call {
+    /// Identity, and source of everything random about it.
+    pub salt: u64,
+    /// When it was offered.
+    pub offered: Ns,
+    /// When the attempt under way was sent.
+    pub sent: Ns,
+    /// The books it is in.
+    pub cohort: Cohort,
+    /// Its population.
+    pub population: u16,
+    /// The number of the attempt under way, from 1.
+    pub attempt: u16,
+    /// How many tries and queries could still execute it.
+    pub legs: u16,
+    /// Whether its data is stored.
+    pub stored: bool,
+    /// How it stands with its client.
+    pub client: Client,
+    /// What ended the last chance so far.
+    pub cause: Cause,
+    /// The try that its client waits for.
+    pub current: Ref,
+    /// The client's patience.
+    pub deadline: Timer,
+}
+
+impl Call {
+    /// Its identity in the books.
+    pub fn account(&self) -> Account {
+        Account { cohort: self.cohort, population: self.population, salt: self.salt }
+    }
+}
+
+/// Whom a try serves.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Purpose {
+    /// A call.
+    Call,
+    /// A health check, by number.
+    Check(u32),
+    /// The background query of a cached health check.
+    Background,
+}
+
+/// Where a try stands at the balancer.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Front {
+    /// On its way there, or between two tries.
+    Pending,
+    /// In the balancer's queue.
+    Queued,
+    /// Connecting to a server.
+    Connecting,
+    /// Connected; the request is with the server.
+    Waiting,
+    /// The balancer is done with it.
+    Closed,
+}
+
+/// Where a try stands at its server.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Back {
+    /// Not there.
+    None,
+    /// In the accept queue (or the run queue of an event loop).
+    Queued,
+    /// Accepted by an event loop; its request has not arrived.
+    Arriving,
+    /// Computing.
+    Working,
+    /// Waiting for its bulkhead.
+    AtBulkhead,
+    /// Waiting for a connection to a store.
+    AtPool,
+    /// Connecting to a store.
+    Connecting,
+    /// Its query is with a store.
+    Querying,
+    /// Pausing before it asks the store again.
+    Pausing,
+}
+
+/// One way of a call through the balancer to a server.
+#[derive(Clone, Debug)]
+pub struct Try {
+    /// Whom it serves.
+    pub purpose: Purpose,
+    /// Its call; none for checks.
+    pub call: Ref,
+    /// Salt of the call, or of the check.
+    pub salt: u64,
+    /// The attempt of the call that it belongs to.
+    pub attempt: u16,
+    /// What the server is to do: an index into its fleet's plans.
+    pub plan: u16,
+    /// The fleet.
+    pub fleet: u16,
+    /// The server last chosen.
+    pub server: u32,
+    /// Dispatches so far.
+    pub dispatches: u16,
+    /// Further tries allowed.
+    pub retries_left: u16,
+    /// Connects sent in this dispatch.
+    pub connects: u16,
+    /// Tries in place at the store so far.
+    pub asks: u16,
+    /// Standing at the balancer.
+    pub front: Front,
+    /// Standing at the server.
+    pub back: Back,
+    /// Whether its client waits no longer.
+    pub client_gone: bool,
+    /// Whether it is inside its bulkhead.
+    pub in_bulkhead: bool,
+    /// Whether it holds a worker.
+    pub holds_worker: bool,
+    /// Whether a store has accepted a connection for it.
+    pub at_store: bool,
+    /// Status of the server's answer.
+    pub status: u16,
+    /// What it would be dropped for.
+    pub cause: Cause,
+    /// Place among the server's tries.
+    pub place: u32,
+    /// When the connect was sent, or when the request arrives.
+    pub since: Ns,
+    /// The query at the store.
+    pub query: Ref,
+    /// The balancer's timer.
+    pub timer: Timer,
+    /// The server's timer over the whole of asking.
+    pub ask_timer: Timer,
+    /// The server's timer over one step.
+    pub step_timer: Timer,
+}
+
+/// What a store has of a try.
+#[derive(Clone, Debug)]
+pub struct Query {
+    /// The try that waits for it; may be gone.
+    pub asker: Ref,
+    /// The call, for a query that writes; none otherwise.
+    pub call: Ref,
+    /// Salt of the call.
+    pub salt: u64,
+    /// Which try in place.
+    pub asks: u16,
+    /// Its store.
+    pub store: u16,
+    /// Whether it writes.
+    pub writes: bool,
+    /// Where it stands.
+    pub state: QueryState,
+}
+
+/// Where a query stands.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum QueryState {
+    /// On the link.
+    Sent,
+    /// Waiting for its turn.
+    Waiting,
+    /// Being served.
+    Running,
+    /// With a store that answers nothing.
+    Hung,
+}
+
+/// Lanes between balancer and servers and clients; where a link has jitter they are not used.
+#[derive(Clone, Copy, Debug)]
+pub struct Lanes {
+    /// Balancer to server.
+    pub to_server: Lane,
+    /// Server to balancer.
+    pub from_server: Lane,
+    /// Client to balancer and back.
+    pub client: Lane,
+    /// A new connection's request arrives this long after the connect.
+    pub handshake: Lane,
+    /// Patience with a server's answer.
+    pub idle: Lane,
+    /// Patience in the balancer's queue.
+    pub queue: Lane,
+}
+
+/// Everything.
+pub struct World {
+    /// What was described.
+    pub spec: WorldSpec,
+    /// Populations of clients.
+    pub populations: Vec<Population>,
+    /// What the balancer keeps per fleet.
+    pub backends: Vec<Backend>,
+    /// The balancer's connections per server.
+    pub connections: Vec<u32>,
+    /// Servers, fleet by fleet.
+    pub servers: Vec<Server>,
+    /// Health checks, per server.
+    pub checkers: Vec<Checker>,
+    /// What servers do, per fleet and kind.
+    pub plans: Vec<Vec<PlanAt>>,
+    /// Stores.
+    pub stores: Vec<StoreAt>,
+    /// The operators and the timeline.
+    pub desk: Desk,
+    /// Calls alive.
+    pub calls: Slab<Call>,
+    /// Tries alive.
+    pub tries: Slab<Try>,
+    /// Queries alive.
+    pub queries: Slab<Query>,
+    /// Lanes that all share.
+    pub lanes: Lanes,
+}
+
+impl World {
+    /// A world at its beginning, with its first events raised.
+    ///
+    /// # Panics
+    /// If the plan's names do not hold together; [`WorldSpec::problems`] finds that out beforehand.
+    pub fn new<K: Kernel>(plan: &WorldPlan, seed: u64, k: &mut K) -> World {
+        let spec = plan.spec.clone();
+        let network = &spec.network;
+        let hop = network.servers.latency;
+        let lanes = Lanes {
+            to_server: k.lane(hop),
+            from_server: k.lane(hop),
+            client: k.lane(network.clients.latency),
+            handshake: k.lane(Ns(hop.0 * 2)),
+            idle: k.timer_lane(spec.balancer.idle_timeout.unwrap_or(Ns::NEVER)),
+            queue: k.timer_lane(spec.balancer.queue_timeout()),
+        };
+        let mut world = World {
+            populations: Vec::new(),
+            backends: Vec::new(),
+            connections: Vec::new(),
+            servers: Vec::new(),
+            checkers: Vec::new(),
+            plans: Vec::new(),
+            stores: Vec::new(),
+            desk: Desk::default(),
+            calls: Slab::default(),
+            tries: Slab::default(),
+            queries: Slab::default(),
+            lanes,
+            spec,
+        };
+        world.open_stores(k);
+        world.open_fleets(k);
+        world.open_checks(seed, k);
+        world.open_clients(plan, seed, k);
+        world.open_desk(k);
+        world
+    }
+
+    /// Handles one event.
+    #[inline]
+    pub fn handle<K: Kernel>(&mut self, k: &mut K, event: Event) {
+        match event {
+            Event::Arrive(population) => self.arrive(k, population),
+            Event::AtServer(t) => self.at_server(k, t),
+            Event::WorkDone(t, dispatch) => self.work_done(k, t, dispatch),
+            Event::Reply(t) => self.reply(k, t),
+            other => self.handle_rarer(k, other),
+        }
+    }
+
+    fn handle_rarer<K: Kernel>(&mut self, k: &mut K, event: Event) {
+        match event {
+            Event::Arrive(_) | Event::AtServer(_) | Event::WorkDone(..) | Event::Reply(_) => self.handle(k, event),
+            Event::AtBalancer(t) => self.at_balancer(k, t),
+            Event::RequestArrives(t) => self.request_arrives(k, t),
+            Event::Refused(t) => self.connect_refused(k, t),
+            Event::Reset(t) => self.connection_reset(k, t),
+            Event::ConnectTimeout(t) => self.connect_timed_out(k, t),
+            Event::TryAgain(t, same) => self.try_again(k, t, same),
+            Event::QueueTimeout(t) => self.queue_timed_out(k, t),
+            Event::IdleTimeout(t) => self.idle_timed_out(k, t),
+            Event::BulkheadTimeout(t) => self.bulkhead_timed_out(k, t),
+            Event::ClientDeadline(call) => self.client_deadline(k, call),
+            Event::ClientOk(call, attempt) => self.client_ok(k, call, attempt),
+            Event::ClientFails(call, attempt, seen) => self.client_fails(k, call, attempt, seen),
+            Event::Resend(call) => self.resend(k, call),
+            Event::ConnectAtStore(t) => self.connect_at_store(k, t),
+            Event::Connected(t) => self.connected(k, t),
+            Event::QueryAtStore(q) => self.query_at_store(k, q),
+            Event::QueryDone(q) => self.query_done(k, q),
+            Event::QueryReply(t, error) => self.query_reply(k, t, error),
+            Event::AskRefused(t) => self.ask_refused(k, t),
+            Event::AskSevered(t) => self.ask_severed(k, t),
+            Event::AskDeadline(t) => self.ask_timed_out(k, t, true),
+            Event::AskStepTimeout(t) => self.ask_timed_out(k, t, false),
+            Event::AskAgain(t) => self.ask_again(k, t),
+            Event::Check(server) => self.check(k, server),
+            Event::CheckAtServer(server, number) => self.check_at_server(k, server, number),
+            Event::CheckAnswer(server, number, status) => self.check_answered(k, server, number, status),
+            Event::CheckTimeout(server, number) => self.check_timed_out(k, server, number),
+            Event::CachedQuery(server) => self.cached_query(k, server),
+            Event::Dies(server, incarnation) => self.dies(k, server, incarnation),
+            Event::Starts(server, incarnation) => self.starts(k, server, incarnation),
+            Event::Timeline(entry) => self.act(k, entry),
+            Event::TimelineEnds(entry) => self.act_ends(k, entry),
+            Event::Headroom(store, estimate) => self.headroom_due(k, store, estimate),
+        }
+    }
+
+    /// A call's data is stored by the try or query at hand.
+    pub fn stored<K: Kernel>(&mut self, k: &mut K, call: Ref, client_gone: bool) {
+        let call = &mut self.calls[call];
+        let fact = if call.stored {
+            Fact::Duplicate(call.account(), client_gone)
+        } else {
+            Fact::Stored(call.account(), client_gone)
+        };
+        call.stored = true;
+        k.record(fact);
+    }
+
+    /// One of the ways in which a call could still be executed has ended.
+    pub fn leg_ends<K: Kernel>(&mut self, k: &mut K, call: Ref, cause: Cause) {
+        let c = &mut self.calls[call];
+        assert!(c.legs > 0, "a leg ended that never began");
+        c.legs -= 1;
+        c.cause = cause;
+        if c.legs == 0 && c.client == Client::Done {
+            self.settle(k, call);
+        }
+    }
+
+    /// The client is done with a call, for good or ill.
+    pub fn client_done<K: Kernel>(&mut self, k: &mut K, call: Ref) {
+        let c = &mut self.calls[call];
+        debug_assert!(c.client == Client::Waiting);
+        c.client = Client::Done;
+        if c.legs == 0 {
+            self.settle(k, call);
+        }
+    }
+
+    /// Nothing more can happen to a call: its books are closed.
+    fn settle<K: Kernel>(&mut self, k: &mut K, call: Ref) {
+        let c = &self.calls[call];
+        if !c.stored {
+            k.record(Fact::Dropped(c.account(), c.cause));
+        }
+        self.calls.remove(call);
+    }
+
+    /// Calls alive of each population: how many are not stored, and how many clients wait. The ledger is
+    /// checked against this.
+    pub fn alive(&self) -> Vec<(u64, u64)> {
+        let mut counts = vec![(0, 0); self.populations.len()];
+        for call in self.calls.iter() {
+            let (in_flight, waiting) = &mut counts[call.population as usize];
+            *in_flight += u64::from(!call.stored);
+            *waiting += u64::from(call.client == Client::Waiting);
+        }
+        counts
+    }
+
+    /// Names of the servers: "collectors-1".
+    pub fn server_names(&self) -> Vec<String> {
+        let mut names = Vec::new();
+        for (fleet, spec) in self.spec.fleets.iter() {
+            names.extend((1..=spec.count).map(|n| format!("{fleet}-{n}")));
+        }
+        names
+    }
+}
+
+/// What a client sees of a status.
+pub fn seen(status: u16) -> Seen {
+    Seen::of_status(status)
+}

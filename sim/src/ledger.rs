@@ -1,0 +1,435 @@
+//! The books: every call's two fates, by cohort; the digest; rotation; latencies.
+//!
+//! Calls count in the cohort in which they were offered: a cell of time between two boundaries. The boundaries
+//! are those of the timeline's steps and of every window that anything asks about; the beginning and the end of
+//! an outage add one when they happen. So any such window is a sum of whole cells, and a call's fate is followed
+//! to the end of the run without being remembered. Memory grows with the number of cells, not of calls.
+
+use brownout_models::kernel::{Account, Cohort, Fact};
+use brownout_models::ledger::{Cause, Seen};
+use brownout_models::random::mix;
+use brownout_models::units::Ns;
+use hdrhistogram::Histogram;
+
+const CAUSES: usize = Cause::ALL.len();
+const SEEN: usize = Seen::ALL.len();
+
+/// The books of one population in one cell.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Counts {
+    /// Calls offered.
+    pub offered: u64,
+    /// Data stored.
+    pub stored: u64,
+    /// Data stored late.
+    pub late: u64,
+    /// Clients answered ok.
+    pub ok: u64,
+    /// Sum of their latencies, in nanoseconds.
+    pub latency_ns: u64,
+    /// Attempts sent.
+    pub attempts: u64,
+    /// Executed again.
+    pub duplicates: u64,
+    /// Executed after the client had left.
+    pub zombies: u64,
+    /// Told ok, lost afterwards.
+    pub lost_after_ok: u64,
+    /// Dropped, by cause.
+    pub dropped: [u64; CAUSES],
+    /// Failed, by what the client saw.
+    pub failed: [u64; SEEN],
+}
+
+impl Counts {
+    /// Dropped for any cause.
+    pub fn dropped_total(&self) -> u64 {
+        self.dropped.iter().sum()
+    }
+    /// Failed, whatever was seen.
+    pub fn failed_total(&self) -> u64 {
+        self.failed.iter().sum()
+    }
+    /// Adds other books to these.
+    pub fn add(&mut self, other: &Counts) {
+        self.offered += other.offered;
+        self.stored += other.stored;
+        self.late += other.late;
+        self.ok += other.ok;
+        self.latency_ns += other.latency_ns;
+        self.attempts += other.attempts;
+        self.duplicates += other.duplicates;
+        self.zombies += other.zombies;
+        self.lost_after_ok += other.lost_after_ok;
+        for (mine, theirs) in self.dropped.iter_mut().zip(other.dropped) {
+            *mine += theirs;
+        }
+        for (mine, theirs) in self.failed.iter_mut().zip(other.failed) {
+            *mine += theirs;
+        }
+    }
+}
+
+/// The books do not balance: a bug in Brownout, never in a scenario.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Imbalance {
+    /// When it was noticed.
+    pub at: Ns,
+    /// The population.
+    pub population: usize,
+    /// Which equation, with its numbers.
+    pub equation: String,
+}
+
+impl std::fmt::Display for Imbalance {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "the ledger does not balance at {} for population {}: {}", self.at, self.population, self.equation)
+    }
+}
+
+impl std::error::Error for Imbalance {}
+
+/// An outage of a store.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Outage {
+    /// The store.
+    pub store: u16,
+    /// Its beginning.
+    pub from: Ns,
+    /// Its end, once it has ended.
+    pub to: Option<Ns>,
+}
+
+/// A mark of the day.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Mark {
+    /// When.
+    pub at: Ns,
+    /// What.
+    pub what: String,
+    /// When the scenario expects it.
+    pub expected: Option<Ns>,
+}
+
+/// One fact as it went into the digest, kept only where two runs are compared.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Entry {
+    /// When it was recorded.
+    pub at: Ns,
+    /// The fact.
+    pub fact: Fact,
+}
+
+/// The books.
+pub struct Ledger {
+    populations: usize,
+    kind_of: Vec<usize>,
+    /// Beginning of each cell.
+    cells: Vec<Ns>,
+    counts: Vec<Counts>,
+    totals: Vec<Counts>,
+    boundaries: Vec<Ns>,
+    next_boundary: usize,
+    digest: u64,
+    facts: u64,
+    /// Latencies answered in the present step, per kind, in microseconds.
+    latencies: Vec<Histogram<u32>>,
+    /// Per server: times of leaving and entering rotation.
+    pub changes: Vec<Vec<(Ns, bool)>>,
+    /// Per server: how often the process died.
+    pub crashes: Vec<u64>,
+    in_rotation: u32,
+    rotation_since: Ns,
+    rotation_area: u128,
+    /// Outages in order of beginning.
+    pub outages: Vec<Outage>,
+    /// Marks in order.
+    pub marks: Vec<Mark>,
+    /// The facts themselves, if they are to be kept.
+    pub kept: Option<Vec<Entry>>,
+}
+
+impl Ledger {
+    /// Empty books. `kind_of` gives each population's kind; `boundaries` are the times at which cells begin.
+    pub fn new(kind_of: Vec<usize>, kinds: usize, mut boundaries: Vec<Ns>) -> Ledger {
+        boundaries.push(Ns::ZERO);
+        boundaries.sort_unstable();
+        boundaries.dedup();
+        let populations = kind_of.len();
+        let histogram = || {
+            // Bounds and precision are constants that the crate accepts; tested below.
+            Histogram::new_with_bounds(1, 86_400_000_000, 2).unwrap_or_else(|e| panic!("histogram: {e}"))
+        };
+        let mut ledger = Ledger {
+            populations,
+            kind_of,
+            cells: Vec::new(),
+            counts: Vec::new(),
+            totals: vec![Counts::default(); populations],
+            boundaries,
+            next_boundary: 0,
+            digest: 0x6272_6f77_6e6f_7574,
+            facts: 0,
+            latencies: (0..kinds).map(|_| histogram()).collect(),
+            changes: Vec::new(),
+            crashes: Vec::new(),
+            in_rotation: 0,
+            rotation_since: Ns::ZERO,
+            rotation_area: 0,
+            outages: Vec::new(),
+            marks: Vec::new(),
+            kept: None,
+        };
+        ledger.open_cells(Ns::ZERO);
+        ledger
+    }
+
+    /// Tells the books about the servers, and how many start in rotation.
+    pub fn open_rotation(&mut self, servers: usize, in_rotation: u32) {
+        self.changes = vec![Vec::new(); servers];
+        self.crashes = vec![0; servers];
+        self.in_rotation = in_rotation;
+    }
+
+    /// Opens the cells that begin up to `at`.
+    fn open_cells(&mut self, at: Ns) {
+        while let Some(boundary) = self.boundaries.get(self.next_boundary).filter(|b| **b <= at) {
+            self.cells.push(*boundary);
+            self.counts.extend(std::iter::repeat_n(Counts::default(), self.populations));
+            self.next_boundary += 1;
+        }
+    }
+
+    /// Begins a cell at a time that nobody knew before.
+    fn split(&mut self, at: Ns) {
+        self.open_cells(at);
+        if self.cells.last() != Some(&at) {
+            self.cells.push(at);
+            self.counts.extend(std::iter::repeat_n(Counts::default(), self.populations));
+        }
+    }
+
+    /// Opens the books for a call.
+    #[inline]
+    pub fn offer(&mut self, population: u16, at: Ns, salt: u64) -> Cohort {
+        if self.boundaries.get(self.next_boundary).is_some_and(|b| *b <= at) {
+            self.open_cells(at);
+        }
+        let mut cell = self.cells.len() - 1;
+        while self.cells[cell] > at {
+            cell -= 1;
+        }
+        let cohort = Cohort(cell as u32);
+        self.books(cohort, population).offered += 1;
+        self.totals[population as usize].offered += 1;
+        self.fold(at.0, salt, u64::from(population));
+        cohort
+    }
+
+    #[inline]
+    fn books(&mut self, cohort: Cohort, population: u16) -> &mut Counts {
+        &mut self.counts[cohort.0 as usize * self.populations + population as usize]
+    }
+
+    #[inline]
+    fn fold(&mut self, a: u64, b: u64, c: u64) {
+        self.facts += 1;
+        self.digest = mix(self.digest.rotate_left(23) ^ a ^ b.wrapping_mul(0x9e37_79b9_7f4a_7c15).wrapping_add(c));
+    }
+
+    /// Takes down a fact at a time.
+    #[inline]
+    pub fn record(&mut self, now: Ns, fact: Fact) {
+        if let Some(kept) = &mut self.kept {
+            kept.push(Entry { at: now, fact });
+        }
+        match fact {
+            Fact::Attempt(a) => self.count(now, a, 1, |c| c.attempts += 1),
+            Fact::Stored(a, gone) => self.count(now, a, 2 + u64::from(gone), |c| {
+                c.stored += 1;
+                c.zombies += u64::from(gone);
+            }),
+            Fact::Duplicate(a, gone) => self.count(now, a, 4 + u64::from(gone), |c| {
+                c.duplicates += 1;
+                c.zombies += u64::from(gone);
+            }),
+            Fact::Ok(a, latency) => {
+                self.count(Ns(now.0 ^ latency.0.rotate_left(32)), a, 6, |c| {
+                    c.ok += 1;
+                    c.latency_ns += latency.0;
+                });
+                let kind = self.kind_of[a.population as usize];
+                self.latencies[kind].saturating_record(latency.0 / 1000);
+            }
+            Fact::Dropped(a, cause) => self.count(now, a, 16 + cause as u64, |c| c.dropped[cause as usize] += 1),
+            Fact::Failed(a, seen) => self.count(now, a, 64 + seen as u64, |c| c.failed[seen as usize] += 1),
+            other => self.record_rarer(now, other),
+        }
+    }
+
+    #[inline]
+    fn count(&mut self, now: Ns, account: Account, tag: u64, add: impl Fn(&mut Counts)) {
+        add(self.books(account.cohort, account.population));
+        add(&mut self.totals[account.population as usize]);
+        self.fold(now.0, account.salt, tag);
+    }
+
+    fn record_rarer(&mut self, now: Ns, fact: Fact) {
+        match fact {
+            Fact::Rotation { server, up } => {
+                self.advance_rotation(now);
+                self.in_rotation = if up { self.in_rotation + 1 } else { self.in_rotation - 1 };
+                self.changes[server as usize].push((now, up));
+                self.fold(now.0, u64::from(server), 128 + u64::from(up));
+            }
+            Fact::Process { server, alive } => {
+                self.crashes[server as usize] += u64::from(!alive);
+                self.fold(now.0, u64::from(server), 130 + u64::from(alive));
+            }
+            Fact::Outage { store, begins } => {
+                self.split(now);
+                if begins {
+                    self.outages.push(Outage { store, from: now, to: None });
+                } else if let Some(open) = self.outages.iter_mut().rfind(|o| o.store == store && o.to.is_none()) {
+                    open.to = Some(now);
+                }
+                self.fold(now.0, u64::from(store), 132 + u64::from(begins));
+            }
+            _ => unreachable!("handled by `record`"),
+        }
+    }
+
+    fn advance_rotation(&mut self, now: Ns) {
+        self.rotation_area += u128::from(self.in_rotation) * u128::from(now.minus(self.rotation_since).0);
+        self.rotation_since = now;
+    }
+
+    /// Server-nanoseconds in rotation so far.
+    pub fn rotation_area(&mut self, now: Ns) -> u128 {
+        self.advance_rotation(now);
+        self.rotation_area
+    }
+
+    /// The digest so far.
+    pub fn digest(&self) -> u64 {
+        mix(self.digest ^ self.facts)
+    }
+
+    /// Latencies answered since the last call, in milliseconds: (p50, p90, p99, max) per kind, none without any.
+    pub fn take_latencies(&mut self) -> Vec<Option<[f64; 4]>> {
+        let mut out = Vec::with_capacity(self.latencies.len());
+        for histogram in &mut self.latencies {
+            let ms = |micros: u64| micros as f64 / 1000.0;
+            out.push((!histogram.is_empty()).then(|| {
+                [0.5, 0.9, 0.99].map(|q| ms(histogram.value_at_quantile(q))).into_iter().chain([ms(histogram.max())]).collect::<Vec<_>>()
+            }).and_then(|v| v.try_into().ok()));
+            histogram.reset();
+        }
+        out
+    }
+
+    /// Checks both equations against the calls alive.
+    ///
+    /// # Errors
+    /// Names the equation that does not hold.
+    pub fn check(&self, now: Ns, alive: &[(u64, u64)]) -> Result<(), Imbalance> {
+        for (population, (c, (in_flight, waiting))) in self.totals.iter().zip(alive).enumerate() {
+            let wrong = |equation| Err(Imbalance { at: now, population, equation });
+            let dropped = c.dropped_total();
+            if c.offered != c.stored + c.late + in_flight + dropped {
+                let (stored, late) = (c.stored, c.late);
+                return wrong(format!(
+                    "offered {} is not stored {stored} + late {late} + in flight {in_flight} + dropped {dropped}",
+                    c.offered
+                ));
+            }
+            let failed = c.failed_total();
+            if c.offered != c.ok + failed + waiting {
+                return wrong(format!("offered {} is not ok {} + failed {failed} + waiting {waiting}", c.offered, c.ok));
+            }
+        }
+        Ok(())
+    }
+
+    /// The books of one population over a window whose ends are cell boundaries.
+    pub fn over(&self, population: usize, from: Ns, to: Ns) -> Counts {
+        let mut sum = Counts::default();
+        for (cell, begins) in self.cells.iter().enumerate() {
+            if *begins >= from && *begins < to {
+                sum.add(&self.counts[cell * self.populations + population]);
+            }
+        }
+        sum
+    }
+
+    /// How many cells there are.
+    pub fn cells(&self) -> usize {
+        self.cells.len()
+    }
+
+    /// Calls offered so far.
+    pub fn offered(&self) -> u64 {
+        self.totals.iter().map(|c| c.offered).sum()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn account(cohort: Cohort) -> Account {
+        Account { cohort, population: 0, salt: 7 }
+    }
+
+    #[test]
+    fn a_call_counts_in_the_cell_in_which_it_was_offered_whenever_its_fate_is_known() {
+        let mut ledger = Ledger::new(vec![0], 1, vec![Ns(10), Ns(20)]);
+        ledger.open_rotation(0, 0);
+        let early = ledger.offer(0, Ns(5), 1);
+        let late = ledger.offer(0, Ns(25), 2);
+        ledger.record(Ns(30), Fact::Stored(account(early), false));
+        ledger.record(Ns(31), Fact::Dropped(account(late), Cause::NoServer));
+        assert_eq!(ledger.over(0, Ns(0), Ns(10)).stored, 1);
+        assert_eq!(ledger.over(0, Ns(20), Ns(99)).dropped_total(), 1);
+        assert_eq!(ledger.over(0, Ns(10), Ns(20)), Counts::default());
+    }
+
+    #[test]
+    fn an_outage_begins_a_cell_of_its_own_and_earlier_offers_stay_before_it() {
+        let mut ledger = Ledger::new(vec![0], 1, vec![Ns(100)]);
+        ledger.record(Ns(50), Fact::Outage { store: 0, begins: true });
+        ledger.offer(0, Ns(49), 1);
+        ledger.offer(0, Ns(50), 2);
+        ledger.offer(0, Ns(51), 3);
+        assert_eq!((ledger.over(0, Ns(0), Ns(50)).offered, ledger.over(0, Ns(50), Ns(100)).offered), (1, 2));
+    }
+
+    #[test]
+    fn a_lost_call_breaks_the_balance() {
+        let mut ledger = Ledger::new(vec![0], 1, vec![]);
+        let cohort = ledger.offer(0, Ns(1), 1);
+        assert!(ledger.check(Ns(2), &[(1, 1)]).is_ok());
+        let lost = ledger.check(Ns(2), &[(0, 1)]).unwrap_err();
+        assert!(lost.to_string().contains("offered 1 is not stored 0"), "{lost}");
+        ledger.record(Ns(3), Fact::Stored(account(cohort), false));
+        assert!(ledger.check(Ns(3), &[(0, 1)]).is_ok());
+        ledger.record(Ns(3), Fact::Ok(account(cohort), Ns(2)));
+        assert!(ledger.check(Ns(3), &[(0, 0)]).is_ok());
+        assert!(ledger.check(Ns(3), &[(0, 1)]).is_err());
+    }
+
+    #[test]
+    fn the_digest_hangs_on_order_and_content() {
+        let digest = |facts: &[(u64, u32, bool)]| {
+            let mut ledger = Ledger::new(vec![0], 1, vec![]);
+            ledger.open_rotation(4, 2);
+            facts.iter().for_each(|(at, server, up)| ledger.record(Ns(*at), Fact::Rotation { server: *server, up: *up }));
+            ledger.digest()
+        };
+        let base = [(1, 0, false), (1, 1, false)];
+        assert_eq!(digest(&base), digest(&base));
+        for other in [&[(1, 1, false), (1, 0, false)][..], &[(1, 0, false), (2, 1, false)], &base[..1]] {
+            assert_ne!(digest(&base), digest(other));
+        }
+    }
+}

@@ -1,0 +1,302 @@
+//! The main loop: a world, a queue, the books.
+
+use crate::ledger::{Imbalance, Ledger};
+use crate::queue::Due;
+use brownout_models::kernel::{Cohort, Event, Fact, Kernel, Lane, Timer};
+use brownout_models::spec::WorldPlan;
+use brownout_models::units::Ns;
+use brownout_models::world::World;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// The kernel: clock, queue and books in one, as the world sees them.
+pub struct Engine {
+    due: Due,
+    /// The books.
+    pub ledger: Ledger,
+}
+
+impl Kernel for Engine {
+    #[inline]
+    fn now(&self) -> Ns {
+        self.due.now()
+    }
+    #[inline]
+    fn end(&self) -> Ns {
+        self.due.end()
+    }
+    fn own_lane(&mut self) -> Lane {
+        self.due.own_lane()
+    }
+    fn lane(&mut self, delay: Ns) -> Lane {
+        self.due.lane(delay, false)
+    }
+    fn timer_lane(&mut self, delay: Ns) -> Lane {
+        self.due.lane(delay, true)
+    }
+    #[inline]
+    fn after(&mut self, lane: Lane, event: Event) {
+        self.due.after(lane, event);
+    }
+    #[inline]
+    fn on(&mut self, lane: Lane, time: Ns, event: Event) {
+        self.due.on(lane, time, event);
+    }
+    #[inline]
+    fn at(&mut self, time: Ns, event: Event) {
+        self.due.at(time, event);
+    }
+    #[inline]
+    fn arm(&mut self, lane: Lane, event: Event) -> Timer {
+        self.due.arm(lane, event)
+    }
+    #[inline]
+    fn cancel(&mut self, timer: Timer) {
+        self.due.cancel(timer);
+    }
+    #[inline]
+    fn offer(&mut self, population: u16, at: Ns, salt: u64) -> Cohort {
+        self.ledger.offer(population, at, salt)
+    }
+    #[inline]
+    fn record(&mut self, fact: Fact) {
+        let now = self.due.now();
+        self.ledger.record(now, fact);
+    }
+    fn mark(&mut self, what: String, expected: Option<Ns>) {
+        let at = self.due.now();
+        self.ledger.marks.push(crate::ledger::Mark { at, what, expected });
+    }
+}
+
+/// What to run, beyond the world itself.
+#[derive(Clone, Debug)]
+pub struct Orders {
+    /// The seed.
+    pub seed: u64,
+    /// Length of a step of the timeline.
+    pub step: Ns,
+    /// Times at which windows begin or end.
+    pub boundaries: Vec<Ns>,
+    /// Most events to handle.
+    pub event_limit: Option<u64>,
+    /// Whether to keep the facts of the present step, to compare two runs.
+    pub keep_facts: bool,
+}
+
+/// How a run ended.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Ended {
+    /// At its end.
+    Complete,
+    /// It was told to stop.
+    Interrupted,
+    /// It reached the limit on events.
+    EventLimit(u64),
+}
+
+/// A store at the end of a step.
+#[derive(Clone, PartialEq, Debug)]
+pub struct StoreGauge {
+    /// "up", or the outage modes.
+    pub state: String,
+    /// Headroom left.
+    pub headroom: Option<f64>,
+    /// Queries running.
+    pub running: u64,
+    /// Queries waiting or hung.
+    pub waiting: u64,
+}
+
+/// A fleet at the end of a step.
+#[derive(Clone, Copy, PartialEq, Debug, Default)]
+pub struct FleetGauge {
+    /// Servers in rotation.
+    pub in_rotation: u64,
+    /// Processes alive.
+    pub alive: u64,
+    /// Calls waiting to be accepted.
+    pub accept_queue: u64,
+    /// Workers busy.
+    pub busy: u64,
+    /// Calls accepted and not answered.
+    pub pending: u64,
+    /// Connections open.
+    pub pool_open: u64,
+    /// Calls waiting for one.
+    pub pool_waiting: u64,
+    /// Calls queued at the balancer.
+    pub balancer_queue: u64,
+}
+
+/// A step of the run.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Step {
+    /// Its beginning.
+    pub from: Ns,
+    /// Its end.
+    pub to: Ns,
+    /// Mean number of servers in rotation.
+    pub in_rotation: f64,
+    /// Latency percentiles per kind, in milliseconds.
+    pub latencies: Vec<Option<[f64; 4]>>,
+    /// Stores at its end.
+    pub stores: Vec<StoreGauge>,
+    /// Fleets at its end.
+    pub fleets: Vec<FleetGauge>,
+    /// The digest at its end.
+    pub digest: u64,
+}
+
+/// A run under way. [`Run::step`] moves it on by one step of the timeline.
+pub struct Run {
+    engine: Engine,
+    world: World,
+    orders: Orders,
+    end: Ns,
+    at: Ns,
+    area: u128,
+    /// Steps so far.
+    pub steps: Vec<Step>,
+    /// Events handled.
+    pub events: u64,
+    /// Most calls alive at the end of a step.
+    pub alive_max: u64,
+}
+
+impl Run {
+    /// A run at its beginning.
+    pub fn new(plan: &WorldPlan, orders: Orders) -> Run {
+        let kinds = plan.spec.kinds();
+        let kind = |sends: &str| kinds.iter().position(|k| *k == sends).unwrap_or_default();
+        let kind_of = plan.spec.clients.iter().map(|(_, c)| kind(&c.sends.text)).collect();
+        let mut boundaries = orders.boundaries.clone();
+        let mut at = Ns::ZERO;
+        while at < plan.end {
+            boundaries.push(at);
+            at = at.plus(orders.step);
+        }
+        let mut engine = Engine { due: Due::new(plan.end), ledger: Ledger::new(kind_of, kinds.len(), boundaries) };
+        let world = World::new(plan, orders.seed, &mut engine);
+        let in_rotation = world.backends.iter().map(|b| b.rotation.len() as u32).sum();
+        engine.ledger.open_rotation(world.servers.len(), in_rotation);
+        Run { engine, world, orders, end: plan.end, at: Ns::ZERO, area: 0, steps: Vec::new(), events: 0, alive_max: 0 }
+    }
+
+    /// Runs one step and checks the books. `None` while there is more to come.
+    ///
+    /// # Errors
+    /// [`Imbalance`] if the books do not balance.
+    pub fn step(&mut self) -> Result<Option<Ended>, Imbalance> {
+        if let Some(kept) = &mut self.engine.ledger.kept {
+            kept.clear();
+        } else if self.orders.keep_facts {
+            self.engine.ledger.kept = Some(Vec::new());
+        }
+        let until = self.at.plus(self.orders.step).min(self.end);
+        let limit = self.orders.event_limit.unwrap_or(u64::MAX);
+        // The last step takes in what is due at the very end; the others leave it to the next.
+        let last = if until == self.end { until } else { until.minus(Ns(1)) };
+        let mut limited = false;
+        while let Some(event) = self.engine.due.pop(last) {
+            self.world.handle(&mut self.engine, event);
+            self.events += 1;
+            if self.events >= limit {
+                limited = true;
+                break;
+            }
+        }
+        let to = if limited { self.engine.due.now() } else { until };
+        self.engine.due.advance_to(to);
+        self.close_step(to)?;
+        Ok(if limited {
+            Some(Ended::EventLimit(limit))
+        } else if until == self.end {
+            Some(Ended::Complete)
+        } else {
+            None
+        })
+    }
+
+    fn close_step(&mut self, to: Ns) -> Result<(), Imbalance> {
+        let (world, ledger) = (&self.world, &mut self.engine.ledger);
+        ledger.check(to, &world.alive())?;
+        let area = ledger.rotation_area(to);
+        let length = to.minus(self.at).0;
+        let mean = if length == 0 { 0.0 } else { (area - self.area) as f64 / length as f64 };
+        self.area = area;
+        self.alive_max = self.alive_max.max(world.calls.len() as u64);
+        let latencies = ledger.take_latencies();
+        let digest = ledger.digest();
+        let (stores, fleets) = (self.store_gauges(to), self.fleet_gauges());
+        self.steps.push(Step { from: self.at, to, in_rotation: mean, latencies, stores, fleets, digest });
+        self.at = to;
+        Ok(())
+    }
+
+    fn store_gauges(&self, now: Ns) -> Vec<StoreGauge> {
+        let specs = self.world.spec.stores.iter();
+        specs
+            .zip(&self.world.stores)
+            .map(|((_, spec), store)| StoreGauge {
+                state: store.state(),
+                headroom: spec.headroom.as_ref().map(|_| store.headroom(now)),
+                running: u64::from(store.running),
+                waiting: store.waiting() as u64,
+            })
+            .collect()
+    }
+
+    fn fleet_gauges(&self) -> Vec<FleetGauge> {
+        let mut gauges: Vec<FleetGauge> = self
+            .world
+            .backends
+            .iter()
+            .map(|b| FleetGauge {
+                in_rotation: b.rotation.len() as u64,
+                balancer_queue: u64::from(b.queued),
+                ..FleetGauge::default()
+            })
+            .collect();
+        for server in &self.world.servers {
+            let gauge = &mut gauges[server.fleet as usize];
+            gauge.alive += u64::from(server.alive);
+            gauge.accept_queue += server.queued() as u64;
+            gauge.busy += u64::from(server.busy);
+            gauge.pending += server.pending() as u64;
+            gauge.pool_open += server.pools.iter().map(|p| u64::from(p.open)).sum::<u64>();
+            gauge.pool_waiting += server.pools.iter().map(|p| u64::from(p.waits)).sum::<u64>();
+        }
+        gauges
+    }
+
+    /// Runs to the end, or until `stop` is set. `progress` hears the share done after each step.
+    ///
+    /// # Errors
+    /// [`Imbalance`] if the books do not balance.
+    pub fn finish(&mut self, stop: Option<&AtomicBool>, progress: &mut dyn FnMut(f64)) -> Result<Ended, Imbalance> {
+        loop {
+            if let Some(ended) = self.step()? {
+                return Ok(ended);
+            }
+            progress(self.at.0 as f64 / self.end.0 as f64);
+            if stop.is_some_and(|s| s.load(Ordering::Relaxed)) {
+                return Ok(Ended::Interrupted);
+            }
+        }
+    }
+
+    /// The books.
+    pub fn ledger(&self) -> &Ledger {
+        &self.engine.ledger
+    }
+
+    /// The world.
+    pub fn world(&self) -> &World {
+        &self.world
+    }
+
+    /// How far the run has come.
+    pub fn at(&self) -> Ns {
+        self.at
+    }
+}
