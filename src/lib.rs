@@ -1,1 +1,13 @@
-//! stub
+//! Brownout: if this dependency goes bad, what else do we lose, and which design would have saved it?
+//!
+//! This crate is the command and, for other people's tests, one name for its parts:
+//! [`models`] the world, [`scenarios`] the file format, [`sim`] the kernel and the outcome, [`lab`] experiments,
+//! [`reports`] pictures and text.
+
+pub mod exit;
+
+pub use brownout_lab as lab;
+pub use brownout_models as models;
+pub use brownout_reports as reports;
+pub use brownout_scenarios as scenarios;
+pub use brownout_sim as sim;

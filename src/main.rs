@@ -1,2 +1,40 @@
-//! stub
-fn main() {}
+//! The command `brownout`.
+
+mod command;
+mod terminal;
+
+use brownout::exit;
+use clap::{Parser, Subcommand};
+use std::process::ExitCode;
+
+/// If this dependency goes bad, what else do we lose, and which design would have saved it?
+#[derive(Parser, Debug)]
+#[command(version, propagate_version = true, after_help = exit::HELP, max_term_width = 100)]
+pub struct Cli {
+    /// Colour the output
+    #[arg(long, global = true, value_enum, default_value_t, value_name = "WHEN")]
+    color: terminal::Color,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand, Debug)]
+enum Command {
+    /// Run a scenario once, from a seed, and show what was dropped and why
+    Run(command::run::Args),
+    /// Read scenario files and report every mistake; run nothing
+    Check(command::check::Args),
+    /// Write a completion script for a shell to stdout
+    Completions(command::completions::Args),
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let terminal = terminal::Terminal::new(cli.color);
+    let exit = match &cli.command {
+        Command::Run(args) => command::run::run(args, &terminal),
+        Command::Check(args) => command::check::run(args, &terminal),
+        Command::Completions(args) => command::completions::run(args),
+    };
+    exit.into()
+}

@@ -175,6 +175,8 @@ pub trait Kernel {
     fn offer(&mut self, population: u16, at: Ns, salt: u64) -> Cohort;
     /// Takes down a fact.
     fn record(&mut self, fact: Fact);
+    /// Takes down in which modes the outage that has just begun came.
+    fn outage_mode(&mut self, mode: String);
     /// Takes down a mark of the day, in words; `expected` says when the scenario expects it.
     fn mark(&mut self, what: String, expected: Option<Ns>);
 }

@@ -12,6 +12,7 @@ pub mod component;
 pub mod fault;
 pub mod kernel;
 pub mod ledger;
+pub mod metrics;
 pub mod policy;
 pub mod random;
 pub mod setting;

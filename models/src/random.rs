@@ -206,10 +206,9 @@ impl Setting for Distribution {
         let keys: Vec<_> = table.entries.iter().map(|(k, _)| k.name.as_str()).collect();
         match keys[..] {
             ["exponential"] => time("exponential", reader).map(Distribution::Exponential),
-            ["lognormal", "sigma"] | ["sigma", "lognormal"] => Some(Distribution::Lognormal {
-                median: time("lognormal", reader)?,
-                sigma: factor("sigma", reader)?,
-            }),
+            ["lognormal", "sigma"] | ["sigma", "lognormal"] => {
+                Some(Distribution::Lognormal { median: time("lognormal", reader)?, sigma: factor("sigma", reader)? })
+            }
             ["pareto", "shape"] | ["shape", "pareto"] => {
                 Some(Distribution::Pareto { least: time("pareto", reader)?, shape: factor("shape", reader)? })
             }

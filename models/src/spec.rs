@@ -63,16 +63,28 @@ impl WorldSpec {
             };
             for (kind, plan) in &fleet.calls.0 {
                 if kinds.contains(&kind.text.as_str()) {
-                    found.push(problem(kind.span, format!("two fleets serve `{}`", kind.text), Some("each kind of call goes to one fleet".into())));
+                    found.push(problem(
+                        kind.span,
+                        format!("two fleets serve `{}`", kind.text),
+                        Some("each kind of call goes to one fleet".into()),
+                    ));
                 }
                 kinds.push(&kind.text);
                 stores(&plan.appends, &mut found);
                 stores(&plan.asks, &mut found);
                 if plan.appends.is_some() && plan.asks.is_some() {
-                    found.push(problem(kind.span, format!("`{}` both appends and asks", kind.text), Some("a call uses one store: drop one of the two".into())));
+                    found.push(problem(
+                        kind.span,
+                        format!("`{}` both appends and asks", kind.text),
+                        Some("a call uses one store: drop one of the two".into()),
+                    ));
                 }
                 if plan.writes && plan.asks.is_none() {
-                    found.push(problem(kind.span, format!("`{}` writes, but asks no store", kind.text), Some("add asks = \"<store>\"".into())));
+                    found.push(problem(
+                        kind.span,
+                        format!("`{}` writes, but asks no store", kind.text),
+                        Some("add asks = \"<store>\"".into()),
+                    ));
                 }
             }
             for (store, _) in &fleet.pools.0 {
@@ -81,27 +93,52 @@ impl WorldSpec {
             stores(&fleet.health.asks, &mut found);
             stores(&fleet.restart.needs, &mut found);
             if matches!(fleet.health.kind, CheckKind::Deep | CheckKind::Cached) && fleet.health.asks.is_none() {
-                let message = format!("the {} health check of fleet `{}` asks no store", fleet.health.kind.word(), name.text);
-                found.push(problem(name.span, message, Some("health = { kind = \"deep\", asks = \"<store>\" }".into())));
+                let message =
+                    format!("the {} health check of fleet `{}` asks no store", fleet.health.kind.word(), name.text);
+                found.push(problem(
+                    name.span,
+                    message,
+                    Some("health = { kind = \"deep\", asks = \"<store>\" }".into()),
+                ));
             }
         }
         for (name, clients) in &self.clients.0 {
             self.known(&clients.sends, "kind of call served by a fleet", kinds.iter().copied(), &mut found);
             match (&clients.trace, clients.rate.0 > 0.0) {
-                (Some(_), true) => found.push(problem(name.span, format!("clients `{}` have both a rate and a trace", name.text), None)),
-                (None, false) => found.push(problem(name.span, format!("clients `{}` need a rate or a trace", name.text), Some("rate = \"10/s\"".into()))),
+                (Some(_), true) => found.push(problem(
+                    name.span,
+                    format!("clients `{}` have both a rate and a trace", name.text),
+                    None,
+                )),
+                (None, false) => found.push(problem(
+                    name.span,
+                    format!("clients `{}` need a rate or a trace", name.text),
+                    Some("rate = \"10/s\"".into()),
+                )),
                 _ => {}
             }
         }
         if self.clients.is_empty() {
-            found.push(problem(Span::default(), "there are no clients".into(), Some("[clients.browsers] sends = \"track\", rate = \"10/s\"".into())));
+            found.push(problem(
+                Span::default(),
+                "there are no clients".into(),
+                Some("[clients.browsers] sends = \"track\", rate = \"10/s\"".into()),
+            ));
         }
         if self.fleets.is_empty() {
-            found.push(problem(Span::default(), "there is no fleet".into(), Some("[fleets.collectors] count = 4, calls.track = { work = \"4ms\" }".into())));
+            found.push(problem(
+                Span::default(),
+                "there is no fleet".into(),
+                Some("[fleets.collectors] count = 4, calls.track = { work = \"4ms\" }".into()),
+            ));
         }
         let servers: u64 = self.fleets.iter().map(|(_, f)| u64::from(f.count)).sum();
         if servers > 100_000 {
-            found.push(problem(Span::default(), format!("{servers} servers are more than the 100,000 supported"), None));
+            found.push(problem(
+                Span::default(),
+                format!("{servers} servers are more than the 100,000 supported"),
+                None,
+            ));
         }
         self.timeline_problems(&kinds, &mut found);
         found
@@ -159,7 +196,11 @@ impl WorldSpec {
                 if at == start {
                     if let Trigger::When(sign) = &entry.trigger {
                         let message = format!("`{}` waits, in a circle, for its own end", sign.text);
-                        found.push(problem(sign.span, message, Some("give one of the entries a time with `at`".into())));
+                        found.push(problem(
+                            sign.span,
+                            message,
+                            Some("give one of the entries a time with `at`".into()),
+                        ));
                     }
                     break;
                 }

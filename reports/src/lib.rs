@@ -1,1 +1,25 @@
-//! stub
+//! An [`Outcome`](brownout_sim::outcome::Outcome) in, documents out: text for a terminal, CSV, JSON and SVG.
+//!
+//! Nothing here simulates, and nothing here decides: every figure shown is a figure of the outcome, or a plain
+//! mean of some. All output is a pure function of its input, byte for byte, on any machine.
+//!
+//! | module | for |
+//! |---|---|
+//! | [`terminal`] | what `brownout run` prints |
+//! | [`svg`] | pictures for a slide or a design review |
+//! | [`csv`] | the day, one row per step, for a spreadsheet or a notebook |
+//! | [`json`] | the whole outcome, for programs |
+//! | [`files`] | all of these into a directory |
+//!
+//! Not here: comparisons between runs, intervals over seeds, the HTML report.
+
+mod clock;
+pub mod csv;
+pub mod files;
+pub mod json;
+pub mod svg;
+pub mod terminal;
+mod text;
+mod view;
+
+pub use files::{WriteError, write_all};

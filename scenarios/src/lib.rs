@@ -1,1 +1,87 @@
-//! stub
+//! The scenario format of Brownout: TOML text in, a [`Scenario`] that can be run out, or every mistake at once.
+//!
+//! The stages, each in its own file: `document` turns text into a tree of values with places, `marks` takes
+//! provenance off, `overlay` lays designs and `--set` over it, the world's own declarations decode it
+//! (`brownout_models::setting`), `header` and `evidence` read what is not the world, `trace` reads recorded calls,
+//! `diagnose` shows what is wrong.
+
+mod clock;
+mod diagnose;
+mod document;
+mod evidence;
+mod header;
+mod load;
+mod marks;
+mod overlay;
+mod trace;
+
+#[cfg(test)]
+mod tests;
+
+pub use clock::Calendar;
+pub use diagnose::Diagnostics;
+pub use evidence::{EvidenceSpec, Observed};
+pub use header::{Expect, ExpectKind, FORMAT, Limits};
+pub use load::{load, load_text};
+pub use marks::Provenance;
+pub use overlay::Axis;
+
+use brownout_models::setting::{Field, Settings};
+use brownout_models::spec::{WorldPlan, WorldSpec};
+use brownout_models::units::Ns;
+use std::path::Path;
+
+/// What to load, and with which changes.
+#[derive(Clone, Copy, Debug)]
+pub struct Request<'a> {
+    /// The scenario file.
+    pub path: &'a Path,
+    /// Changes by hand, each "path=value"; applied last, in order.
+    pub set: &'a [String],
+    /// Designs: axis points ("bulkhead", "isolation=bulkhead") or names of `[designs]`, also several with commas.
+    pub design: &'a [String],
+}
+
+/// A scenario, checked and ready to run.
+#[derive(Clone, Debug)]
+pub struct Scenario {
+    /// The file, as it was named.
+    pub name: String,
+    /// What it shows, in one line.
+    pub title: String,
+    /// More about it; may be empty.
+    pub description: String,
+    /// The design in force: "isolation=bulkhead mechanism=crash-loop", or "as written". Taken by `--design`.
+    pub design: String,
+    /// The changes by hand.
+    pub set: Vec<String>,
+    /// Where the run lies in time.
+    pub calendar: Calendar,
+    /// How long it is.
+    pub span: Ns,
+    /// What rates are stated over, since the start.
+    pub window: (Ns, Ns),
+    /// Resolution of curves.
+    pub step: Ns,
+    /// Bounds on what the run may cost.
+    pub limits: Limits,
+    /// The world.
+    pub plan: WorldPlan,
+    /// What was observed on the day.
+    pub evidence: Vec<EvidenceSpec>,
+    /// What must hold.
+    pub expect: Vec<Expect>,
+    /// Every number of the world and why it is what it is, in the order of the file.
+    pub provenance: Vec<Provenance>,
+    /// The axes along which designs differ.
+    pub axes: Vec<Axis>,
+    /// The names of `[designs]`.
+    pub designs: Vec<String>,
+}
+
+/// Every top-level key of a scenario file, for `explain` and the schema.
+pub fn fields() -> Vec<Field> {
+    let mut fields = header::Header::fields();
+    fields.extend(WorldSpec::fields());
+    fields
+}

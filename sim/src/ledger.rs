@@ -94,6 +94,8 @@ impl std::error::Error for Imbalance {}
 pub struct Outage {
     /// The store.
     pub store: u16,
+    /// The modes at its onset.
+    pub mode: String,
     /// Its beginning.
     pub from: Ns,
     /// Its end, once it has ended.
@@ -138,6 +140,8 @@ pub struct Ledger {
     pub changes: Vec<Vec<(Ns, bool)>>,
     /// Per server: how often the process died.
     pub crashes: Vec<u64>,
+    /// Servers whose rotation is watched: the first so many.
+    watched: u32,
     in_rotation: u32,
     rotation_since: Ns,
     rotation_area: u128,
@@ -173,6 +177,7 @@ impl Ledger {
             latencies: (0..kinds).map(|_| histogram()).collect(),
             changes: Vec::new(),
             crashes: Vec::new(),
+            watched: 0,
             in_rotation: 0,
             rotation_since: Ns::ZERO,
             rotation_area: 0,
@@ -184,8 +189,10 @@ impl Ledger {
         ledger
     }
 
-    /// Tells the books about the servers, and how many start in rotation.
-    pub fn open_rotation(&mut self, servers: usize, in_rotation: u32) {
+    /// Tells the books about the servers: how many there are, of how many (the first ones) the number in
+    /// rotation is watched, and how many of those start in it.
+    pub fn open_rotation(&mut self, servers: usize, watched: u32, in_rotation: u32) {
+        self.watched = watched;
         self.changes = vec![Vec::new(); servers];
         self.crashes = vec![0; servers];
         self.in_rotation = in_rotation;
@@ -277,8 +284,10 @@ impl Ledger {
     fn record_rarer(&mut self, now: Ns, fact: Fact) {
         match fact {
             Fact::Rotation { server, up } => {
-                self.advance_rotation(now);
-                self.in_rotation = if up { self.in_rotation + 1 } else { self.in_rotation - 1 };
+                if server < self.watched {
+                    self.advance_rotation(now);
+                    self.in_rotation = if up { self.in_rotation + 1 } else { self.in_rotation - 1 };
+                }
                 self.changes[server as usize].push((now, up));
                 self.fold(now.0, u64::from(server), 128 + u64::from(up));
             }
@@ -289,7 +298,7 @@ impl Ledger {
             Fact::Outage { store, begins } => {
                 self.split(now);
                 if begins {
-                    self.outages.push(Outage { store, from: now, to: None });
+                    self.outages.push(Outage { store, mode: String::new(), from: now, to: None });
                 } else if let Some(open) = self.outages.iter_mut().rfind(|o| o.store == store && o.to.is_none()) {
                     open.to = Some(now);
                 }
@@ -320,9 +329,17 @@ impl Ledger {
         let mut out = Vec::with_capacity(self.latencies.len());
         for histogram in &mut self.latencies {
             let ms = |micros: u64| micros as f64 / 1000.0;
-            out.push((!histogram.is_empty()).then(|| {
-                [0.5, 0.9, 0.99].map(|q| ms(histogram.value_at_quantile(q))).into_iter().chain([ms(histogram.max())]).collect::<Vec<_>>()
-            }).and_then(|v| v.try_into().ok()));
+            out.push(
+                (!histogram.is_empty())
+                    .then(|| {
+                        [0.5, 0.9, 0.99]
+                            .map(|q| ms(histogram.value_at_quantile(q)))
+                            .into_iter()
+                            .chain([ms(histogram.max())])
+                            .collect::<Vec<_>>()
+                    })
+                    .and_then(|v| v.try_into().ok()),
+            );
             histogram.reset();
         }
         out
@@ -345,7 +362,10 @@ impl Ledger {
             }
             let failed = c.failed_total();
             if c.offered != c.ok + failed + waiting {
-                return wrong(format!("offered {} is not ok {} + failed {failed} + waiting {waiting}", c.offered, c.ok));
+                return wrong(format!(
+                    "offered {} is not ok {} + failed {failed} + waiting {waiting}",
+                    c.offered, c.ok
+                ));
             }
         }
         Ok(())
@@ -354,10 +374,9 @@ impl Ledger {
     /// The books of one population over a window whose ends are cell boundaries.
     pub fn over(&self, population: usize, from: Ns, to: Ns) -> Counts {
         let mut sum = Counts::default();
-        for (cell, begins) in self.cells.iter().enumerate() {
-            if *begins >= from && *begins < to {
-                sum.add(&self.counts[cell * self.populations + population]);
-            }
+        let place = |at: Ns| self.cells.partition_point(|begins| *begins < at);
+        for cell in place(from)..place(to) {
+            sum.add(&self.counts[cell * self.populations + population]);
         }
         sum
     }
@@ -384,7 +403,7 @@ mod tests {
     #[test]
     fn a_call_counts_in_the_cell_in_which_it_was_offered_whenever_its_fate_is_known() {
         let mut ledger = Ledger::new(vec![0], 1, vec![Ns(10), Ns(20)]);
-        ledger.open_rotation(0, 0);
+        ledger.open_rotation(0, 0, 0);
         let early = ledger.offer(0, Ns(5), 1);
         let late = ledger.offer(0, Ns(25), 2);
         ledger.record(Ns(30), Fact::Stored(account(early), false));
@@ -422,8 +441,10 @@ mod tests {
     fn the_digest_hangs_on_order_and_content() {
         let digest = |facts: &[(u64, u32, bool)]| {
             let mut ledger = Ledger::new(vec![0], 1, vec![]);
-            ledger.open_rotation(4, 2);
-            facts.iter().for_each(|(at, server, up)| ledger.record(Ns(*at), Fact::Rotation { server: *server, up: *up }));
+            ledger.open_rotation(4, 4, 2);
+            facts
+                .iter()
+                .for_each(|(at, server, up)| ledger.record(Ns(*at), Fact::Rotation { server: *server, up: *up }));
             ledger.digest()
         };
         let base = [(1, 0, false), (1, 1, false)];

@@ -1,6 +1,13 @@
 //! The kernel that drives a world, its ledger, and the outcome of a run.
+//!
+//! [`simulate`] is the way in: a scenario and a seed, and out comes an [`outcome::Outcome`].
 
 pub mod ledger;
+pub mod metric;
 pub mod outcome;
 pub mod queue;
+pub mod rotation;
 pub mod run;
+mod write_up;
+
+pub use write_up::{Twins, difference, orders, simulate, write_up};

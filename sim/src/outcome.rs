@@ -112,11 +112,15 @@ pub struct Totals {
     pub latency_mean_ms: Option<f64>,
 }
 
-/// Servers in and out of rotation.
+/// Servers in and out of rotation: those of the first fleet of the file, which is the one a scenario is about.
 #[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
 pub struct Rotation {
-    /// Names of the servers, fleet by fleet: "collectors-1".
+    /// The fleet.
+    pub fleet: String,
+    /// Names of its servers: "collectors-1".
     pub servers: Vec<String>,
+    /// Whether servers start in rotation.
+    pub starts_up: bool,
     /// How often each left rotation during the outage (over the whole run if there was none).
     pub downs: BTreeMap<String, u64>,
     /// Mean of `downs` over the servers.
@@ -129,7 +133,7 @@ pub struct Rotation {
     pub first_ejection_s: Option<f64>,
     /// From the end of the outage until every server was in rotation for good; null if that did not happen.
     pub all_up_after_s: Option<f64>,
-    /// Per server the times at which it left and re-entered rotation, in turn, leaving first.
+    /// Per server the times at which it left and re-entered rotation, in turn; leaving first where it starts up.
     pub changes_s: BTreeMap<String, Vec<f64>>,
 }
 
@@ -177,7 +181,7 @@ pub struct Step {
     pub at: String,
     /// Per kind of call.
     pub calls: BTreeMap<String, StepCalls>,
-    /// Mean number of servers in rotation, all fleets.
+    /// Mean number of servers of the first fleet in rotation.
     pub in_rotation: f64,
     /// Per store, at the end of the step.
     pub stores: BTreeMap<String, StoreGauge>,

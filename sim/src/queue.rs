@@ -129,7 +129,9 @@ impl Due {
             return;
         }
         let key = self.key(time);
-        let Queue::Ring(ring) = &mut self.lanes[lane.0 as usize].queue else { panic!("a timer lane takes timers only") };
+        let Queue::Ring(ring) = &mut self.lanes[lane.0 as usize].queue else {
+            panic!("a timer lane takes timers only")
+        };
         if ring.is_empty() {
             self.heads[lane.0 as usize + 1] = key;
         }

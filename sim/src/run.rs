@@ -62,6 +62,11 @@ impl Kernel for Engine {
         let now = self.due.now();
         self.ledger.record(now, fact);
     }
+    fn outage_mode(&mut self, mode: String) {
+        if let Some(outage) = self.ledger.outages.last_mut() {
+            outage.mode = mode;
+        }
+    }
     fn mark(&mut self, what: String, expected: Option<Ns>) {
         let at = self.due.now();
         self.ledger.marks.push(crate::ledger::Mark { at, what, expected });
@@ -177,8 +182,9 @@ impl Run {
         }
         let mut engine = Engine { due: Due::new(plan.end), ledger: Ledger::new(kind_of, kinds.len(), boundaries) };
         let world = World::new(plan, orders.seed, &mut engine);
-        let in_rotation = world.backends.iter().map(|b| b.rotation.len() as u32).sum();
-        engine.ledger.open_rotation(world.servers.len(), in_rotation);
+        let in_rotation = world.backends.first().map_or(0, |b| b.rotation.len() as u32);
+        let watched = world.spec.fleets.0.first().map_or(0, |(_, fleet)| fleet.count);
+        engine.ledger.open_rotation(world.servers.len(), watched, in_rotation);
         Run { engine, world, orders, end: plan.end, at: Ns::ZERO, area: 0, steps: Vec::new(), events: 0, alive_max: 0 }
     }
 

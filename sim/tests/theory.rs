@@ -38,11 +38,8 @@ impl Queue {
         let name = |text: &str| Name { text: text.into(), span: Span::default() };
         let instant = Link { latency: Ns::ZERO, jitter: Ns::ZERO };
         let rate = self.load / SERVICE.as_secs();
-        let plan = CallPlan {
-            work: self.service.clone(),
-            at_most: self.at_most.map(Limit::Count),
-            ..CallPlan::default()
-        };
+        let plan =
+            CallPlan { work: self.service.clone(), at_most: self.at_most.map(Limit::Count), ..CallPlan::default() };
         let spec = WorldSpec {
             clients: Named(vec![(
                 name("c"),

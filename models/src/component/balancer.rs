@@ -94,7 +94,8 @@ impl Balancer {
     }
 
     fn from_preset(table: &Table, reader: &mut Reader<'_>) -> (Balancer, &'static [&'static str]) {
-        let found = crate::setting::read_preset(table, reader, "balancers", PRESETS.iter().map(|p| p.name), Balancer::named);
+        let found =
+            crate::setting::read_preset(table, reader, "balancers", PRESETS.iter().map(|p| p.name), Balancer::named);
         (found.unwrap_or_default(), &["preset"])
     }
 

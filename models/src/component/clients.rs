@@ -175,7 +175,10 @@ impl World {
             let mut first = Ns::ZERO;
             let arrivals = match &plan.traces[i] {
                 Some(times) => Process::Trace(times.clone(), 0),
-                None => Process::Rate { curve: Curve::new(rate, &spec.profile), random: spec.arrivals != Arrivals::Constant },
+                None => Process::Rate {
+                    curve: Curve::new(rate, &spec.profile),
+                    random: spec.arrivals != Arrivals::Constant,
+                },
             };
             if spec.arrivals == Arrivals::Constant && spec.trace.is_none() {
                 // A random phase, so that two constant populations do not march in step.
@@ -204,9 +207,12 @@ impl World {
 
     /// Fleet and plan of a kind of call.
     fn route(&self, kind: &str) -> (u16, u16) {
-        let found = self.spec.fleets.iter().enumerate().find_map(|(f, (_, fleet))| {
-            fleet.calls.index(kind).map(|plan| (f as u16, plan as u16))
-        });
+        let found = self
+            .spec
+            .fleets
+            .iter()
+            .enumerate()
+            .find_map(|(f, (_, fleet))| fleet.calls.index(kind).map(|plan| (f as u16, plan as u16)));
         found.unwrap_or_else(|| panic!("no fleet serves {kind}; WorldSpec::problems was not asked"))
     }
 

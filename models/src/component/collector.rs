@@ -270,7 +270,8 @@ impl World {
                 self.servers.push(server);
                 self.connections.push(0);
             }
-            let up = spec.balancer.health.initial == crate::policy::health::Initial::Up || !spec.balancer.health.enabled;
+            let up =
+                spec.balancer.health.initial == crate::policy::health::Initial::Up || !spec.balancer.health.enabled;
             let servers = if up { (first..first + f.count).collect() } else { Vec::new() };
             self.backends.push(Backend::new(servers, plans.len()));
             self.plans.push(plans);
@@ -321,7 +322,12 @@ impl World {
             pools: self.spec.stores.names().map(pool).collect(),
             bulkheads: plans
                 .iter()
-                .map(|p| p.bulkhead.map(|(limit, queue)| BulkheadAt { gate: Bulkhead::new(limit, queue), waiting: VecDeque::new() }))
+                .map(|p| {
+                    p.bulkhead.map(|(limit, queue)| BulkheadAt {
+                        gate: Bulkhead::new(limit, queue),
+                        waiting: VecDeque::new(),
+                    })
+                })
                 .collect(),
             starting_work: false,
         }
@@ -431,7 +437,10 @@ impl World {
         try_.holds_worker = true;
         try_.back = Back::Working;
         let departed = try_.front == Front::Closed;
-        if departed && self.spec.fleets.0[try_.fleet as usize].1.notices_departure && try_.purpose != Purpose::Background {
+        if departed
+            && self.spec.fleets.0[try_.fleet as usize].1.notices_departure
+            && try_.purpose != Purpose::Background
+        {
             self.finish(k, t, 499, Cause::ClientLeft);
             return;
         }
@@ -890,7 +899,10 @@ impl World {
         let restart = &self.fleet_of(number).restart;
         let needs = restart.needs.as_ref().and_then(|n| self.spec.stores.index(&n.text));
         if needs.is_some_and(|store| !self.stores[store].takes_connections()) {
-            k.at(k.now().plus(restart.delay).plus(restart.boot).max(k.now().plus(Ns::millis(1))), Event::Starts(number, incarnation));
+            k.at(
+                k.now().plus(restart.delay).plus(restart.boot).max(k.now().plus(Ns::millis(1))),
+                Event::Starts(number, incarnation),
+            );
             return;
         }
         self.servers[number as usize].alive = true;

@@ -164,7 +164,11 @@ impl Setting for Entry {
             (Some(at), None) => Moment::read(at, reader).map(|m| Trigger::At(m.0)),
             (None, Some(when)) => Name::read(when, reader).map(Trigger::When),
             _ => {
-                reader.problem_with_help(value.span, "an entry needs either `at` or `when`", "at = \"11:46\" or when = \"stores.<name>.alert\"");
+                reader.problem_with_help(
+                    value.span,
+                    "an entry needs either `at` or `when`",
+                    "at = \"11:46\" or when = \"stores.<name>.alert\"",
+                );
                 None
             }
         };

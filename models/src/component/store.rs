@@ -354,6 +354,7 @@ impl World {
         if begins {
             let mode = self.stores[store as usize].state();
             k.mark(format!("{} leaves service ({mode})", name.text), None);
+            k.outage_mode(mode);
         } else {
             k.mark(format!("{} is back", name.text), None);
             self.stores[store as usize].returned_at = (spec.warm_up.lasts > Ns::ZERO).then_some(k.now());
@@ -380,10 +381,14 @@ impl World {
             }
             self.serve_pool(k, number, store);
         }
-        let cut: Vec<Ref> = self.queries.refs().filter(|q| {
-            let query = &self.queries[*q];
-            query.store == store && query.state != QueryState::Sent
-        }).collect();
+        let cut: Vec<Ref> = self
+            .queries
+            .refs()
+            .filter(|q| {
+                let query = &self.queries[*q];
+                query.store == store && query.state != QueryState::Sent
+            })
+            .collect();
         for q in cut {
             let Query { asker, state, .. } = self.queries[q];
             if state == QueryState::Running {

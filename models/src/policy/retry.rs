@@ -60,7 +60,9 @@ impl Retry {
     pub fn pause(&self, salt: u64, retry: u32) -> Ns {
         let doubled = match self.backoff {
             Backoff::Fixed => self.delay,
-            Backoff::Exponential => Ns(self.delay.0.saturating_mul(1_u64.checked_shl(retry.min(63) - 1).unwrap_or(u64::MAX))),
+            Backoff::Exponential => {
+                Ns(self.delay.0.saturating_mul(1_u64.checked_shl(retry.min(63) - 1).unwrap_or(u64::MAX)))
+            }
         };
         let longest = doubled.min(self.max_delay);
         longest.scaled(1.0 - self.jitter.0 * (1.0 - unit(draw(salt, Purpose::Backoff, retry))))
@@ -97,7 +99,8 @@ mod tests {
 
     #[test]
     fn exponential_backoff_doubles_up_to_its_bound() {
-        let retry = Retry { backoff: Backoff::Exponential, delay: Ns::secs(1), max_delay: Ns::secs(5), ..Retry::default() };
+        let retry =
+            Retry { backoff: Backoff::Exponential, delay: Ns::secs(1), max_delay: Ns::secs(5), ..Retry::default() };
         let pauses: Vec<_> = (1..=4).map(|n| retry.pause(9, n)).collect();
         assert_eq!(pauses, [Ns::secs(1), Ns::secs(2), Ns::secs(4), Ns::secs(5)]);
         assert_eq!(retry.pause(9, 90), Ns::secs(5));

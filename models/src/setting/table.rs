@@ -345,7 +345,12 @@ macro_rules! choices {
 }
 
 /// Reads one word of a list of choices.
-pub fn read_choice<T: Copy>(value: &Value, reader: &mut Reader<'_>, all: &[T], word: fn(T) -> &'static str) -> Option<T> {
+pub fn read_choice<T: Copy>(
+    value: &Value,
+    reader: &mut Reader<'_>,
+    all: &[T],
+    word: fn(T) -> &'static str,
+) -> Option<T> {
     let words = || all.iter().map(|c| word(*c)).collect::<Vec<_>>();
     let Data::Text(text) = &value.data else {
         reader.expected(value, &format!("one of {}", words().join(", ")));

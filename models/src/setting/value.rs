@@ -82,7 +82,8 @@ impl Value {
                 format!("[{}]", items.join(", "))
             }
             Data::Table(table) => {
-                let items: Vec<_> = table.entries.iter().map(|(k, v)| format!("{} = {}", k.name, v.to_text())).collect();
+                let items: Vec<_> =
+                    table.entries.iter().map(|(k, v)| format!("{} = {}", k.name, v.to_text())).collect();
                 format!("{{ {} }}", items.join(", "))
             }
         }

@@ -1,1 +1,1 @@
-//! stub
+//! Experiments on Brownout worlds.

@@ -1,0 +1,225 @@
+//! A sheet to draw on: shapes and safe text over plotters' SVG backend.
+
+use crate::text;
+use plotters::backend::{DrawingBackend, SVGBackend};
+use plotters::style::text_anchor::{HPos, Pos, VPos};
+use plotters::style::{Color, FontFamily, FontStyle, FontTransform, RGBAColor, RGBColor, ShapeStyle, TextStyle};
+use std::fmt;
+use unicode_width::UnicodeWidthChar;
+
+/// Why a picture could not be drawn: the drawing library's words.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PlotError(String);
+
+impl fmt::Display for PlotError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "cannot draw: {}", self.0)
+    }
+}
+
+impl std::error::Error for PlotError {}
+
+/// Colours by what they mean.
+pub(super) mod ink {
+    use plotters::style::RGBColor;
+    pub const PAPER: RGBColor = RGBColor(0xff, 0xff, 0xff);
+    pub const TEXT: RGBColor = RGBColor(0x1f, 0x29, 0x33);
+    pub const MUTED: RGBColor = RGBColor(0x5b, 0x67, 0x75);
+    pub const GRID: RGBColor = RGBColor(0xe3, 0xe7, 0xec);
+    pub const OUT: RGBColor = RGBColor(0xe9, 0xec, 0xf0);
+    pub const OUTAGE: RGBColor = RGBColor(0xe6, 0x9f, 0x00);
+    pub const VERMILLION: RGBColor = RGBColor(0xd5, 0x5e, 0x00);
+    pub const BLUE: RGBColor = RGBColor(0x00, 0x72, 0xb2);
+    pub const SKY: RGBColor = RGBColor(0x56, 0xb4, 0xe9);
+    pub const GREEN: RGBColor = RGBColor(0x00, 0x9e, 0x73);
+    pub const ORANGE: RGBColor = RGBColor(0xe6, 0x9f, 0x00);
+    pub const PURPLE: RGBColor = RGBColor(0xcc, 0x79, 0xa7);
+    pub const GREY: RGBColor = RGBColor(0x99, 0x99, 0x99);
+}
+
+/// Units of the document for each unit of a drawing: positions are whole numbers, so this is their resolution.
+const SCALE: f64 = 2.0;
+const FONT: &str = "Inter, Helvetica Neue, Helvetica, Arial, Liberation Sans, DejaVu Sans, sans-serif";
+/// plotters divides font sizes by this.
+const PLOTTERS_FONT: f64 = 1.24;
+
+/// Where a text stands relative to its point.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Anchor {
+    Start,
+    Middle,
+    End,
+}
+
+/// How a text looks.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Type {
+    pub size: f64,
+    pub color: RGBColor,
+    pub bold: bool,
+}
+
+impl Type {
+    pub(super) fn new(size: f64, color: RGBColor) -> Self {
+        Type { size, color, bold: false }
+    }
+
+    pub(super) fn bold(self) -> Self {
+        Type { bold: true, ..self }
+    }
+}
+
+/// The sheet. Positions are in units of a drawing, y downwards.
+pub(super) struct Canvas<'a> {
+    backend: SVGBackend<'a>,
+}
+
+/// Draws a picture of the given size and gives it a title and a description for those who cannot see it.
+pub(super) fn draw(
+    size: (f64, f64),
+    title: &str,
+    description: &str,
+    paint: impl FnOnce(&mut Canvas<'_>) -> Result<(), PlotError>,
+) -> Result<String, PlotError> {
+    let mut body = String::new();
+    let whole = (units(size.0), units(size.1));
+    {
+        let pixels = (whole.0.unsigned_abs(), whole.1.unsigned_abs());
+        let mut canvas = Canvas { backend: SVGBackend::with_string(&mut body, pixels) };
+        canvas.rect((0.0, 0.0), size, &ink::PAPER.mix(1.0))?;
+        paint(&mut canvas)?;
+        canvas.backend.present().map_err(error)?;
+    }
+    let (title, description) = (escape(title), escape(description));
+    let inside = body.split_once('>').map_or("", |(_, rest)| rest);
+    Ok(format!(
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{}\" height=\"{}\" viewBox=\"0 0 {} {}\" \
+         role=\"img\" aria-label=\"{title}. {description}\" stroke-linejoin=\"round\">\n\
+         <title>{title}</title>\n<desc>{description}</desc>{inside}",
+        size.0, size.1, whole.0, whole.1
+    ))
+}
+
+fn error(error: impl fmt::Display) -> PlotError {
+    PlotError(error.to_string())
+}
+
+fn units(value: f64) -> i32 {
+    (value * SCALE).round() as i32
+}
+
+/// Text for XML, outside plotters, which escapes what it is given.
+fn escape(words: &str) -> String {
+    let mut safe = String::new();
+    for c in text::clean(words, true).chars() {
+        match c {
+            '<' => safe.push_str("&lt;"),
+            '>' => safe.push_str("&gt;"),
+            '&' => safe.push_str("&amp;"),
+            '"' => safe.push_str("&quot;"),
+            '\'' => safe.push_str("&apos;"),
+            c => safe.push(c),
+        }
+    }
+    safe
+}
+
+/// Estimated width of a text: fonts differ, so rather too wide.
+pub(super) fn text_width(words: &str, size: f64) -> f64 {
+    let em = |c: char| match c {
+        'i' | 'j' | 'l' | '.' | ',' | ':' | ';' | '\'' | '|' | '!' | ' ' | 'I' => 0.30,
+        'f' | 't' | 'r' | '(' | ')' | '-' | '/' => 0.37,
+        'm' | 'w' | 'M' | 'W' | '%' | '@' => 0.90,
+        'A'..='Z' => 0.70,
+        c if c.width().unwrap_or(0) > 1 => 1.05,
+        c if c.is_ascii() => 0.57,
+        _ => 0.65,
+    };
+    words.chars().map(em).sum::<f64>() * size
+}
+
+/// `words` cut with an ellipsis to a width in units.
+pub(super) fn fit(words: &str, size: f64, room: f64) -> String {
+    let safe = text::clean(words, true);
+    if text_width(&safe, size) <= room {
+        return safe;
+    }
+    let mut cut = String::new();
+    let mut used = size;
+    for c in safe.chars() {
+        used += text_width(c.encode_utf8(&mut [0; 4]), size);
+        if used > room {
+            break;
+        }
+        cut.push(c);
+    }
+    format!("{}…", cut.trim_end())
+}
+
+impl Canvas<'_> {
+    pub(super) fn rect(&mut self, from: (f64, f64), to: (f64, f64), color: &RGBAColor) -> Result<(), PlotError> {
+        let (from, to) = ((units(from.0), units(from.1)), (units(to.0), units(to.1)));
+        if to.0 <= from.0 || to.1 <= from.1 {
+            return Ok(());
+        }
+        self.backend.draw_rect(from, to, &ShapeStyle::from(color).filled(), true).map_err(error)
+    }
+
+    pub(super) fn line(&mut self, points: &[(f64, f64)], width: f64, color: &RGBAColor) -> Result<(), PlotError> {
+        if points.len() < 2 {
+            return Ok(());
+        }
+        let style = ShapeStyle::from(color).stroke_width((width * SCALE).round().max(1.0) as u32);
+        let points: Vec<(i32, i32)> = points.iter().map(|(x, y)| (units(*x), units(*y))).collect();
+        self.backend.draw_path(points, &style).map_err(error)
+    }
+
+    pub(super) fn area(&mut self, points: &[(f64, f64)], color: &RGBAColor) -> Result<(), PlotError> {
+        if points.len() < 3 {
+            return Ok(());
+        }
+        let points: Vec<(i32, i32)> = points.iter().map(|(x, y)| (units(*x), units(*y))).collect();
+        self.backend.fill_polygon(points, &ShapeStyle::from(color).filled()).map_err(error)
+    }
+
+    /// A dashed horizontal line.
+    pub(super) fn dashes(&mut self, from: (f64, f64), to_x: f64, color: &RGBAColor) -> Result<(), PlotError> {
+        let (mut x, y) = from;
+        while x < to_x {
+            self.line(&[(x, y), ((x + 7.0).min(to_x), y)], 1.5, color)?;
+            x += 12.0;
+        }
+        Ok(())
+    }
+
+    /// Text, centred on `at` vertically.
+    pub(super) fn text(&mut self, words: &str, at: (f64, f64), anchor: Anchor, look: Type) -> Result<(), PlotError> {
+        self.put(words, at, anchor, look, FontTransform::None)
+    }
+
+    /// Text that reads upwards, centred on `at`.
+    pub(super) fn text_upwards(&mut self, words: &str, at: (f64, f64), look: Type) -> Result<(), PlotError> {
+        self.put(words, at, Anchor::Middle, look, FontTransform::Rotate270)
+    }
+
+    fn put(
+        &mut self,
+        words: &str,
+        at: (f64, f64),
+        anchor: Anchor,
+        look: Type,
+        turn: FontTransform,
+    ) -> Result<(), PlotError> {
+        let h_pos = match anchor {
+            Anchor::Start => HPos::Left,
+            Anchor::Middle => HPos::Center,
+            Anchor::End => HPos::Right,
+        };
+        let style = if look.bold { FontStyle::Bold } else { FontStyle::Normal };
+        let style = TextStyle::from((FontFamily::Name(FONT), look.size * SCALE * PLOTTERS_FONT, style))
+            .color(&look.color)
+            .pos(Pos::new(h_pos, VPos::Center))
+            .transform(turn);
+        self.backend.draw_text(&text::clean(words, true), &style, (units(at.0), units(at.1))).map_err(error)
+    }
+}

@@ -1,0 +1,271 @@
+//! What was observed on the day, and how near to it a run must come.
+
+use crate::header::{Period, Raw};
+use brownout_models::setting::{Clock, Data, Name, Problem, Span, Value};
+use brownout_models::settings;
+use brownout_models::units::{Ns, parse_duration, parse_quantity, parse_share};
+
+settings! {
+    /// One observation.
+    pub struct EvidenceEntry {
+        /// Its name: "E2".
+        pub id (required): Name = Name::default();
+        /// What was said, in a sentence.
+        pub says (required): String = String::new();
+        /// What it is compared with: "track.dropped_rate".
+        pub metric (required): Name = Name::default();
+        /// What was observed: "54%", "10min", "11:46", "3", or two times.
+        pub observed: Raw = Raw::default();
+        /// How far a run may be off: "4pp", "10%", "2min", "5".
+        pub within: Option<Name> = None;
+        /// Instead of `within`: the lowest and the highest value accepted.
+        pub between: Raw = Raw::default();
+        /// When; without it, the window.
+        pub over: Option<Period> = None;
+    }
+}
+
+/// An observed value.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub enum Observed {
+    /// A part of a whole, from 0 to 1.
+    Share(f64),
+    /// A number of things.
+    Count(f64),
+    /// A length of time.
+    Duration(Ns),
+    /// A point in time, since the start of the run.
+    Moment(Ns),
+    /// From one point in time to another.
+    Interval(Ns, Ns),
+}
+
+impl Observed {
+    /// In base units: fraction, count, seconds; an interval by its start.
+    fn size(self) -> f64 {
+        match self {
+            Observed::Share(x) | Observed::Count(x) => x,
+            Observed::Duration(at) | Observed::Moment(at) | Observed::Interval(at, _) => at.as_secs(),
+        }
+    }
+
+    /// The same kind of value, of another size.
+    fn resized(self, size: f64) -> Observed {
+        match self {
+            Observed::Share(_) => Observed::Share(size),
+            Observed::Count(_) => Observed::Count(size),
+            Observed::Duration(_) => Observed::Duration(Ns::from_secs_f64(size)),
+            Observed::Moment(_) | Observed::Interval(..) => Observed::Moment(Ns::from_secs_f64(size)),
+        }
+    }
+
+    fn is_like(self, other: Observed) -> bool {
+        std::mem::discriminant(&self) == std::mem::discriminant(&other)
+    }
+}
+
+/// An observation, ready to be compared with a run.
+#[derive(Clone, PartialEq, Debug)]
+pub struct EvidenceSpec {
+    /// Its name: "E2".
+    pub id: String,
+    /// What was said.
+    pub says: String,
+    /// What it is compared with: "track.dropped_rate".
+    pub metric: String,
+    /// What was observed; where the file states only bounds, their middle.
+    pub observed: Observed,
+    /// The observation as written.
+    pub shown: String,
+    /// Lowest value accepted, in base units: fraction, count, seconds. Of an interval: its start in seconds.
+    pub low: f64,
+    /// Highest value accepted, in base units. Of an interval: its end in seconds.
+    pub high: f64,
+    /// How far a run may be off, in base units; for an interval, at each end.
+    pub tolerance: f64,
+    /// The part of the run that it speaks of, since the start.
+    pub over: (Ns, Ns),
+    /// Whether some number of the world was chosen so that this is met; then it confirms nothing.
+    pub fitted: bool,
+    /// The line of the file where it stands, from 1.
+    pub line: usize,
+}
+
+/// Checks the entries; an id must be new, a value readable, its tolerance of the same kind.
+pub(crate) fn read(
+    entries: &[EvidenceEntry],
+    clock: &dyn Clock,
+    window: (Ns, Ns),
+    fitted: &[String],
+    line: &dyn Fn(Span) -> usize,
+    problems: &mut Vec<Problem>,
+) -> Vec<EvidenceSpec> {
+    let mut out: Vec<EvidenceSpec> = Vec::new();
+    for (at, entry) in entries.iter().enumerate() {
+        if [&entry.id, &entry.metric].iter().any(|name| name.span == Span::default()) {
+            continue; // a required key is missing or no string, which has been said
+        }
+        if entries[..at].iter().any(|other| other.id.text == entry.id.text) {
+            let message = format!("two pieces of evidence have the id `{}`", entry.id.text);
+            problems.push(Problem { span: entry.id.span, message, help: None });
+        }
+        if !is_metric(&entry.metric.text) {
+            let message = format!("\"{}\" is not a metric", entry.metric.text);
+            let help = Some("a metric looks like \"track.dropped_rate\"".to_string());
+            problems.push(Problem { span: entry.metric.span, message, help });
+        }
+        match accepted(entry, clock) {
+            Ok(Accepted { observed, shown, low, high, tolerance }) => out.push(EvidenceSpec {
+                id: entry.id.text.clone(),
+                says: entry.says.clone(),
+                metric: entry.metric.text.clone(),
+                observed,
+                shown,
+                low,
+                high,
+                tolerance,
+                over: entry.over.map_or(window, |p| (p.from, p.to)),
+                fitted: fitted.contains(&entry.id.text),
+                line: line(entry.id.span),
+            }),
+            Err(found) => problems.push(found),
+        }
+    }
+    out
+}
+
+/// `<subject>.<name>`: words of letters, digits, `_` and `-`.
+fn is_metric(text: &str) -> bool {
+    let word = |w: &str| !w.is_empty() && w.chars().all(|c| c.is_alphanumeric() || matches!(c, '_' | '-'));
+    text.contains('.') && text.split('.').all(word)
+}
+
+struct Accepted {
+    observed: Observed,
+    shown: String,
+    low: f64,
+    high: f64,
+    tolerance: f64,
+}
+
+fn accepted(entry: &EvidenceEntry, clock: &dyn Clock) -> Result<Accepted, Problem> {
+    let id = &entry.id.text;
+    let problem = |span: Span, message: String| Problem { span, message, help: None };
+    if let (Some(within), Some(_)) = (&entry.within, &entry.between.0) {
+        return Err(problem(within.span, format!("evidence `{id}` has both `within` and `between`")));
+    }
+    let observed = match &entry.observed.0 {
+        Some(value) => Some((value, read_observed(value, clock).map_err(|why| problem(value.span, why))?)),
+        None => None,
+    };
+    if let Some(between) = &entry.between.0 {
+        return between_bounds(between, observed.map(|(value, o)| (shown(value), o)), clock)
+            .map_err(|why| problem(between.span, why));
+    }
+    let Some((value, observed)) = observed else {
+        let mut missing = problem(entry.id.span, format!("evidence `{id}` does not say what was observed"));
+        missing.help = Some("observed = \"54%\" with within = \"4pp\", or between = [\"50%\", \"58%\"]".into());
+        return Err(missing);
+    };
+    let tolerance = match &entry.within {
+        Some(within) => read_within(&within.text, observed).map_err(|why| problem(within.span, why))?,
+        None => 0.0,
+    };
+    let (low, high) = match observed {
+        Observed::Interval(from, to) => (from.as_secs(), to.as_secs()),
+        _ => ((observed.size() - tolerance).max(0.0), observed.size() + tolerance),
+    };
+    Ok(Accepted { observed, shown: shown(value), low, high, tolerance })
+}
+
+fn shown(value: &Value) -> String {
+    match &value.data {
+        Data::List(items) => items.iter().map(Value::to_text).collect::<Vec<_>>().join(" to "),
+        _ => value.to_text(),
+    }
+}
+
+fn between_bounds(
+    between: &Value,
+    observed: Option<(String, Observed)>,
+    clock: &dyn Clock,
+) -> Result<Accepted, String> {
+    let looks = || "`between` is a list of the lowest and the highest value, such as [\"50%\", \"58%\"]".to_string();
+    let Data::List(items) = &between.data else { return Err(looks()) };
+    let [low, high] = &items[..] else { return Err(looks()) };
+    let (low, high) = (read_single(low, clock)?, read_single(high, clock)?);
+    let known = observed.as_ref().map_or(low, |(_, o)| *o);
+    if !low.is_like(high) || !known.is_like(low) {
+        return Err("these are values of different kinds".into());
+    }
+    if low.size() > high.size() {
+        return Err("the lowest value comes first".into());
+    }
+    let middle = low.resized((low.size() + high.size()) / 2.0);
+    let (shown, observed) = observed.unwrap_or((shown(between), middle));
+    let tolerance = (high.size() - low.size()) / 2.0;
+    Ok(Accepted { observed, shown, low: low.size(), high: high.size(), tolerance })
+}
+
+fn read_observed(value: &Value, clock: &dyn Clock) -> Result<Observed, String> {
+    let Data::List(items) = &value.data else { return read_single(value, clock) };
+    let looks = || "two times are expected here, such as [\"11:46\", \"17:50\"]".to_string();
+    let [Value { data: Data::Text(from), .. }, Value { data: Data::Text(to), .. }] = &items[..] else {
+        return Err(looks());
+    };
+    let (from, to) = (clock.moment(from)?, clock.moment(to)?);
+    if from < to { Ok(Observed::Interval(from, to)) } else { Err("the interval must end after it starts".into()) }
+}
+
+fn read_single(value: &Value, clock: &dyn Clock) -> Result<Observed, String> {
+    let looks = "an observation looks like \"54%\", \"10min\", \"11:46\" or \"3\"";
+    let text = match &value.data {
+        Data::Text(text) => text.clone(),
+        Data::Integer(_) | Data::Float(_) => value.to_text(),
+        _ => return Err(format!("expected a string, found {}: {looks}", value.kind())),
+    };
+    if text.contains(':') {
+        return clock.moment(&text).map(Observed::Moment);
+    }
+    if text.contains(['%', '/']) {
+        return parse_share(&text).map(|share| Observed::Share(share.0));
+    }
+    if let Ok(count) = parse_quantity(&text) {
+        let count = count.0;
+        return if count >= 0.0 && count.is_finite() { Ok(Observed::Count(count)) } else { Err(looks.into()) };
+    }
+    match parse_duration(&text) {
+        Ok(time) if !time.is_never() => Ok(Observed::Duration(time)),
+        _ => Err(looks.into()),
+    }
+}
+
+/// How far off, in base units.
+fn read_within(text: &str, observed: Observed) -> Result<f64, String> {
+    let looks = match observed {
+        Observed::Share(_) => "here `within` looks like \"4pp\" (percentage points) or \"10%\" (of the value)",
+        Observed::Count(_) => "here `within` looks like \"5\" or \"10%\" (of the value)",
+        Observed::Duration(_) => "here `within` looks like \"2min\" or \"10%\" (of the value)",
+        Observed::Moment(_) | Observed::Interval(..) => "here `within` looks like \"2min\"",
+    };
+    let wrong = || looks.to_string();
+    let size = match observed {
+        Observed::Share(share) => match text.trim().strip_suffix("pp") {
+            Some(points) => points.trim().parse::<f64>().map_err(|_| wrong())? / 100.0,
+            None => parse_share(text).map_err(|_| wrong())?.0 * share,
+        },
+        Observed::Count(count) => match parse_quantity(text) {
+            Ok(quantity) => quantity.0,
+            Err(_) => parse_share(text).map_err(|_| wrong())?.0 * count,
+        },
+        Observed::Duration(time) => match parse_duration(text) {
+            Ok(by) if !by.is_never() => by.as_secs(),
+            _ => parse_share(text).map_err(|_| wrong())?.0 * time.as_secs(),
+        },
+        Observed::Moment(_) | Observed::Interval(..) => match parse_duration(text) {
+            Ok(by) if !by.is_never() => by.as_secs(),
+            _ => return Err(wrong()),
+        },
+    };
+    if size.is_finite() && size >= 0.0 { Ok(size) } else { Err(wrong()) }
+}

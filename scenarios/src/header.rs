@@ -1,0 +1,362 @@
+//! What a file says about the run itself: format, title, time, what was observed, what is expected.
+
+use crate::clock::{AnyTime, Calendar, read_zoned};
+use crate::evidence::EvidenceEntry;
+use brownout_models::setting::{
+    Clock, Data, Form, Moment, Name, Named, Problem, Reader, Setting, Settings, Span, Table, Value, closest,
+};
+use brownout_models::settings;
+use brownout_models::units::{Ns, parse_duration};
+use jiff::tz::TimeZoneDatabase;
+
+/// The version of the file format that this crate reads.
+pub const FORMAT: u64 = 1;
+/// Steps of a report over the whole run.
+const STEPS: u64 = 100_000;
+
+settings! {
+    /// Bounds on what a run may cost.
+    pub struct Limits {
+        /// Most events of the kernel, after which the run is broken off; none: no bound.
+        pub events: Option<u64> = None, 1 ..= 1000000000000000;
+    }
+}
+
+settings! {
+    /// The keys of a scenario file beside those of the world.
+    pub struct Header {
+        /// Version of the file format: 1.
+        pub brownout (required): u64 = FORMAT;
+        /// What the scenario shows, in one line.
+        pub title (required): String = String::new();
+        /// More about it.
+        pub description: String = String::new();
+        /// Time zone of the dates, by its IANA name: "America/Los_Angeles".
+        pub zone: Option<Name> = None;
+        /// How long the run is: a duration, or `{ from = "2015-10-28 09:30", to = "2015-10-28 18:40" }`.
+        pub span (required): Extent = Extent::Lasts(Ns::ZERO);
+        /// What the rates are stated over; without it, the whole run.
+        pub window: Option<Period> = None;
+        /// Resolution of curves. [time]
+        pub step: Ns = Ns::secs(60), "1s" ..= "8760h";
+        /// Bounds on what the run may cost.
+        pub limits: Limits = Limits::default();
+        /// What was observed on the day.
+        pub evidence: Vec<EvidenceEntry> = Vec::new();
+        /// Axes of designs: `[axes.<axis>.<point>]` overlays, `default`, `wins_over`.
+        pub axes: Raw = Raw::default();
+        /// Named overlays; `based_on` names another.
+        pub designs: Raw = Raw::default();
+        /// What must hold.
+        pub expect: Vec<Placed<ExpectEntry>> = Vec::new();
+    }
+}
+
+settings! {
+    /// An expectation: exactly one of `always`, `eventually`, `sometimes`.
+    pub struct ExpectEntry {
+        /// Holds at every step.
+        pub always: Option<Name> = None;
+        /// Holds from some step to the end.
+        pub eventually: Option<Name> = None;
+        /// Holds at some step of some run.
+        pub sometimes: Option<Name> = None;
+        /// For which designs: axis = "point".
+        pub of: Named<Name> = Named::default();
+        /// When; without it, the window.
+        pub over: Option<Period> = None;
+    }
+}
+
+/// A value kept as written, to be read later.
+#[derive(Clone, PartialEq, Debug, Default)]
+pub struct Raw(pub Option<Value>);
+
+impl Setting for Raw {
+    fn read(value: &Value, _: &mut Reader<'_>) -> Option<Self> {
+        Some(Raw(Some(value.clone())))
+    }
+    fn form() -> Form {
+        Form::Text("see the description")
+    }
+    fn show(&self) -> String {
+        String::new()
+    }
+}
+
+/// A setting with its place.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Placed<T> {
+    /// Where it stands.
+    pub span: Span,
+    /// What it says.
+    pub inner: T,
+}
+
+impl<T: Setting> Setting for Placed<T> {
+    fn read(value: &Value, reader: &mut Reader<'_>) -> Option<Self> {
+        T::read(value, reader).map(|inner| Placed { span: value.span, inner })
+    }
+    fn form() -> Form {
+        T::form()
+    }
+    fn show(&self) -> String {
+        self.inner.show()
+    }
+}
+
+settings! {
+    /// A part of the run.
+    pub struct Bounds {
+        /// Its start.
+        pub from (required): Moment = Moment(Ns::ZERO);
+        /// Its end.
+        pub to (required): Moment = Moment(Ns::ZERO);
+    }
+}
+
+/// A part of the run that is not empty.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct Period {
+    /// Its start, since that of the run.
+    pub from: Ns,
+    /// Its end, later than its start.
+    pub to: Ns,
+}
+
+impl Setting for Period {
+    fn read(value: &Value, reader: &mut Reader<'_>) -> Option<Self> {
+        let before = reader.count();
+        let bounds = Bounds::read(value, reader)?;
+        if reader.count() != before {
+            return None;
+        }
+        if bounds.from.0 >= bounds.to.0 {
+            reader.problem(value.span, "`from` must be before `to`");
+            return None;
+        }
+        Some(Period { from: bounds.from.0, to: bounds.to.0 })
+    }
+    fn form() -> Form {
+        Bounds::form()
+    }
+    fn show(&self) -> String {
+        String::new()
+    }
+}
+
+settings! {
+    /// The days of a run.
+    pub struct Days {
+        /// Date and time of its start.
+        pub from (required): Name = Name::default();
+        /// Date and time of its end.
+        pub to (required): Name = Name::default();
+    }
+}
+
+/// How long a run is.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Extent {
+    /// A duration without dates.
+    Lasts(Ns),
+    /// From one date to another.
+    Days(Days),
+}
+
+impl Setting for Extent {
+    fn read(value: &Value, reader: &mut Reader<'_>) -> Option<Self> {
+        match &value.data {
+            Data::Table(_) => Days::read(value, reader).map(Extent::Days),
+            Data::Text(text) => match parse_duration(text) {
+                Ok(Ns(0)) => {
+                    reader.problem(value.span, "a run of no length shows nothing");
+                    None
+                }
+                Ok(length) if !length.is_never() => Some(Extent::Lasts(length)),
+                Ok(_) => {
+                    reader.problem(value.span, "a run must have an end");
+                    None
+                }
+                Err(why) => {
+                    let help = "\"130s\", or { from = \"2015-10-28 09:30\", to = \"2015-10-28 18:40\" }";
+                    reader.problem_with_help(value.span, why, help);
+                    None
+                }
+            },
+            _ => {
+                reader.expected(value, "a duration such as \"130s\", or a table with `from` and `to`");
+                None
+            }
+        }
+    }
+    fn form() -> Form {
+        Form::Either(vec![Form::Text("130s"), Days::form()])
+    }
+    fn show(&self) -> String {
+        String::new()
+    }
+}
+
+/// Reads `zone` and `span`, which all other times depend on.
+pub(crate) fn read_calendar(table: &Table, problems: &mut Vec<Problem>) -> Option<Calendar> {
+    let any = AnyTime::default();
+    let mut reader = Reader::new(&any);
+    // Under their own paths: the header is read again later, and a mistake in these must then read the same.
+    let zone = table.get("zone").map(|value| reader.within("zone", |reader| Name::read(value, reader)));
+    let extent = table.get("span").map(|v| (v.span, reader.within("span", |reader| Extent::read(v, reader))));
+    let before = reader.count();
+    problems.extend(reader.finish());
+    let (span, extent) = extent?;
+    if before > 0 {
+        return None;
+    }
+    let mut fail = |span: Span, message: String, help: Option<String>| {
+        problems.push(Problem { span, message, help });
+        None
+    };
+    match (extent?, zone) {
+        (Extent::Lasts(length), None) => Some(Calendar::bare(length)),
+        (Extent::Lasts(_), Some(zone)) => {
+            let help = "give `span` dates, or take `zone` out".to_string();
+            fail(zone?.span, "a time zone has no meaning in a run without dates".into(), Some(help))
+        }
+        (Extent::Days(_), None) => {
+            let help = "zone = \"America/Los_Angeles\"".to_string();
+            fail(span, "dates need a time zone: `zone` is missing".into(), Some(help))
+        }
+        (Extent::Days(days), Some(zone)) => {
+            let zone = zone?;
+            match dated(&days, &zone) {
+                Ok(calendar) => Some(calendar),
+                Err(found) => {
+                    problems.push(found);
+                    None
+                }
+            }
+        }
+    }
+}
+
+fn dated(days: &Days, zone: &Name) -> Result<Calendar, Problem> {
+    let database = TimeZoneDatabase::bundled();
+    let known = database.get(&zone.text).map_err(|_| {
+        let names: Vec<String> = database.available().map(|name| name.to_string()).collect();
+        let near = closest(&zone.text, names.iter().map(String::as_str));
+        let help =
+            near.map_or("such as \"America/Los_Angeles\" or \"UTC\"".into(), |n| format!("did you mean \"{n}\"?"));
+        Problem { span: zone.span, message: format!("no time zone \"{}\"", zone.text), help: Some(help) }
+    })?;
+    let read = |name: &Name| {
+        read_zoned(&name.text, &known).map_err(|message| Problem { span: name.span, message, help: None })
+    };
+    let (from, to) = (read(&days.from)?, read(&days.to)?);
+    let length = to.timestamp().duration_since(from.timestamp());
+    match u64::try_from(length.as_nanos()) {
+        Ok(length) if length > 0 => Ok(Calendar::dated(from, &zone.text, Ns(length))),
+        _ => {
+            let message = format!("the run ends before it starts: {} is not after {}", days.to.text, days.from.text);
+            Err(Problem { span: days.to.span, message, help: None })
+        }
+    }
+}
+
+/// Reads the header; `length` is that of the run, if it is known.
+pub(crate) fn read_header(table: &Table, clock: &dyn Clock, length: Option<Ns>, problems: &mut Vec<Problem>) -> Header {
+    let mut header = Header::default();
+    let mut reader = Reader::new(clock);
+    header.apply(table, &mut reader);
+    for field in Header::fields().iter().filter(|f| f.default.is_none() && table.get(f.name).is_none()) {
+        let help = match field.name {
+            "brownout" => "brownout = 1",
+            "title" => "title = \"...\"",
+            _ => "span = \"130s\", or { from = \"2015-10-28 09:30\", to = \"2015-10-28 18:40\" }",
+        };
+        reader.problem_with_help(Span::default(), format!("`{}` is missing", field.name), help);
+    }
+    if let Some(Value { data: Data::Integer(version), span, .. }) = table.get("brownout")
+        && u64::try_from(*version) != Ok(FORMAT)
+        && *version >= 0
+    {
+        reader.problem_with_help(*span, format!("format {version} is not known to this version"), "brownout = 1");
+    }
+    if let Some(length) = length
+        && let Some(steps) = length.0.checked_div(header.step.0)
+        && steps > STEPS
+    {
+        let span = table.get("step").or(table.get("span")).map_or(Span::default(), |v| v.span);
+        let least = Ns::secs(length.0.div_ceil(STEPS).div_ceil(1_000_000_000));
+        let message = format!("{steps} steps of {} are more than the {STEPS} supported", header.step);
+        reader.problem_with_help(span, message, format!("step = \"{least}\" or more"));
+    }
+    problems.extend(reader.finish());
+    header
+}
+
+/// What an expectation demands of its condition.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum ExpectKind {
+    /// It holds at every step.
+    Always,
+    /// It holds from some step to the end.
+    Eventually,
+    /// It holds at some step.
+    Sometimes,
+}
+
+/// Something that a run must show.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Expect {
+    /// What is demanded of the condition.
+    pub kind: ExpectKind,
+    /// The condition: "track.dropped_rate < 0.1%".
+    pub text: String,
+    /// For which designs, as axis and point; empty: for all.
+    pub of: Vec<(String, String)>,
+    /// When, since the start of the run.
+    pub over: (Ns, Ns),
+    /// The line of the file where it stands, from 1.
+    pub line: usize,
+}
+
+/// Checks an expectation's form; `points` says whether an axis has a point.
+pub(crate) fn read_expect(
+    entry: &Placed<ExpectEntry>,
+    window: (Ns, Ns),
+    line: usize,
+    axes: &[crate::overlay::Axis],
+    problems: &mut Vec<Problem>,
+) -> Option<Expect> {
+    let inner = &entry.inner;
+    let mut forms = Vec::new();
+    forms.extend(inner.always.iter().map(|name| (ExpectKind::Always, name)));
+    forms.extend(inner.eventually.iter().map(|name| (ExpectKind::Eventually, name)));
+    forms.extend(inner.sometimes.iter().map(|name| (ExpectKind::Sometimes, name)));
+    for (axis, point) in &inner.of.0 {
+        let known = axes.iter().find(|a| a.name == axis.text);
+        let (span, message, known) = match known {
+            None => (axis.span, format!("no axis \"{}\"", axis.text), axes.iter().map(|a| a.name.as_str()).collect()),
+            Some(found) if !found.points.contains(&point.text) => {
+                let points: Vec<_> = found.points.iter().map(String::as_str).collect();
+                (point.span, format!("axis `{}` has no point \"{}\"", axis.text, point.text), points)
+            }
+            Some(_) => continue,
+        };
+        let help = closest(&axis.text, known.iter().copied()).or(closest(&point.text, known.iter().copied()));
+        let help = help.map_or(format!("there are: {}", known.join(", ")), |near| format!("did you mean \"{near}\"?"));
+        problems.push(Problem { span, message, help: Some(help) });
+    }
+    let [(kind, text)] = forms[..] else {
+        let message = "an expectation has exactly one of `always`, `eventually`, `sometimes`".to_string();
+        let help = Some("always = \"track.dropped_rate < 0.1%\"".to_string());
+        problems.push(Problem { span: entry.span, message, help });
+        return None;
+    };
+    if text.text.trim().is_empty() {
+        problems.push(Problem { span: text.span, message: "the condition is empty".into(), help: None });
+        return None;
+    }
+    let of = inner.of.0.iter().map(|(axis, point)| (axis.text.clone(), point.text.clone())).collect();
+    let over = inner.over.map_or(window, |p| (p.from, p.to));
+    Some(Expect { kind, text: text.text.clone(), of, over, line })
+}

@@ -1,0 +1,336 @@
+//! From text to a scenario: parse, mark, overlay, decode, cross-check. Every stage adds its mistakes.
+
+use crate::clock::{AnyTime, Calendar};
+use crate::diagnose::{Diagnostics, Sources};
+use crate::document::{self, Assignment};
+use crate::evidence;
+use crate::header::{self, Header};
+use crate::marks::{self, Marks};
+use crate::overlay::{self, Choice, Overlays};
+use crate::trace;
+use crate::{Request, Scenario};
+use brownout_models::setting::{
+    Clock, Data, Key, Problem, Reader, Setting, Settings, Span, Table, Value, unknown_keys,
+};
+use brownout_models::spec::{WorldPlan, WorldSpec};
+use brownout_models::units::Ns;
+use std::collections::BTreeSet;
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+use std::sync::Arc;
+
+/// Most bytes of a scenario file.
+const SIZE: usize = 4 << 20;
+/// Most `--set` and `--design` texts.
+const TEXTS: usize = 1000;
+/// Entries of a timeline; looking for circles among them takes time that grows with the cube of their number.
+const ENTRIES: usize = 1000;
+/// Stack for reading a file: the TOML parser nests as deep as the text does, before we can count it.
+const STACK: usize = 256 << 20;
+
+/// Reads a scenario file and makes sure that it can be run.
+///
+/// # Errors
+/// Everything that is wrong with it, or that the file cannot be read.
+pub fn load(request: &Request<'_>) -> Result<Scenario, Diagnostics> {
+    let name = request.path.display().to_string();
+    let text = read_file(request.path).map_err(|why| Diagnostics::nowhere(format!("cannot read {name}: {why}")))?;
+    let base_dir = request.path.parent().unwrap_or(Path::new(""));
+    load_text(&name, &text, base_dir, request.set, request.design)
+}
+
+fn read_file(path: &Path) -> Result<String, String> {
+    let file = File::open(path).map_err(|why| why.to_string())?;
+    if file.metadata().is_ok_and(|about| about.is_dir()) {
+        return Err("it is a directory".into());
+    }
+    let mut bytes = Vec::new();
+    file.take(SIZE as u64 + 1).read_to_end(&mut bytes).map_err(|why| why.to_string())?;
+    String::from_utf8(bytes).map_err(|why| {
+        let line = 1 + why.as_bytes()[..why.utf8_error().valid_up_to()].iter().filter(|b| **b == b'\n').count();
+        format!("line {line} is not UTF-8 text")
+    })
+}
+
+/// As [`load`], from text: `name` is what messages call it, `base_dir` is where its traces lie.
+///
+/// # Errors
+/// Everything that is wrong with it.
+pub fn load_text(
+    name: &str,
+    text: &str,
+    base_dir: &Path,
+    set: &[String],
+    design: &[String],
+) -> Result<Scenario, Diagnostics> {
+    if text.len() > SIZE {
+        return Err(Diagnostics::nowhere(format!("{name} is larger than {} MiB", SIZE >> 20)));
+    }
+    if set.len() + design.len() > TEXTS {
+        return Err(Diagnostics::nowhere(format!("more than {TEXTS} settings and designs")));
+    }
+    std::thread::scope(|scope| {
+        let work = || Load::run(name, text, base_dir, set, design);
+        let thread = std::thread::Builder::new().stack_size(STACK).spawn_scoped(scope, work);
+        match thread.map(|t| t.join()) {
+            Ok(Ok(result)) => result,
+            Ok(Err(_)) => Err(Diagnostics::nowhere(format!("{name}: reading failed; this is a defect of brownout"))),
+            Err(why) => Err(Diagnostics::nowhere(format!("{name}: no thread to read it with: {why}"))),
+        }
+    })
+}
+
+/// One load under way.
+struct Load<'a> {
+    sources: Sources,
+    problems: Vec<Problem>,
+    marks: Marks,
+    base_dir: &'a Path,
+}
+
+/// The parts of a file, marks taken off.
+struct Parts {
+    header: Table,
+    world: Value,
+    overlays: Overlays,
+}
+
+impl<'a> Load<'a> {
+    fn run(
+        name: &str,
+        text: &str,
+        base_dir: &'a Path,
+        set: &[String],
+        design: &[String],
+    ) -> Result<Scenario, Diagnostics> {
+        let mut load = Load { sources: Sources::default(), problems: Vec::new(), marks: Marks::default(), base_dir };
+        let source = load.sources.add(name, text);
+        let root = match document::parse(text, source) {
+            Ok((root, problems)) => {
+                load.problems.extend(problems);
+                root
+            }
+            Err(problems) => return Err(Diagnostics::new(load.sources, problems)),
+        };
+        let scenario = load.build(name, root, set, design);
+        load.problems.append(&mut load.marks.problems);
+        match scenario {
+            Some(scenario) if load.problems.is_empty() => Ok(scenario),
+            _ => Err(Diagnostics::new(load.sources, load.problems)),
+        }
+    }
+
+    fn build(&mut self, name: &str, root: Value, set: &[String], design: &[String]) -> Option<Scenario> {
+        let (world_sets, header_sets) = self.read_sets(set).into_iter().partition(|a| is_world_key(&a.path));
+        let Parts { header: table, mut world, overlays } = self.take_apart(root, header_sets);
+        let calendar = header::read_calendar(&table, &mut self.problems);
+        let length = calendar.as_ref().map(|c| c.length());
+        let any = AnyTime::default();
+        let clock: &dyn Clock = calendar.as_ref().map_or(&any, |c| c);
+        let header = header::read_header(&table, clock, length, &mut self.problems);
+        let asked = self.read_designs(design);
+        let choice = overlays.choose(&asked, &mut self.problems);
+        self.check_idle(&overlays, &choice, &world, clock);
+        overlays.apply(&choice, &mut world, &mut self.problems);
+        self.apply_sets(&mut world, world_sets);
+        let spec = self.decode(&world, clock);
+        let mut scenario = Scenario {
+            name: name.into(),
+            title: header.title.clone(),
+            description: header.description.clone(),
+            design: overlays.describe(&choice),
+            set: set.to_vec(),
+            span: length.unwrap_or(Ns::ZERO),
+            window: header.window.map_or((Ns::ZERO, length.unwrap_or(Ns::ZERO)), |w| (w.from, w.to)),
+            step: header.step,
+            limits: header.limits.clone(),
+            axes: overlays.axes.iter().map(overlay::AxisTable::public).collect(),
+            designs: overlays.designs.iter().map(|d| d.name.clone()).collect(),
+            provenance: self.provenance(&world),
+            calendar: Calendar::bare(Ns::ZERO),
+            plan: WorldPlan { spec: WorldSpec::default(), traces: Vec::new(), end: Ns::ZERO },
+            evidence: Vec::new(),
+            expect: Vec::new(),
+        };
+        self.read_claims(&header, &world, clock, &mut scenario);
+        let spec = spec?;
+        scenario.plan = WorldPlan { traces: self.traces(&spec, &world, scenario.span), spec, end: scenario.span };
+        scenario.calendar = calendar?;
+        Some(scenario)
+    }
+
+    /// Reads the `--set` texts, each a source of its own.
+    fn read_sets(&mut self, set: &[String]) -> Vec<Assignment> {
+        let mut out = Vec::new();
+        for text in set {
+            let source = self.sources.add("--set", text);
+            match document::parse_assignment(text, source) {
+                Ok((mut assignment, problems)) => {
+                    self.problems.extend(problems);
+                    self.marks.take_off(&mut assignment.value);
+                    out.push(assignment);
+                }
+                Err(problem) => self.problems.push(problem),
+            }
+        }
+        out
+    }
+
+    /// Splits the `--design` texts at commas and blanks, so that the words of [`Scenario::design`] can be given back.
+    fn read_designs(&mut self, design: &[String]) -> Vec<(String, Span)> {
+        let mut out = Vec::new();
+        for text in design {
+            let source = self.sources.add("--design", text);
+            let mut start = 0;
+            for word in text.split([',', ' ']) {
+                let place = |at: usize| u32::try_from(at).unwrap_or(u32::MAX);
+                let span = Span { source, start: place(start), end: place(start + word.len()) };
+                if !word.is_empty() {
+                    out.push((word.to_string(), span));
+                }
+                start += word.len() + 1;
+            }
+        }
+        out
+    }
+
+    /// Parts header, world and overlays, and reports keys that belong to neither.
+    fn take_apart(&mut self, mut root: Value, header_sets: Vec<Assignment>) -> Parts {
+        for assignment in &header_sets {
+            if let Err(problem) = overlay::assign(&mut root, assignment) {
+                self.problems.push(problem);
+            }
+        }
+        let mut world = Value::new(root.span, Data::Table(Table::default()));
+        let mut header = Table::default();
+        if let (Data::Table(root), Data::Table(world)) = (root.data, &mut world.data) {
+            let known: Vec<_> = Header::fields().iter().chain(&WorldSpec::fields()).map(|f| f.name).collect();
+            let any = AnyTime::default();
+            let mut reader = Reader::new(&any);
+            unknown_keys(&root, &known, &[], &mut reader);
+            self.problems.extend(reader.finish());
+            for (key, value) in root.entries {
+                let part = if is_world_key(std::slice::from_ref(&key)) { &mut *world } else { &mut header };
+                part.entries.push((key, value));
+            }
+        }
+        for key in ["axes", "designs"] {
+            if let Some(value) = header.get_mut(key) {
+                self.marks.take_off(value);
+            }
+        }
+        if let Data::Table(world) = &mut world.data {
+            // Each by itself: the root is no value that could carry a mark.
+            world.entries.iter_mut().for_each(|(_, value)| self.marks.take_off(value));
+        }
+        let overlays = Overlays::read(header.get("axes"), header.get("designs"), &mut self.problems);
+        Parts { header, world, overlays }
+    }
+
+    fn apply_sets(&mut self, world: &mut Value, sets: Vec<Assignment>) {
+        for assignment in &sets {
+            if let Err(problem) = overlay::assign(world, assignment) {
+                self.problems.push(problem);
+            }
+        }
+    }
+
+    /// Decodes what no choice put in force, each on the bare base, and keeps what is wrong inside it.
+    fn check_idle(&mut self, overlays: &Overlays, choice: &Choice, base: &Value, clock: &dyn Clock) {
+        for layers in overlays.idle(choice) {
+            let mut world = base.clone();
+            let mut places = BTreeSet::new();
+            for layer in layers {
+                overlay::places(layer, &mut places);
+                overlay::merge(&mut world, layer, &mut Vec::new());
+            }
+            let mut reader = Reader::new(clock);
+            let _ = WorldSpec::read(&world, &mut reader);
+            let inside = |p: &Problem| places.contains(&(p.span.source, p.span.start, p.span.end));
+            self.problems.extend(reader.finish().into_iter().filter(inside));
+        }
+    }
+
+    /// Decodes the world; what its parts say of each other is checked only if each part is sound.
+    fn decode(&mut self, world: &Value, clock: &dyn Clock) -> Option<WorldSpec> {
+        let mut reader = Reader::new(clock);
+        let spec = WorldSpec::read(world, &mut reader);
+        let problems = reader.finish();
+        let sound = problems.is_empty();
+        self.problems.extend(problems);
+        let spec = spec.filter(|_| sound)?;
+        if spec.timeline.len() > ENTRIES {
+            let span = at_path(world, &["timeline"]).map_or(Span::default(), |v| v.span);
+            let message = format!("{} timeline entries are more than the {ENTRIES} supported", spec.timeline.len());
+            self.problems.push(Problem { span, message, help: None });
+            return None;
+        }
+        let problems = spec.problems();
+        let sound = problems.is_empty();
+        self.problems.extend(problems);
+        Some(spec).filter(|_| sound)
+    }
+
+    /// Evidence, expectations, and what the marks say of evidence.
+    fn read_claims(&mut self, header: &Header, world: &Value, clock: &dyn Clock, scenario: &mut Scenario) {
+        let mut fitted = Vec::new();
+        marks::fitted(world, &mut fitted);
+        let sources = &self.sources;
+        let line = |span: Span| sources.line(span);
+        scenario.evidence =
+            evidence::read(&header.evidence, clock, scenario.window, &fitted, &line, &mut self.problems);
+        let ids: Vec<_> = header.evidence.iter().map(|e| e.id.text.as_str()).collect();
+        for (id, span) in std::mem::take(&mut self.marks.calibrated) {
+            if !ids.contains(&id.as_str()) {
+                let message = format!("no evidence \"{id}\"");
+                let help = if ids.is_empty() {
+                    "there is no [[evidence]]".into()
+                } else {
+                    format!("there are: {}", ids.join(", "))
+                };
+                self.problems.push(Problem { span, message, help: Some(help) });
+            }
+        }
+        for entry in &header.expect {
+            let line = self.sources.line(entry.span);
+            let found = header::read_expect(entry, scenario.window, line, &scenario.axes, &mut self.problems);
+            scenario.expect.extend(found);
+        }
+    }
+
+    fn provenance(&self, world: &Value) -> Vec<marks::Provenance> {
+        marks::list(world, &|span| (span.source > 0).then(|| self.sources.text(span.source).to_string()))
+    }
+
+    /// Reads the traces that populations name.
+    fn traces(&mut self, spec: &WorldSpec, world: &Value, end: Ns) -> Vec<Option<Arc<[Ns]>>> {
+        let mut out = Vec::new();
+        for (name, clients) in spec.clients.iter() {
+            let Some(file) = &clients.trace else {
+                out.push(None);
+                continue;
+            };
+            match trace::read(&self.base_dir.join(file), file, &clients.sends.text, end) {
+                Ok(times) => out.push(Some(times)),
+                Err(bad) => {
+                    let span = at_path(world, &["clients", name, "trace"]).map_or(Span::default(), |v| v.span);
+                    self.problems.extend(bad.into_iter().map(|message| Problem { span, message, help: None }));
+                    out.push(None);
+                }
+            }
+        }
+        out
+    }
+}
+
+fn is_world_key(path: &[Key]) -> bool {
+    path.first().is_some_and(|key| WorldSpec::fields().iter().any(|f| f.name == key.name))
+}
+
+fn at_path<'v>(value: &'v Value, path: &[&str]) -> Option<&'v Value> {
+    path.iter().try_fold(value, |value, key| match &value.data {
+        Data::Table(table) => table.get(key),
+        _ => None,
+    })
+}

@@ -1,0 +1,118 @@
+//! Evidence and expectations.
+
+use super::*;
+use crate::{EvidenceSpec, ExpectKind, Observed};
+use brownout_models::units::Ns;
+
+fn evidence(keys: &str) -> String {
+    day_and(&format!("[[evidence]]\nid = \"E1\"\nsays = \"it was so\"\nmetric = \"track.dropped_rate\"\n{keys}"))
+}
+
+fn read(keys: &str) -> EvidenceSpec {
+    good(&evidence(keys)).evidence.remove(0)
+}
+
+#[test]
+fn an_observation_has_a_kind_and_bounds_in_base_units() {
+    let share = read("observed = \"54%\"\nwithin = \"4pp\"");
+    assert_eq!(share.observed, Observed::Share(0.54));
+    assert!((share.low - 0.50).abs() < 1e-12 && (share.high - 0.58).abs() < 1e-12);
+    assert_eq!((share.shown.as_str(), share.fitted), ("54%", false));
+    assert_eq!(share.over, (Ns::ZERO, Ns::secs(33_000)));
+    let relative = read("observed = \"50%\"\nwithin = \"10%\"");
+    assert!((relative.tolerance - 0.05).abs() < 1e-12);
+    let time = read("observed = \"10min\"\nwithin = \"2min\"");
+    assert_eq!((time.observed, time.low, time.high), (Observed::Duration(Ns::secs(600)), 480.0, 720.0));
+    let none = read("observed = \"0\"");
+    assert_eq!((none.observed, none.low, none.high), (Observed::Count(0.0), 0.0, 0.0));
+    let count = read("observed = 3\nwithin = \"5\"");
+    assert_eq!((count.low, count.high), (0.0, 8.0));
+    let moment = read("observed = \"11:46\"\nwithin = \"1min\"");
+    assert_eq!((moment.observed, moment.low), (Observed::Moment(Ns::secs(8160)), 8100.0));
+    let interval = read("observed = [\"11:46\", \"17:50\"]\nwithin = \"2min\"");
+    assert_eq!(interval.observed, Observed::Interval(Ns::secs(8160), Ns::secs(30_000)));
+    assert_eq!((interval.tolerance, interval.shown.as_str()), (120.0, "11:46 to 17:50"));
+}
+
+#[test]
+fn bounds_may_stand_in_for_an_observation() {
+    let between = read("between = [\"50%\", \"60%\"]\nover = { from = \"10:00\", to = \"11:00\" }");
+    assert!((between.low - 0.5).abs() < 1e-12 && (between.high - 0.6).abs() < 1e-12);
+    assert_eq!((between.shown.as_str(), between.over.0), ("50% to 60%", Ns::secs(1800)));
+}
+
+#[test]
+fn evidence_that_cannot_be_compared_is_an_error() {
+    let wrong = [
+        ("", "evidence `E1` does not say what was observed"),
+        ("observed = \"lots\"", "an observation looks like \"54%\", \"10min\", \"11:46\" or \"3\""),
+        ("observed = \"19:00\"", "19:00 is outside the day: it runs from 09:30 to 18:40"),
+        ("observed = \"120%\"", "a share lies between 0% and 100%"),
+        ("observed = [\"11:46\"]", "two times are expected here, such as [\"11:46\", \"17:50\"]"),
+        ("observed = [\"11:46\", \"11:40\"]", "the interval must end after it starts"),
+        (
+            "observed = \"54%\"\nwithin = \"4pp\"\nbetween = [\"1%\", \"2%\"]",
+            "evidence `E1` has both `within` and `between`",
+        ),
+        ("between = [\"50%\", \"3min\"]", "these are values of different kinds"),
+        ("between = [\"50%\", \"3%\"]", "the lowest value comes first"),
+        (
+            "observed = \"54%\"\nover = { from = \"10:00\", to = \"19:00\" }",
+            "19:00 is outside the day: it runs from 09:30 to 18:40",
+        ),
+        ("observed = \"11:46\"\nwithin = \"4pp\"", "here `within` looks like \"2min\""),
+        ("observed = \"54%\"\nwithni = \"4pp\"", "unknown key `withni` in [evidence.0]"),
+    ];
+    for (keys, message) in wrong {
+        assert_eq!(sole(&evidence(keys)), message);
+    }
+    assert_eq!(sole(&evidence("observed = 1").replace("track.dropped_rate", "dropped")), "\"dropped\" is not a metric");
+    assert_eq!(sole(&evidence("observed = 1").replace("metric", "#metric")), "`metric` is missing in [evidence.0]");
+    let twice = format!("{0}{1}", evidence("observed = 1"), evidence("observed = 1").replace(DAY, ""));
+    assert_eq!(sole(&twice), "two pieces of evidence have the id `E1`");
+}
+
+#[test]
+fn an_expectation_is_one_of_three() {
+    let axes = "[axes.isolation]\nbulkhead = {}\n[[expect]]\n";
+    let scenario = good(&day_and(&format!(
+        "{axes}always = \"track.dropped_rate < 0.1%\"\nof = {{ isolation = \"bulkhead\" }}\nover = {{ from = \"10:00\", to = \"10:30\" }}"
+    )));
+    let expect = &scenario.expect[0];
+    assert_eq!((expect.kind, expect.text.as_str()), (ExpectKind::Always, "track.dropped_rate < 0.1%"));
+    assert_eq!(expect.of, [("isolation".to_string(), "bulkhead".to_string())]);
+    assert_eq!(expect.over, (Ns::secs(1800), Ns::secs(3600)));
+    let one = "an expectation has exactly one of `always`, `eventually`, `sometimes`";
+    assert_eq!(sole(&day_and(axes)), one);
+    assert_eq!(sole(&day_and(&format!("{axes}always = \"a\"\nsometimes = \"b\""))), one);
+    assert_eq!(sole(&day_and(&format!("{axes}always = \"\""))), "the condition is empty");
+    let of = |of: &str| sole(&day_and(&format!("{axes}always = \"a\"\nof = {of}")));
+    assert_eq!(of("{ isolatoin = \"bulkhead\" }"), "no axis \"isolatoin\"");
+    assert_eq!(of("{ isolation = \"bulkhed\" }"), "axis `isolation` has no point \"bulkhed\"");
+}
+
+#[test]
+fn limits_are_read() {
+    let scenario = good(&DAY.replace("[clients", "limits = { events = 1000000 }\n[clients"));
+    assert_eq!(scenario.limits.events, Some(1_000_000));
+    assert_eq!(good(DAY).limits.events, None);
+}
+
+#[test]
+fn a_whole_scenario_as_an_engineer_writes_it() {
+    let text = include_str!("whole.toml");
+    let scenario = good(text);
+    assert_eq!(scenario.design, "isolation=shared");
+    assert!(scenario.evidence[0].fitted && !scenario.evidence[1].fitted);
+    let count = |mark: &str| scenario.provenance.iter().filter(|p| p.mark == mark).count();
+    assert_eq!((count("assumed"), count("calibrated"), count("inferred"), count("reported")), (7, 1, 4, 1));
+    for axis in &scenario.axes {
+        for point in &axis.points {
+            assert!(good_with(text, &[], &[point]).design.contains(&format!("{}={point}", axis.name)));
+        }
+    }
+    let windows = text.replace('\n', "\r\n");
+    assert_eq!(good(&windows).plan.spec.clients.len(), 2, "line ends of Windows are line ends");
+    let found = bad(&windows.replace("count   =", "cuont   ="));
+    assert!(found.to_string().contains("cuont   = { value = 16, assumed = [4, 64] }\n"), "{found}");
+}

@@ -1,0 +1,133 @@
+//! Servers in and out of rotation, as figures: of the first fleet of the file, which is the one a scenario is about.
+
+use crate::ledger::Outage;
+use crate::outcome::Rotation;
+use crate::run::Run;
+use brownout_models::units::Ns;
+use std::collections::BTreeMap;
+
+/// The stretch from the first outage's beginning to the last one's end, as far as the run went.
+pub fn outage(run: &Run) -> Option<(Ns, Option<Ns>)> {
+    let outages = &run.ledger().outages;
+    let first = outages.first()?;
+    let ends: Option<Vec<Ns>> = outages.iter().map(|o: &Outage| o.to).collect();
+    Some((first.from, ends.and_then(|e| e.into_iter().max())))
+}
+
+/// How many servers the first fleet has.
+fn watched(run: &Run) -> usize {
+    run.world().spec.fleets.0.first().map_or(0, |(_, fleet)| fleet.count as usize)
+}
+
+fn changes(run: &Run) -> &[Vec<(Ns, bool)>] {
+    &run.ledger().changes[..watched(run)]
+}
+
+fn downs(changes: &[(Ns, bool)], over: (Ns, Ns)) -> u64 {
+    changes.iter().filter(|(at, up)| !up && *at >= over.0 && *at < over.1).count() as u64
+}
+
+/// How often a server left rotation in a window, mean over the servers.
+pub fn downs_mean(run: &Run, over: (Ns, Ns)) -> f64 {
+    let all = changes(run);
+    all.iter().map(|c| downs(c, over)).sum::<u64>() as f64 / all.len().max(1) as f64
+}
+
+/// Mean number of servers in rotation over a window.
+pub fn in_rotation_mean(run: &Run, over: (Ns, Ns)) -> f64 {
+    let length = over.1.minus(over.0).as_secs();
+    let up_s: f64 = changes(run).iter().map(|c| up_time(c, over, starts_up(run)).as_secs()).sum();
+    if length > 0.0 { up_s / length } else { 0.0 }
+}
+
+fn starts_up(run: &Run) -> bool {
+    let check = &run.world().spec.balancer.health;
+    !check.enabled || check.initial == brownout_models::policy::health::Initial::Up
+}
+
+/// How long a server was in rotation within a window.
+fn up_time(changes: &[(Ns, bool)], over: (Ns, Ns), starts_up: bool) -> Ns {
+    let clamp = |at: Ns| at.clamp(over.0, over.1);
+    let mut total = Ns::ZERO;
+    let mut since = starts_up.then_some(Ns::ZERO);
+    for (at, up) in changes {
+        match (since, up) {
+            (Some(began), false) => {
+                total = total.plus(clamp(*at).minus(clamp(began)));
+                since = None;
+            }
+            (None, true) => since = Some(*at),
+            _ => {}
+        }
+    }
+    match since {
+        Some(began) => total.plus(over.1.minus(clamp(began))),
+        None => total,
+    }
+}
+
+/// From the beginning of the outage to the first server that left rotation.
+pub fn first_ejection(run: &Run) -> Option<Ns> {
+    let (began, _) = outage(run)?;
+    let downs = changes(run).iter().flatten().filter(|(at, up)| !up && *at >= began);
+    downs.map(|(at, _)| at.minus(began)).min()
+}
+
+/// The figures of a run.
+pub fn figures(run: &Run) -> Rotation {
+    let outage = outage(run);
+    let over = outage.map_or((Ns::ZERO, run.at()), |(from, to)| (from, to.unwrap_or(run.at())));
+    let names: Vec<String> = run.world().server_names().into_iter().take(watched(run)).collect();
+    let all = changes(run);
+    let named = |figure: &dyn Fn(usize) -> u64| -> BTreeMap<String, u64> {
+        names.iter().enumerate().map(|(i, name)| (name.clone(), figure(i))).collect()
+    };
+    Rotation {
+        fleet: run.world().spec.fleets.names().next().unwrap_or_default().into(),
+        downs: named(&|i| downs(&all[i], over)),
+        mean_downs: downs_mean(run, over),
+        crashes: named(&|i| run.ledger().crashes[i]),
+        mean_in_rotation: in_rotation_mean(run, over),
+        first_ejection_s: first_ejection(run).map(Ns::as_secs),
+        all_up_after_s: outage.and_then(|(_, to)| to).and_then(|to| all_up_after(all, to, starts_up(run))),
+        changes_s: names
+            .iter()
+            .zip(all)
+            .map(|(name, changes)| (name.clone(), changes.iter().map(|(at, _)| at.as_secs()).collect()))
+            .collect(),
+        starts_up: starts_up(run),
+        servers: names,
+    }
+}
+
+/// Seconds from `from` until every server was up for good; none if one is still down at the end.
+fn all_up_after(all: &[Vec<(Ns, bool)>], from: Ns, starts_up: bool) -> Option<f64> {
+    if all.iter().any(|c| !c.last().map_or(starts_up, |(_, up)| *up)) {
+        return None;
+    }
+    let last = all.iter().flatten().map(|(at, _)| *at).max().unwrap_or(from);
+    Some(last.minus(from).as_secs())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn time_in_rotation_is_counted_within_the_window_only() {
+        let changes = [(Ns(10), false), (Ns(30), true), (Ns(50), false)];
+        assert_eq!(up_time(&changes, (Ns(0), Ns(100)), true), Ns(30));
+        assert_eq!(up_time(&changes, (Ns(20), Ns(40)), true), Ns(10));
+        assert_eq!(up_time(&changes, (Ns(60), Ns(70)), true), Ns(0));
+        assert_eq!(up_time(&[], (Ns(60), Ns(70)), true), Ns(10));
+        assert_eq!(up_time(&[(Ns(65), true)], (Ns(60), Ns(70)), false), Ns(5));
+    }
+
+    #[test]
+    fn everything_is_up_when_the_last_server_came_back_and_never_if_one_did_not() {
+        let back = vec![(Ns::secs(1), false), (Ns::secs(9), true)];
+        assert_eq!(all_up_after(&[back.clone(), vec![]], Ns::secs(5), true), Some(4.0));
+        assert_eq!(all_up_after(&[vec![]], Ns::secs(5), true), Some(0.0));
+        assert_eq!(all_up_after(&[back, vec![(Ns::secs(1), false)]], Ns::secs(5), true), None);
+    }
+}

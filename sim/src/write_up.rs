@@ -1,0 +1,268 @@
+//! From a run to its outcome.
+
+use crate::ledger::{Counts, Entry, Imbalance};
+use crate::metric;
+use crate::outcome::{
+    Assumption, FleetGauge, Mark, Meta, OutageSpan, Outcome, Percentiles, Span, Step, StepCalls, StoreGauge, Timeline,
+    Totals, VERSION,
+};
+use crate::rotation;
+use crate::run::{Ended, Orders, Run};
+use brownout_models::ledger::{Cause, Seen};
+use brownout_models::metrics::populations;
+use brownout_models::units::Ns;
+use brownout_scenarios::Scenario;
+use std::collections::BTreeMap;
+use std::sync::atomic::AtomicBool;
+
+/// What a scenario asks of a run.
+pub fn orders(scenario: &Scenario, seed: u64) -> Orders {
+    let mut boundaries = vec![scenario.window.0, scenario.window.1];
+    boundaries.extend(scenario.evidence.iter().flat_map(|e| [e.over.0, e.over.1]));
+    boundaries.extend(scenario.expect.iter().flat_map(|e| [e.over.0, e.over.1]));
+    Orders { seed, step: scenario.step, boundaries, event_limit: scenario.limits.events, keep_facts: false }
+}
+
+/// Runs a scenario under a seed. `stop` ends it early with what is done; `progress` hears the share done.
+///
+/// # Errors
+/// [`Imbalance`] if the ledger does not balance: a bug in Brownout.
+pub fn simulate(
+    scenario: &Scenario,
+    seed: u64,
+    stop: Option<&AtomicBool>,
+    progress: &mut dyn FnMut(f64),
+) -> Result<Outcome, Imbalance> {
+    let mut run = Run::new(&scenario.plan, orders(scenario, seed));
+    let ended = run.finish(stop, progress)?;
+    Ok(write_up(scenario, seed, &run, ended))
+}
+
+/// Puts a run into words and figures. `meta.wall_s` is left to whoever has a clock.
+pub fn write_up(scenario: &Scenario, seed: u64, run: &Run, ended: Ended) -> Outcome {
+    Outcome {
+        version: VERSION,
+        scenario: scenario.name.clone(),
+        title: scenario.title.clone(),
+        design: scenario.design.clone(),
+        set: scenario.set.clone(),
+        seed,
+        digest: format!("{:016x}", run.ledger().digest()),
+        span: span(scenario),
+        ended: match ended {
+            Ended::Complete => "complete".into(),
+            Ended::Interrupted => format!("interrupted at {}", scenario.calendar.clock(run.at())),
+            Ended::EventLimit(n) => format!("limit of {n} events reached at {}", scenario.calendar.clock(run.at())),
+        },
+        calls: subjects(scenario)
+            .into_iter()
+            .map(|s| (s.clone(), totals(scenario, run, &s, scenario.window)))
+            .collect(),
+        rotation: rotation::figures(run),
+        outages: outages(run),
+        events: marks(scenario, run),
+        timeline: timeline(scenario, run),
+        evidence: scenario.evidence.iter().map(|e| metric::compare(scenario, run, e)).collect(),
+        assumptions: assumptions(scenario),
+        meta: Meta {
+            brownout: env!("CARGO_PKG_VERSION").into(),
+            events: run.events,
+            calls: run.ledger().offered(),
+            wall_s: 0.0,
+            calls_alive_max: run.alive_max,
+        },
+    }
+}
+
+fn span(scenario: &Scenario) -> Span {
+    let calendar = &scenario.calendar;
+    Span {
+        from: calendar.wall(Ns::ZERO),
+        to: calendar.wall(scenario.span),
+        zone: calendar.zone().into(),
+        zone_abbreviation: calendar.zone_abbreviation(),
+        from_time_of_day_s: calendar.time_of_day_s(Ns::ZERO),
+        length_s: scenario.span.as_secs(),
+        window_from_s: scenario.window.0.as_secs(),
+        window_to_s: scenario.window.1.as_secs(),
+    }
+}
+
+/// The kinds of call and, where a kind has several populations, those.
+fn subjects(scenario: &Scenario) -> Vec<String> {
+    let spec = &scenario.plan.spec;
+    let mut out = Vec::new();
+    for kind in spec.kinds() {
+        out.push(kind.to_string());
+        let names: Vec<_> = spec.clients.iter().filter(|(_, c)| c.sends.text == kind).map(|(name, _)| name).collect();
+        if names.len() > 1 {
+            out.extend(names.iter().map(|name| format!("{kind}.{name}")));
+        }
+    }
+    out
+}
+
+fn counts(scenario: &Scenario, run: &Run, subject: &str, over: (Ns, Ns)) -> Counts {
+    let mut sum = Counts::default();
+    populations(subject, &scenario.plan.spec).iter().for_each(|p| sum.add(&run.ledger().over(*p, over.0, over.1)));
+    sum
+}
+
+fn named_causes(dropped: &[u64; Cause::ALL.len()]) -> BTreeMap<String, u64> {
+    let named = Cause::ALL.iter().zip(dropped);
+    named.filter(|(_, n)| **n > 0).map(|(cause, n)| (cause.word().to_string(), *n)).collect()
+}
+
+fn totals(scenario: &Scenario, run: &Run, subject: &str, over: (Ns, Ns)) -> Totals {
+    let c = counts(scenario, run, subject, over);
+    let (dropped, failed) = (c.dropped_total(), c.failed_total());
+    let rate = |part: u64| if c.offered == 0 { 0.0 } else { part as f64 / c.offered as f64 };
+    let seen = Seen::ALL.iter().zip(c.failed);
+    Totals {
+        offered: c.offered,
+        stored: c.stored,
+        late: c.late,
+        dropped,
+        in_flight: c.offered - c.stored - c.late - dropped,
+        ok: c.ok,
+        failed,
+        waiting: c.offered - c.ok - failed,
+        duplicates: c.duplicates,
+        zombies: c.zombies,
+        lost_after_ok: c.lost_after_ok,
+        attempts: c.attempts,
+        dropped_rate: rate(dropped),
+        failed_rate: rate(failed),
+        causes: named_causes(&c.dropped),
+        seen: seen.filter(|(_, n)| *n > 0).map(|(seen, n)| (seen.word().to_string(), n)).collect(),
+        latency_mean_ms: (c.ok > 0).then(|| c.latency_ns as f64 / c.ok as f64 / 1e6),
+    }
+}
+
+fn outages(run: &Run) -> Vec<OutageSpan> {
+    let names: Vec<_> = run.world().spec.stores.names().collect();
+    let spans = run.ledger().outages.iter().map(|o| OutageSpan {
+        store: names[o.store as usize].into(),
+        mode: o.mode.clone(),
+        from_s: o.from.as_secs(),
+        to_s: o.to.map(Ns::as_secs),
+    });
+    spans.collect()
+}
+
+fn marks(scenario: &Scenario, run: &Run) -> Vec<Mark> {
+    let clock = |at| scenario.calendar.clock(at);
+    let marks = run.ledger().marks.iter().map(|m| Mark {
+        at_s: m.at.as_secs(),
+        at: clock(m.at),
+        what: m.what.clone(),
+        expected_at: m.expected.map(clock),
+    });
+    marks.collect()
+}
+
+fn timeline(scenario: &Scenario, run: &Run) -> Timeline {
+    let kinds = scenario.plan.spec.kinds();
+    let steps = run.steps.iter().map(|s| {
+        let calls = kinds.iter().enumerate().map(|(i, kind)| {
+            let c = counts(scenario, run, kind, (s.from, s.to));
+            let latency_ms = s.latencies[i].map(|[p50, p90, p99, max]| Percentiles { p50, p90, p99, max });
+            let step = StepCalls {
+                offered: c.offered,
+                dropped: named_causes(&c.dropped),
+                failed: c.failed_total(),
+                latency_ms,
+            };
+            (kind.to_string(), step)
+        });
+        let stores = scenario.plan.spec.stores.names().zip(&s.stores);
+        let fleets = scenario.plan.spec.fleets.names().zip(&s.fleets);
+        Step {
+            t_s: s.from.as_secs(),
+            at: scenario.calendar.clock(s.from),
+            calls: calls.collect(),
+            in_rotation: s.in_rotation,
+            stores: stores
+                .map(|(name, g)| {
+                    let gauge = StoreGauge {
+                        state: g.state.clone(),
+                        headroom: g.headroom,
+                        running: g.running,
+                        waiting: g.waiting,
+                    };
+                    (name.to_string(), gauge)
+                })
+                .collect(),
+            balancer_queue: s.fleets.iter().map(|f| f.balancer_queue).sum(),
+            fleets: fleets
+                .map(|(name, g)| {
+                    let gauge = FleetGauge {
+                        in_rotation: g.in_rotation,
+                        alive: g.alive,
+                        accept_queue: g.accept_queue,
+                        busy: g.busy,
+                        pending: g.pending,
+                        pool_open: g.pool_open,
+                        pool_waiting: g.pool_waiting,
+                    };
+                    (name.to_string(), gauge)
+                })
+                .collect(),
+        }
+    });
+    Timeline { step_s: scenario.step.as_secs(), steps: steps.collect() }
+}
+
+fn assumptions(scenario: &Scenario) -> Vec<Assumption> {
+    let all = scenario.provenance.iter().map(|p| Assumption {
+        path: p.path.clone(),
+        value: p.value.clone(),
+        mark: p.mark.clone(),
+        why: p.why.clone(),
+        range: p.range.clone(),
+    });
+    all.collect()
+}
+
+/// Two runs of one scenario side by side, to see whether they are the same.
+pub struct Twins {
+    first: Run,
+    second: Run,
+}
+
+impl Twins {
+    /// The same scenario under two seeds; equal ones to check determinism.
+    pub fn new(scenario: &Scenario, seeds: (u64, u64)) -> Twins {
+        let run = |seed| Run::new(&scenario.plan, Orders { keep_facts: true, ..orders(scenario, seed) });
+        Twins { first: run(seeds.0), second: run(seeds.1) }
+    }
+}
+
+/// Runs both to the end, step by step, and describes the first fact in which they differ.
+///
+/// # Errors
+/// [`Imbalance`] if a ledger does not balance.
+pub fn difference(twins: &mut Twins) -> Result<Option<String>, Imbalance> {
+    loop {
+        let ended = (twins.first.step()?, twins.second.step()?);
+        if let (Some(a), Some(b)) = (twins.first.steps.last(), twins.second.steps.last())
+            && (a != b || ended.0 != ended.1)
+        {
+            let kept = |run: &Run| run.ledger().kept.clone().unwrap_or_default();
+            let (mine, theirs): (Vec<Entry>, Vec<Entry>) = (kept(&twins.first), kept(&twins.second));
+            let at = mine.iter().zip(&theirs).position(|(x, y)| x != y).unwrap_or(mine.len().min(theirs.len()));
+            let show =
+                |facts: &[Entry]| facts.get(at).map_or("nothing more".into(), |e| format!("{:?} at {}", e.fact, e.at));
+            return Ok(Some(format!(
+                "in the step from {} to {}: the first run has {}, the second {}",
+                a.from,
+                a.to,
+                show(&mine),
+                show(&theirs)
+            )));
+        }
+        if ended.0.is_some() {
+            return Ok(None);
+        }
+    }
+}

@@ -1,0 +1,146 @@
+//! `brownout run`: one run of one scenario.
+
+use crate::terminal::Terminal;
+use brownout::exit::Exit;
+use brownout::reports;
+use brownout::reports::terminal::{Detail, Style};
+use brownout::scenarios::{Request, Scenario, load};
+use brownout::sim::{self, outcome::Outcome};
+use indicatif::{ProgressBar, ProgressStyle};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+
+/// Arguments of `run`.
+#[derive(clap::Args, Debug)]
+pub struct Args {
+    /// The scenario file
+    file: PathBuf,
+    /// The seed: the same scenario, seed and version give the same outcome, byte for byte
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Take a design: a point of an axis (bulkhead, isolation=bulkhead) or a named design; may be repeated
+    #[arg(long, value_name = "DESIGN")]
+    design: Vec<String>,
+    /// Change a value: path=value, as in balancer.health.interval=5s; may be repeated
+    #[arg(long, value_name = "PATH=VALUE")]
+    set: Vec<String>,
+    /// Write outcome.json, timeline.csv and the pictures into this folder
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    /// Print the outcome as one JSON document
+    #[arg(long)]
+    json: bool,
+    /// List every assumed number with its range
+    #[arg(long)]
+    assumptions: bool,
+    /// Print the run as a table over time, and every mark
+    #[arg(long)]
+    timeline: bool,
+    /// Run twice, compare fact by fact, and name the first difference
+    #[arg(long)]
+    check_determinism: bool,
+}
+
+/// Runs the subcommand.
+pub fn run(args: &Args, terminal: &Terminal) -> Exit {
+    let scenario = match load(&Request { path: &args.file, set: &args.set, design: &args.design }) {
+        Ok(scenario) => scenario,
+        Err(mistakes) => {
+            terminal.complain(&mistakes.render(terminal.color_stderr()));
+            return Exit::Usage;
+        }
+    };
+    let outcome = match simulate(&scenario, args.seed) {
+        Ok(outcome) => outcome,
+        Err(imbalance) => {
+            terminal.complain(&format!(
+                "error: {imbalance}\nThis is a bug in Brownout: please report it with the seed {}.",
+                args.seed
+            ));
+            return Exit::Broken;
+        }
+    };
+    if args.json {
+        match reports::json::to_json(&outcome) {
+            Ok(json) => terminal.say(&json),
+            Err(why) => {
+                terminal.complain(&format!("error: the outcome cannot be written as JSON: {why}"));
+                return Exit::Limit;
+            }
+        }
+    } else {
+        let detail = Detail { assumptions: args.assumptions, timeline: args.timeline };
+        terminal.say(&reports::terminal::run(&outcome, &Style { detail, ..terminal.style() }));
+    }
+    finish(args, terminal, &scenario, &outcome)
+}
+
+/// What follows the outcome: files, the check, and the exit code.
+fn finish(args: &Args, terminal: &Terminal, scenario: &Scenario, outcome: &Outcome) -> Exit {
+    if let Some(dir) = &args.out {
+        match reports::write_all(outcome, dir) {
+            Ok(files) => {
+                let names: Vec<_> = files.iter().map(|f| f.display().to_string()).collect();
+                terminal.complain(&format!("wrote {}", names.join(", ")));
+            }
+            Err(why) => {
+                terminal.complain(&format!("error: {why}"));
+                return Exit::Limit;
+            }
+        }
+    }
+    if outcome.ended.starts_with("interrupted") {
+        return Exit::Interrupted;
+    }
+    if outcome.ended != "complete" {
+        terminal.complain(&format!("error: {}; `limits.events` in the scenario raises it", outcome.ended));
+        return Exit::Limit;
+    }
+    if args.check_determinism {
+        return check_determinism(terminal, scenario, args.seed);
+    }
+    Exit::Fine
+}
+
+fn check_determinism(terminal: &Terminal, scenario: &Scenario, seed: u64) -> Exit {
+    match sim::difference(&mut sim::Twins::new(scenario, (seed, seed))) {
+        Ok(None) => {
+            terminal.complain("deterministic: two runs recorded the same facts in the same order");
+            Exit::Fine
+        }
+        Ok(Some(difference)) => {
+            terminal.complain(&format!("error: not deterministic: {difference}"));
+            Exit::Broken
+        }
+        Err(imbalance) => {
+            terminal.complain(&format!("error: {imbalance}"));
+            Exit::Broken
+        }
+    }
+}
+
+/// Simulates with a progress bar on stderr; Ctrl-C ends the run early and keeps what is done.
+fn simulate(scenario: &Scenario, seed: u64) -> Result<Outcome, sim::ledger::Imbalance> {
+    let stop = Arc::new(AtomicBool::new(false));
+    let told = stop.clone();
+    // A second handler cannot be set in one process; then Ctrl-C does what it does without us.
+    let _ = ctrlc::set_handler(move || {
+        if told.swap(true, Ordering::Relaxed) {
+            std::process::exit(Exit::Interrupted as i32);
+        }
+    });
+    let bar = ProgressBar::new(1000);
+    if let Ok(style) = ProgressStyle::with_template("{bar:40} {percent}% of the run, {eta} left") {
+        bar.set_style(style);
+    }
+    let begun = Instant::now();
+    let mut outcome =
+        sim::simulate(scenario, seed, Some(&stop), &mut |share| bar.set_position((share * 1000.0) as u64));
+    bar.finish_and_clear();
+    if let Ok(outcome) = &mut outcome {
+        outcome.meta.wall_s = begun.elapsed().as_secs_f64();
+    }
+    outcome
+}
