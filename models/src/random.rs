@@ -61,7 +61,7 @@ pub const fn mix(mut z: u64) -> u64 {
 /// The 64 bits that belong to (salt, purpose, attempt).
 #[inline]
 pub const fn draw(salt: u64, purpose: Purpose, attempt: u32) -> u64 {
-    mix(salt.wrapping_add(GOLDEN.wrapping_mul((purpose as u64) << 32 | attempt as u64 + 1)))
+    mix(salt.wrapping_add(GOLDEN.wrapping_mul(((purpose as u64) << 32) | (attempt as u64 + 1))))
 }
 
 /// A number in (0, 1] with 53 random bits; never zero, so that its logarithm is finite.
@@ -84,7 +84,7 @@ impl Stream {
         }
         let high = mix(seed.wrapping_add(GOLDEN) ^ mix(hash));
         let low = mix(high.wrapping_add(GOLDEN) ^ hash);
-        Stream(Pcg64Mcg::new(u128::from(high) << 64 | u128::from(low)))
+        Stream(Pcg64Mcg::new((u128::from(high) << 64) | u128::from(low)))
     }
 
     /// The next 64 bits.

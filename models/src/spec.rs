@@ -9,6 +9,7 @@ use crate::component::store::Store;
 use crate::setting::{Name, Named, Problem, Span, closest};
 use crate::settings;
 use crate::units::Ns;
+use std::collections::BTreeMap;
 
 settings! {
     /// The world: clients, balancer, fleets of servers, stores, and the day's timeline.
@@ -141,6 +142,10 @@ impl WorldSpec {
             ));
         }
         self.timeline_problems(&kinds, &mut found);
+        if found.is_empty() {
+            // Otherwise a misspelt reference would be reported twice.
+            self.idle_parts(&mut found);
+        }
         found
     }
 
@@ -181,29 +186,47 @@ impl WorldSpec {
 
     /// An entry that waits, through others, for its own end never happens.
     fn circles(&self, found: &mut Vec<Problem>) {
-        let waits_for = |entry: &Entry| -> Option<usize> {
-            let Trigger::When(sign) = &entry.trigger else { return None };
-            let id = sign.text.strip_prefix("done:")?;
-            self.timeline.iter().position(|e| e.id.as_ref().is_some_and(|i| i.text == id))
+        let ids: BTreeMap<&str, usize> =
+            self.timeline.iter().enumerate().filter_map(|(i, e)| Some((e.id.as_ref()?.text.as_str(), i))).collect();
+        let waits_for = |at: usize| -> Option<usize> {
+            let Trigger::When(sign) = &self.timeline[at].trigger else { return None };
+            ids.get(sign.text.strip_prefix("done:")?).copied()
         };
-        for (start, entry) in self.timeline.iter().enumerate() {
-            let mut at = start;
-            for _ in 0..self.timeline.len() {
-                match waits_for(&self.timeline[at]) {
-                    Some(next) => at = next,
-                    None => break,
-                }
-                if at == start {
-                    if let Trigger::When(sign) = &entry.trigger {
-                        let message = format!("`{}` waits, in a circle, for its own end", sign.text);
-                        found.push(problem(
-                            sign.span,
-                            message,
-                            Some("give one of the entries a time with `at`".into()),
-                        ));
-                    }
-                    break;
-                }
+        // Each entry waits for one other at most: follow the chain, and remember by whose walk each was reached.
+        let mut reached_by = vec![usize::MAX; self.timeline.len()];
+        for start in 0..self.timeline.len() {
+            let mut at = Some(start);
+            while let Some(entry) = at.filter(|a| reached_by[*a] == usize::MAX) {
+                reached_by[entry] = start;
+                at = waits_for(entry);
+            }
+            if let Some(entry) = at.filter(|a| reached_by[*a] == start)
+                && let Trigger::When(sign) = &self.timeline[entry].trigger
+            {
+                let message = format!("`{}` waits, in a circle, for its own end", sign.text);
+                found.push(problem(sign.span, message, Some("give one of the entries a time with `at`".into())));
+            }
+        }
+    }
+
+    /// What nothing uses is most likely a misspelt name.
+    fn idle_parts(&self, found: &mut Vec<Problem>) {
+        for (name, fleet) in &self.fleets.0 {
+            if fleet.calls.is_empty() {
+                let help = format!("[fleets.{}.calls.<kind>] says what it does", name.text);
+                found.push(problem(name.span, format!("fleet `{}` serves no calls", name.text), Some(help)));
+            }
+        }
+        let mut used: Vec<&str> = Vec::new();
+        for (_, fleet) in self.fleets.iter() {
+            let plans = fleet.calls.iter().flat_map(|(_, plan)| [&plan.appends, &plan.asks]);
+            let stores = plans.chain([&fleet.health.asks, &fleet.restart.needs]);
+            used.extend(stores.flatten().map(|store| store.text.as_str()));
+        }
+        for (name, _) in &self.stores.0 {
+            if !used.contains(&name.text.as_str()) {
+                let help = "a kind of call uses it with `asks` or `appends`".to_string();
+                found.push(problem(name.span, format!("nothing uses the store `{}`", name.text), Some(help)));
             }
         }
     }

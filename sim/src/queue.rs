@@ -112,7 +112,7 @@ impl Due {
     #[inline]
     fn key(&mut self, time: Ns) -> Key {
         self.raised += 1;
-        Key::from(time.0) << 64 | Key::from(self.raised)
+        (Key::from(time.0) << 64) | Key::from(self.raised)
     }
 
     /// Raises an event the lane's delay from now.

@@ -179,7 +179,7 @@ impl World {
         let balancer = &self.spec.balancer;
         let limit = balancer.max_connections.unwrap_or(u32::MAX);
         let load = |server: u32| self.connections[server as usize];
-        let number = u32::from(try_.attempt) << 16 | u32::from(try_.dispatches);
+        let number = (u32::from(try_.attempt) << 16) | u32::from(try_.dispatches);
         match backend.rotation.choose(balancer.algorithm, try_.salt, number, avoid, limit, load) {
             Some(server) => self.dispatch(k, t, server),
             None if backend.rotation.is_empty() => self.reject(k, t, 503, Cause::NoServer),
@@ -219,13 +219,13 @@ impl World {
         if link.is_constant() {
             k.after(self.lanes.to_server, Event::AtServer(t));
         } else {
-            let number = u32::from(try_.dispatches) << 8 | u32::from(try_.connects);
+            let number = (u32::from(try_.dispatches) << 8) | u32::from(try_.connects);
             k.at(k.now().plus(link.delay(try_.salt, Purpose::ServerLink, number)), Event::AtServer(t));
         }
     }
 
     /// Something travels from a server to the balancer.
-    pub(crate) fn to_balancer<K: Kernel>(&mut self, k: &mut K, t: Ref, event: Event) {
+    pub(crate) fn send_to_balancer<K: Kernel>(&mut self, k: &mut K, t: Ref, event: Event) {
         let link = &self.spec.network.servers;
         if link.is_constant() {
             k.after(self.lanes.from_server, event);
@@ -402,7 +402,7 @@ impl World {
             };
             let limit = self.spec.balancer.max_connections.unwrap_or(u32::MAX);
             let load = |server: u32| self.connections[server as usize];
-            let number = u32::from(try_.attempt) << 16 | u32::from(try_.dispatches);
+            let number = (u32::from(try_.attempt) << 16) | u32::from(try_.dispatches);
             let chosen = backend.rotation.choose(self.spec.balancer.algorithm, try_.salt, number, None, limit, load);
             let Some(server) = chosen else { return };
             backend.queue.pop_front();

@@ -347,7 +347,7 @@ impl World {
         let Some(try_) = self.tries.get_mut(t).filter(|t| t.front == Front::Connecting) else { return };
         let server = &mut self.servers[try_.server as usize];
         if !server.alive {
-            self.to_balancer(k, t, Event::Refused(t));
+            self.send_to_balancer(k, t, Event::Refused(t));
             return;
         }
         if server.busy >= server.workers && server.queue.len() as u32 >= server.room {
@@ -445,7 +445,10 @@ impl World {
             return;
         }
         let (fleet, plan) = (try_.fleet as usize, try_.plan as usize);
-        if let Some(bulkhead) = &mut server.bulkheads[plan] {
+        let event_loop = self.spec.fleets.0[fleet].1.concurrency == Concurrency::EventLoop;
+        if !try_.in_bulkhead
+            && let Some(bulkhead) = &mut server.bulkheads[plan]
+        {
             match bulkhead.gate.on_arrival() {
                 Admission::Enter => try_.in_bulkhead = true,
                 Admission::Reject => {
@@ -457,6 +460,11 @@ impl World {
                     bulkhead.waiting.push_back(t);
                     if let Some(wait) = self.plans[fleet][plan].wait {
                         try_.step_timer = k.arm(wait, Event::BulkheadTimeout(t));
+                    }
+                    if event_loop {
+                        // A worker waits with its call; a core goes on with the next.
+                        try_.holds_worker = false;
+                        server.busy -= 1;
                     }
                     return;
                 }
@@ -561,7 +569,7 @@ impl World {
             enters = bulkhead.waiting.pop_front();
         }
         if front == Front::Waiting {
-            self.to_balancer(k, t, Event::Reply(t));
+            self.send_to_balancer(k, t, Event::Reply(t));
         } else {
             self.end_if_done(k, t);
         }
@@ -570,7 +578,11 @@ impl World {
             k.cancel(entering.step_timer);
             entering.step_timer = Timer::NONE;
             entering.in_bulkhead = true;
-            self.work(k, next);
+            if entering.holds_worker {
+                self.work(k, next);
+            } else {
+                self.enqueue(k, next);
+            }
         }
         if held && !self.servers[number as usize].queue.is_empty() {
             self.work_on(k, number);
@@ -631,7 +643,7 @@ impl World {
         if let Some(limit) = plan.connect_limit {
             try_.step_timer = k.arm(limit, Event::AskStepTimeout(t));
         }
-        self.to_store(k, t, Event::ConnectAtStore(t));
+        self.send_to_store(k, t, Event::ConnectAtStore(t));
     }
 
     /// A connection to the store is set up: the query follows.
@@ -669,7 +681,7 @@ impl World {
             let call = self.tries[t].call;
             self.calls[call].legs += 1;
         }
-        self.to_store(k, t, Event::QueryAtStore(q));
+        self.send_to_store(k, t, Event::QueryAtStore(q));
     }
 
     /// The store's answer is here; the connection is free for the next.
@@ -888,7 +900,7 @@ impl World {
         try_.query = Ref::NONE;
         try_.cause = Cause::Crashed;
         if try_.front == Front::Waiting {
-            self.to_balancer(k, t, Event::Reset(t));
+            self.send_to_balancer(k, t, Event::Reset(t));
         } else {
             self.end_if_done(k, t);
         }

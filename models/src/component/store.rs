@@ -166,24 +166,24 @@ impl World {
     }
 
     /// Something travels from a try's server to its store.
-    pub(crate) fn to_store<K: Kernel>(&mut self, k: &mut K, t: Ref, event: Event) {
+    pub(crate) fn send_to_store<K: Kernel>(&mut self, k: &mut K, t: Ref, event: Event) {
         let Some(store) = self.store_of(t) else { return };
         let link = &self.spec.stores.0[store as usize].1.link;
         if link.is_constant() {
             k.after(self.stores[store as usize].to, event);
         } else {
             let try_ = &self.tries[t];
-            let number = u32::from(try_.attempt) << 16 | u32::from(try_.asks);
+            let number = (u32::from(try_.attempt) << 16) | u32::from(try_.asks);
             k.at(k.now().plus(link.delay(try_.salt, Purpose::StoreLink, number)), event);
         }
     }
 
     /// Something travels from a store to the server of a try.
-    fn from_store<K: Kernel>(&mut self, k: &mut K, store: u16, t: Ref, event: Event) {
+    fn send_from_store<K: Kernel>(&mut self, k: &mut K, store: u16, t: Ref, event: Event) {
         let link = &self.spec.stores.0[store as usize].1.link;
         match self.tries.get(t) {
             Some(try_) if !link.is_constant() => {
-                let number = u32::from(try_.attempt) << 16 | u32::from(try_.asks);
+                let number = (u32::from(try_.attempt) << 16) | u32::from(try_.asks);
                 k.at(k.now().plus(link.delay(try_.salt, Purpose::StoreLinkBack, number)), event);
             }
             _ => k.after(self.stores[store as usize].back, event),
@@ -204,9 +204,9 @@ impl World {
         let limit = self.spec.stores.0[store as usize].1.connections.unwrap_or(u32::MAX);
         let s = &mut self.stores[store as usize];
         match s.knobs.connects {
-            Connects::Refused => self.from_store(k, store, t, Event::AskRefused(t)),
+            Connects::Refused => self.send_from_store(k, store, t, Event::AskRefused(t)),
             Connects::Unanswered => self.hang_connect(store, t),
-            Connects::Accepted if s.open >= limit => self.from_store(k, store, t, Event::AskRefused(t)),
+            Connects::Accepted if s.open >= limit => self.send_from_store(k, store, t, Event::AskRefused(t)),
             Connects::Accepted => {
                 s.open += 1;
                 let connected = s.connected;
@@ -234,10 +234,10 @@ impl World {
         let s = &mut self.stores[store as usize];
         if s.knobs.connects == Connects::Refused {
             self.drop_query(k, q, Cause::StoreRefused);
-            self.from_store(k, store, asker, Event::AskRefused(asker));
+            self.send_from_store(k, store, asker, Event::AskRefused(asker));
         } else if s.knobs.severs {
             self.drop_query(k, q, Cause::StoreSevered);
-            self.from_store(k, store, asker, Event::AskSevered(asker));
+            self.send_from_store(k, store, asker, Event::AskSevered(asker));
         } else if s.knobs.hangs {
             self.queries[q].state = QueryState::Hung;
             s.hung.push(q);
@@ -286,15 +286,18 @@ impl World {
         if writes && !error {
             let gone = self.tries.get(asker).is_none_or(|t| t.client_gone || t.query != q);
             self.stored(k, call, gone);
-            self.burn_headroom(k, store);
         }
         let waits = self.tries.get(asker).is_some_and(|t| t.query == q);
         self.drop_query(k, q, Cause::StoreError);
         if waits {
-            self.from_store(k, store, asker, Event::QueryReply(asker, error));
+            self.send_from_store(k, store, asker, Event::QueryReply(asker, error));
         }
         if let Some(next) = self.stores[store as usize].waiting.pop_front() {
             self.run_query(k, next);
+        }
+        if writes && !error {
+            // Last: it may take the store out of service, and with it every query that it still has.
+            self.burn_headroom(k, store);
         }
     }
 
@@ -395,7 +398,7 @@ impl World {
                 self.stores[store as usize].running -= 1;
             }
             self.drop_query(k, q, Cause::StoreSevered);
-            self.from_store(k, store, asker, Event::AskSevered(asker));
+            self.send_from_store(k, store, asker, Event::AskSevered(asker));
         }
         let s = &mut self.stores[store as usize];
         s.waiting.clear();

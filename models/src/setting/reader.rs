@@ -86,8 +86,11 @@ impl<'a> Reader<'a> {
 
 /// The known name nearest to a mistyped one, if any is near.
 pub fn closest<'n>(name: &str, known: impl IntoIterator<Item = &'n str>) -> Option<&'n str> {
+    // Nothing that long is a slip of the finger, and comparing it is slow.
+    const LONGEST: usize = 64;
     known
         .into_iter()
+        .filter(|_| name.len() <= LONGEST)
         .map(|candidate| (strsim::jaro_winkler(name, candidate), candidate))
         .filter(|(likeness, _)| *likeness > 0.75)
         .max_by(|a, b| a.0.total_cmp(&b.0))

@@ -121,37 +121,51 @@ pub fn read_field<T: Setting>(
     });
 }
 
-/// Reads a whole table of settings.
+/// Reads a whole table of settings; `extra` are keys that somebody else reads.
 pub fn read_settings<T: Settings>(value: &Value, reader: &mut Reader<'_>, extra: &[&'static str]) -> Option<T> {
     match &value.data {
         Data::Table(table) => {
             let (mut new, used) = T::start(table, reader);
             let mut extra = extra.to_vec();
             extra.extend_from_slice(used);
-            let fields = T::fields();
-            let known: Vec<_> = fields.iter().map(|f| f.name).collect();
-            unknown_keys(table, &known, &extra, reader);
-            for field in &fields {
-                if field.default.is_none() && table.get(field.name).is_none() {
-                    let path = reader.path();
-                    reader.problem(value.span, format!("`{}` is missing in [{path}]", field.name));
-                }
-            }
-            new.apply(table, reader);
+            apply_table(&mut new, value, table, reader, &extra);
             Some(new)
         }
-        Data::Text(text) => match T::shorthand(text) {
-            Some(new) => Some(new),
-            None => {
-                reader.expected(value, "a table");
-                None
-            }
-        },
+        Data::Text(text) if T::shorthand(text).is_some() => T::shorthand(text),
         _ => {
             reader.expected(value, "a table");
             None
         }
     }
+}
+
+/// Reads a table over settings that are there already: what it does not name stays as it is, unless it names a
+/// preset, which starts afresh.
+pub fn read_settings_over<T: Settings>(slot: &mut T, value: &Value, reader: &mut Reader<'_>) {
+    match &value.data {
+        Data::Table(table) if table.get("preset").is_none() => {
+            let (_, used) = T::start(table, reader);
+            apply_table(slot, value, table, reader, used);
+        }
+        _ => {
+            if let Some(new) = read_settings(value, reader, &[]) {
+                *slot = new;
+            }
+        }
+    }
+}
+
+fn apply_table<T: Settings>(slot: &mut T, value: &Value, table: &Table, reader: &mut Reader<'_>, extra: &[&str]) {
+    let fields = T::fields();
+    let known: Vec<_> = fields.iter().map(|f| f.name).collect();
+    unknown_keys(table, &known, extra, reader);
+    for field in &fields {
+        if field.default.is_none() && table.get(field.name).is_none() {
+            let path = reader.path();
+            reader.problem(value.span, format!("`{}` is missing in [{path}]", field.name));
+        }
+    }
+    slot.apply(table, reader);
 }
 
 /// Reads the key `preset`, if it is there: the named bundle that the other keys then change.
@@ -236,6 +250,9 @@ macro_rules! settings {
         impl $crate::setting::Setting for $name {
             fn read(value: &$crate::setting::Value, reader: &mut $crate::setting::Reader<'_>) -> Option<Self> {
                 $crate::setting::read_settings(value, reader, &[])
+            }
+            fn read_over(&mut self, value: &$crate::setting::Value, reader: &mut $crate::setting::Reader<'_>) {
+                $crate::setting::read_settings_over(self, value, reader);
             }
             fn form() -> $crate::setting::Form {
                 $crate::setting::Form::Table(<Self as $crate::setting::Settings>::fields(), false)

@@ -88,7 +88,8 @@ fn malformed_marks_are_errors() {
     let typo = bad(&rated("{ value = \"280/s\", asumed = [\"1/s\", \"900/s\"] }"));
     assert_eq!(typo.messages(), ["unknown key `asumed` beside `value`"]);
     assert!(typo.to_string().contains("did you mean `assumed`?"));
-    good(&day_and("[stores.value]\n[stores.reported]"));
+    let uses = "calls.a = { asks = \"value\" }\ncalls.b = { asks = \"reported\" }";
+    good(&day_and(&format!("[stores.value]\n[stores.reported]\n[fleets.others]\n{uses}")));
 }
 
 #[test]
