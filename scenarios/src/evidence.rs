@@ -1,6 +1,7 @@
 //! What was observed on the day, and how near to it a run must come.
 
 use crate::header::{Period, Raw};
+use brownout_models::metrics::Unit;
 use brownout_models::setting::{Clock, Data, Name, Problem, Span, Value};
 use brownout_models::settings;
 use brownout_models::units::{Ns, parse_duration, parse_quantity, parse_share};
@@ -46,6 +47,17 @@ impl Observed {
         match self {
             Observed::Share(x) | Observed::Count(x) => x,
             Observed::Duration(at) | Observed::Moment(at) | Observed::Interval(at, _) => at.as_secs(),
+        }
+    }
+
+    /// What kind of value it is.
+    pub(crate) fn unit(self) -> Unit {
+        match self {
+            Observed::Share(_) => Unit::Share,
+            Observed::Count(_) => Unit::Count,
+            Observed::Duration(_) => Unit::Duration,
+            Observed::Moment(_) => Unit::Moment,
+            Observed::Interval(..) => Unit::Interval,
         }
     }
 
@@ -109,11 +121,6 @@ pub(crate) fn read(
             let message = format!("two pieces of evidence have the id `{}`", entry.id.text);
             problems.push(Problem { span: entry.id.span, message, help: None });
         }
-        if !is_metric(&entry.metric.text) {
-            let message = format!("\"{}\" is not a metric", entry.metric.text);
-            let help = Some("a metric looks like \"track.dropped_rate\"".to_string());
-            problems.push(Problem { span: entry.metric.span, message, help });
-        }
         match accepted(entry, clock) {
             Ok(Accepted { observed, shown, low, high, tolerance }) => out.push(EvidenceSpec {
                 id: entry.id.text.clone(),
@@ -134,10 +141,15 @@ pub(crate) fn read(
     out
 }
 
-/// `<subject>.<name>`: words of letters, digits, `_` and `-`.
-fn is_metric(text: &str) -> bool {
-    let word = |w: &str| !w.is_empty() && w.chars().all(|c| c.is_alphanumeric() || matches!(c, '_' | '-'));
-    text.contains('.') && text.split('.').all(word)
+/// A unit in words.
+pub(crate) fn describe(unit: Unit) -> &'static str {
+    match unit {
+        Unit::Share => "a share, such as \"54%\"",
+        Unit::Count => "a count, such as \"12\"",
+        Unit::Duration => "a length of time, such as \"10min\"",
+        Unit::Moment => "a time, such as \"18:08\"",
+        Unit::Interval => "two times, such as [\"11:46\", \"17:50\"]",
+    }
 }
 
 struct Accepted {

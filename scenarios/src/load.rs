@@ -3,12 +3,13 @@
 use crate::clock::{AnyTime, Calendar};
 use crate::diagnose::{Diagnostics, Sources};
 use crate::document::{self, Assignment};
-use crate::evidence;
+use crate::evidence::{self, EvidenceSpec};
 use crate::header::{self, Header};
 use crate::marks::{self, Marks};
 use crate::overlay::{self, Choice, Overlays};
 use crate::trace;
 use crate::{Request, Scenario};
+use brownout_models::metrics;
 use brownout_models::setting::{
     Clock, Data, Key, Problem, Reader, Setting, Settings, Span, Table, Value, unknown_keys,
 };
@@ -155,6 +156,7 @@ impl<'a> Load<'a> {
         };
         self.read_claims(&header, &world, clock, &mut scenario);
         let spec = spec?;
+        self.check_metrics(&header, &scenario.evidence, &spec);
         scenario.plan = WorldPlan { traces: self.traces(&spec, &world, scenario.span), spec, end: scenario.span };
         scenario.calendar = calendar?;
         Some(scenario)
@@ -270,6 +272,26 @@ impl<'a> Load<'a> {
         let sound = problems.is_empty();
         self.problems.extend(problems);
         Some(spec).filter(|_| sound)
+    }
+
+    /// Evidence must speak of metrics that this world has, in their units.
+    fn check_metrics(&mut self, header: &Header, evidence: &[EvidenceSpec], spec: &WorldSpec) {
+        for entry in &header.evidence {
+            let Some(read) = evidence.iter().find(|e| e.id == entry.id.text) else { continue };
+            match metrics::find(&read.metric, spec) {
+                Err(why) => {
+                    let (message, help) = why.split_once("; ").map_or((why.as_str(), None), |(m, h)| (m, Some(h)));
+                    let help = help.map(str::to_string);
+                    self.problems.push(Problem { span: entry.metric.span, message: message.into(), help });
+                }
+                Ok((_, metric)) if read.observed.unit() != metric.unit => {
+                    let message = format!("`{}` is {}", read.metric, evidence::describe(metric.unit));
+                    let help = format!("{} was observed here", evidence::describe(read.observed.unit()));
+                    self.problems.push(Problem { span: entry.metric.span, message, help: Some(help) });
+                }
+                Ok(_) => {}
+            }
+        }
     }
 
     /// Evidence, expectations, and what the marks say of evidence.

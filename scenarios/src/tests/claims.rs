@@ -12,6 +12,10 @@ fn read(keys: &str) -> EvidenceSpec {
     good(&evidence(keys)).evidence.remove(0)
 }
 
+fn read_of(metric: &str, keys: &str) -> EvidenceSpec {
+    good(&evidence(keys).replace("track.dropped_rate", metric)).evidence.remove(0)
+}
+
 #[test]
 fn an_observation_has_a_kind_and_bounds_in_base_units() {
     let share = read("observed = \"54%\"\nwithin = \"4pp\"");
@@ -21,15 +25,15 @@ fn an_observation_has_a_kind_and_bounds_in_base_units() {
     assert_eq!(share.over, (Ns::ZERO, Ns::secs(33_000)));
     let relative = read("observed = \"50%\"\nwithin = \"10%\"");
     assert!((relative.tolerance - 0.05).abs() < 1e-12);
-    let time = read("observed = \"10min\"\nwithin = \"2min\"");
+    let time = read_of("track.longest_drop", "observed = \"10min\"\nwithin = \"2min\"");
     assert_eq!((time.observed, time.low, time.high), (Observed::Duration(Ns::secs(600)), 480.0, 720.0));
-    let none = read("observed = \"0\"");
+    let none = read_of("track.dropped", "observed = \"0\"");
     assert_eq!((none.observed, none.low, none.high), (Observed::Count(0.0), 0.0, 0.0));
-    let count = read("observed = 3\nwithin = \"5\"");
+    let count = read_of("rotation.downs_mean", "observed = 3\nwithin = \"5\"");
     assert_eq!((count.low, count.high), (0.0, 8.0));
-    let moment = read("observed = \"11:46\"\nwithin = \"1min\"");
+    let moment = read_of("track.failing_until", "observed = \"11:46\"\nwithin = \"1min\"");
     assert_eq!((moment.observed, moment.low), (Observed::Moment(Ns::secs(8160)), 8100.0));
-    let interval = read("observed = [\"11:46\", \"17:50\"]\nwithin = \"2min\"");
+    let interval = read_of("all.unavailable", "observed = [\"11:46\", \"17:50\"]\nwithin = \"2min\"");
     assert_eq!(interval.observed, Observed::Interval(Ns::secs(8160), Ns::secs(30_000)));
     assert_eq!((interval.tolerance, interval.shown.as_str()), (120.0, "11:46 to 17:50"));
 }
@@ -66,9 +70,14 @@ fn evidence_that_cannot_be_compared_is_an_error() {
     for (keys, message) in wrong {
         assert_eq!(sole(&evidence(keys)), message);
     }
-    assert_eq!(sole(&evidence("observed = 1").replace("track.dropped_rate", "dropped")), "\"dropped\" is not a metric");
+    let of = |metric: &str| sole(&evidence("observed = \"1%\"").replace("track.dropped_rate", metric));
+    assert_eq!(of("dropped"), "a metric looks like \"track.dropped_rate\", not \"dropped\"");
+    assert_eq!(of("track.droped_rate"), "no metric \"droped_rate\" of track");
+    assert_eq!(of("tracks.dropped_rate"), "no calls \"tracks\" to measure");
+    assert_eq!(of("track.offered"), "`track.offered` is a count, such as \"12\"");
     assert_eq!(sole(&evidence("observed = 1").replace("metric", "#metric")), "`metric` is missing in [evidence.0]");
-    let twice = format!("{0}{1}", evidence("observed = 1"), evidence("observed = 1").replace(DAY, ""));
+    let share = evidence("observed = \"1%\"");
+    let twice = format!("{share}{}", share.replace(DAY, ""));
     assert_eq!(sole(&twice), "two pieces of evidence have the id `E1`");
 }
 

@@ -32,7 +32,10 @@ fn main() {
     check(&brownout(&scenario, 1), &plain_loop(calls, 1), calls);
     let mut rows = Vec::new();
     println!("{calls} calls per run; CPU ns per call\n");
-    println!("{:>5} {:>10} {:>12} {:>7} {:>12} {:>12}", "seed", "brownout", "binary heap", "ratio", "mean ms", "mean ms");
+    println!(
+        "{:>5} {:>10} {:>12} {:>7} {:>12} {:>12}",
+        "seed", "brownout", "binary heap", "ratio", "mean ms", "mean ms"
+    );
     for seed in 1..=pairs {
         let (ours, theirs) = (brownout(&scenario, seed), plain_loop(calls, seed));
         check(&ours, &theirs, calls);

@@ -1,1 +1,5 @@
-//! Experiments on Brownout worlds.
+//! Experiments on Brownout worlds: many runs of one scenario, in parallel, reduced in a fixed order.
+//!
+//! [`ranges`] asks how much of what is merely assumed a conclusion needs.
+
+pub mod ranges;

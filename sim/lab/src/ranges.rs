@@ -1,0 +1,203 @@
+//! How much of each assumed range keeps a piece of evidence met.
+//!
+//! Each number with a range (assumed, or calibrated) is moved through it alone, the others as they are, one run
+//! per point. Points are evenly spaced between the ends, geometrically where the ends differ tenfold or more. A
+//! conclusion that holds at few of them hangs on that number. Not modelled: ranges in combination.
+
+use brownout_models::units::{Ns, parse_bytes, parse_duration, parse_quantity, parse_rate, parse_share};
+use brownout_scenarios::{Diagnostics, Provenance, Request, Scenario, load};
+use brownout_sim::{metric, run::Ended, run::Run};
+use rayon::prelude::*;
+use serde::Serialize;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// One number and what its range does to the evidence.
+#[derive(Clone, PartialEq, Debug, Serialize)]
+pub struct Range {
+    /// Its path: "fleets.collectors.count".
+    pub path: String,
+    /// Its value in the file.
+    pub value: String,
+    /// "assumed" or "calibrated".
+    pub mark: String,
+    /// The points tried, from the lowest.
+    pub points: Vec<Point>,
+    /// Part of the points at which the evidence is met, from 0 to 1.
+    pub kept: f64,
+}
+
+/// One run.
+#[derive(Clone, PartialEq, Debug, Serialize)]
+pub struct Point {
+    /// The number's value.
+    pub value: String,
+    /// What the metric gave.
+    pub simulated: String,
+    /// Whether the evidence is met (fitted counts).
+    pub met: bool,
+}
+
+/// What can go wrong.
+#[derive(Debug)]
+pub enum Failure {
+    /// The scenario has mistakes.
+    Scenario(Diagnostics),
+    /// It has no such evidence; the ids that there are.
+    Evidence(Vec<String>),
+    /// The ledger of a run did not balance.
+    Broken(String),
+    /// It was told to stop.
+    Interrupted,
+}
+
+/// Moves every number that has a range through `points` values of it and compares one piece of evidence.
+///
+/// # Errors
+/// See [`Failure`].
+pub fn ranges(
+    request: &Request<'_>,
+    evidence: &str,
+    points: usize,
+    seed: u64,
+    stop: &AtomicBool,
+    progress: &(dyn Fn(usize, usize) + Sync),
+) -> Result<Vec<Range>, Failure> {
+    let base = load(request).map_err(Failure::Scenario)?;
+    if !base.evidence.iter().any(|e| e.id == evidence) {
+        return Err(Failure::Evidence(base.evidence.iter().map(|e| e.id.clone()).collect()));
+    }
+    let numbers: Vec<&Provenance> = base.provenance.iter().filter(|p| p.range.is_some()).collect();
+    let jobs: Vec<(usize, String)> = numbers
+        .iter()
+        .enumerate()
+        .flat_map(|(i, p)| values(p, points).into_iter().map(move |value| (i, value)))
+        .collect();
+    let done = std::sync::atomic::AtomicUsize::new(0);
+    let all = jobs.len();
+    let results: Result<Vec<(usize, Point)>, Failure> = jobs
+        .into_par_iter()
+        .map(|(i, value)| {
+            let point = try_value(request, &numbers[i].path, value, evidence, seed, stop)?;
+            progress(done.fetch_add(1, Ordering::Relaxed) + 1, all);
+            Ok((i, point))
+        })
+        .collect();
+    let results = results?;
+    let rows = numbers.iter().enumerate().map(|(i, number)| {
+        let points: Vec<Point> = results.iter().filter(|(j, _)| *j == i).map(|(_, p)| p.clone()).collect();
+        let met = points.iter().filter(|p| p.met).count();
+        Range {
+            path: number.path.clone(),
+            value: number.value.clone(),
+            mark: number.mark.clone(),
+            kept: met as f64 / points.len().max(1) as f64,
+            points,
+        }
+    });
+    Ok(rows.collect())
+}
+
+fn try_value(
+    request: &Request<'_>,
+    path: &str,
+    value: String,
+    evidence: &str,
+    seed: u64,
+    stop: &AtomicBool,
+) -> Result<Point, Failure> {
+    let mut set = request.set.to_vec();
+    set.push(format!("{path}={value}"));
+    let scenario = match load(&Request { set: &set, ..*request }) {
+        Ok(scenario) => scenario,
+        // An end of one range may contradict another number; that is a result, not a failure.
+        Err(mistakes) => return Ok(Point { value, simulated: first_line(&mistakes), met: false }),
+    };
+    let compared = compare(&scenario, evidence, seed, stop)?;
+    Ok(Point { value, simulated: compared.simulated, met: matches!(compared.verdict.as_str(), "met" | "fitted") })
+}
+
+fn first_line(mistakes: &Diagnostics) -> String {
+    mistakes.messages().into_iter().next().unwrap_or_default()
+}
+
+fn compare(
+    scenario: &Scenario,
+    evidence: &str,
+    seed: u64,
+    stop: &AtomicBool,
+) -> Result<brownout_sim::outcome::Evidence, Failure> {
+    let mut run = Run::new(&scenario.plan, brownout_sim::orders(scenario, seed));
+    match run.finish(Some(stop), &mut |_| {}) {
+        Ok(Ended::Interrupted) => return Err(Failure::Interrupted),
+        Ok(_) => {}
+        Err(imbalance) => return Err(Failure::Broken(imbalance.to_string())),
+    }
+    let spec = scenario.evidence.iter().find(|e| e.id == evidence);
+    let spec = spec.ok_or_else(|| Failure::Evidence(scenario.evidence.iter().map(|e| e.id.clone()).collect()))?;
+    Ok(metric::compare(scenario, &run, spec))
+}
+
+/// A value with its unit, as a number and back.
+struct Unit {
+    size: fn(&str) -> Option<f64>,
+    show: fn(f64) -> String,
+}
+
+/// The units in the order in which they are tried.
+const UNITS: &[Unit] = &[
+    Unit { size: |t| t.parse::<u64>().ok().map(|n| n as f64), show: |x| format!("{}", x.round()) },
+    Unit { size: |t| t.parse::<f64>().ok(), show: |x| format!("{x:.3}") },
+    Unit { size: |t| parse_duration(t).ok().map(Ns::as_secs), show: |x| Ns((x * 1e6).round() as u64 * 1000).to_string() },
+    Unit { size: |t| parse_share(t).ok().map(|s| s.0), show: |x| format!("{:.2}%", x * 100.0) },
+    Unit { size: |t| parse_rate(t).ok().map(|r| r.0), show: |x| format!("{x:.2}/s") },
+    Unit { size: |t| parse_bytes(t).ok().map(|b| b.0 as f64), show: |x| format!("{}B", x.round()) },
+    Unit { size: |t| parse_quantity(t).ok().map(|q| q.0), show: |x| format!("{}", x.round()) },
+];
+
+/// Values from one end of a range to the other.
+fn values(number: &Provenance, points: usize) -> Vec<String> {
+    let Some((low, high)) = &number.range else { return Vec::new() };
+    let read = |unit: &Unit| Some(((unit.size)(low)?, (unit.size)(high)?, unit.show));
+    let Some((least, most, show)) = UNITS.iter().find_map(read) else { return Vec::new() };
+    let geometric = least > 0.0 && most / least >= 10.0;
+    let n = points.max(2);
+    let mut out: Vec<String> = (0..n)
+        .map(|i| {
+            let part = i as f64 / (n - 1) as f64;
+            match i {
+                0 => low.clone(),
+                _ if i == n - 1 => high.clone(),
+                _ if geometric => show(least * (most / least).powf(part)),
+                _ => show(least + (most - least) * part),
+            }
+        })
+        .collect();
+    out.dedup();
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(low: &str, high: &str, points: usize) -> Vec<String> {
+        let range = Some((low.to_string(), high.to_string()));
+        values(&Provenance { path: String::new(), value: String::new(), mark: String::new(), why: String::new(), range }, points)
+    }
+
+    #[test]
+    fn a_range_is_walked_from_end_to_end_in_its_own_unit() {
+        assert_eq!(of("4", "64", 3), ["4", "16", "64"]);
+        assert_eq!(of("2", "4", 3), ["2", "3", "4"]);
+        assert_eq!(of("1s", "4s", 4), ["1s", "2s", "3s", "4s"]);
+        assert_eq!(of("100/s", "10000/s", 3), ["100/s", "1000.00/s", "10000/s"]);
+        assert_eq!(of("0%", "30%", 3), ["0%", "15.00%", "30%"]);
+        assert_eq!(of("20KB", "2MB", 3), ["20KB", "200000B", "2MB"]);
+        assert_eq!(of("0", "1", 5), ["0", "1"]);
+    }
+
+    #[test]
+    fn what_is_no_number_is_left_alone() {
+        assert_eq!(of("up", "down", 3), Vec::<String>::new());
+    }
+}

@@ -1,0 +1,176 @@
+//! The model against real software: rows measured on HAProxy 2.6 before six collector processes and PostgreSQL.
+//!
+//! Each row is a scenario file under `scenarios/measured/`, replayed with the measured arrivals over twenty seeds; a
+//! seed sets the phase of the health checks. What was measured stands in [`ROWS`]. Tolerances are what the noise of
+//! the measurements allows:
+//!
+//! * failed and never stored, as shares of the track calls sent in the outage: where the measured cell is nothing or
+//!   everything (up to 0.02, from 0.98) within 0.02; elsewhere within the larger of 0.03 and 2.5 standard deviations
+//!   over the seeds, but 0.06 at most;
+//! * the first ejection within 1 s, and none in any run where none was measured;
+//! * servers in rotation, mean over the outage, within the larger of 20% and 0.3;
+//! * how often a server left rotation, mean over the servers, within the larger of 20% and 1.
+//!
+//! `cargo test --test measured -- --nocapture` prints the table.
+
+mod support;
+
+use brownout::sim::outcome::Outcome;
+use rayon::prelude::*;
+use std::fmt::Write;
+use std::path::Path;
+use support::{outcome, scenario};
+
+const SEEDS: std::ops::RangeInclusive<u64> = 1..=20;
+
+/// A measured row.
+struct Row {
+    /// The scenario: `scenarios/measured/<name>.toml`.
+    name: &'static str,
+    /// Share of track calls whose client got no 2xx in two seconds.
+    failed: f64,
+    /// Share of track calls that no collector ever executed.
+    never_stored: f64,
+    /// Seconds from the fault to the first collector out of rotation.
+    first_ejection: Option<f64>,
+    /// Collectors in rotation, mean over the outage.
+    up: f64,
+    /// How often a collector left rotation, mean over the collectors.
+    downs: f64,
+}
+
+const fn row(
+    name: &'static str,
+    failed: f64,
+    never_stored: f64,
+    first_ejection: Option<f64>,
+    up: f64,
+    downs: f64,
+) -> Row {
+    Row { name, failed, never_stored, first_ejection, up, downs }
+}
+
+const ROWS: [Row; 8] = [
+    // Measured twice: .858, .373, 6.8 s and .859, .398, 7.4 s.
+    row("shared-shallow-hang", 0.8585, 0.3855, Some(7.1), 2.66, 4.0),
+    row("shared-deep-hang", 0.948, 0.906, Some(4.6), 0.51, 1.0),
+    row("shared-shallow-refuse", 0.0, 0.0, None, 6.0, 0.0),
+    row("bulkhead-shallow-hang", 0.0, 0.0, None, 6.0, 0.0),
+    row("bulkhead-deep-refuse", 0.951, 0.951, Some(2.1), 0.2, 1.0),
+    row("backlog-16-hang", 0.757, 0.480, Some(7.2), 3.5, 5.5),
+    row("crash-refuse", 0.747, 0.748, Some(2.6), 3.68, 11.8),
+    row("maxconn-8-hang", 0.479, 0.479, None, 6.0, 0.0),
+];
+
+/// A figure over the seeds.
+#[derive(Clone, Copy)]
+struct Simulated {
+    mean: f64,
+    deviation: f64,
+}
+
+impl Simulated {
+    fn of(figures: &[f64]) -> Simulated {
+        let n = figures.len() as f64;
+        let mean = figures.iter().sum::<f64>() / n;
+        let squares: f64 = figures.iter().map(|x| (x - mean) * (x - mean)).sum();
+        Simulated { mean, deviation: (squares / (n - 1.0)).sqrt() }
+    }
+
+    fn over(outcomes: &[Outcome], figure: impl Fn(&Outcome) -> f64) -> Simulated {
+        Simulated::of(&outcomes.iter().map(figure).collect::<Vec<_>>())
+    }
+
+    /// How far a share may lie from the measured one.
+    fn share_tolerance(self, measured: f64) -> f64 {
+        let all_or_nothing = measured <= 0.02 || measured >= 0.98;
+        if all_or_nothing { 0.02 } else { (2.5 * self.deviation).clamp(0.03, 0.06) }
+    }
+}
+
+/// Compares a row with its runs: a line of the table, and what is too far off.
+fn compare(row: &Row, outcomes: &[Outcome]) -> (String, Vec<String>) {
+    let mut off = Vec::new();
+    let mut judge = |what: &str, measured: f64, simulated: f64, tolerance: f64| {
+        if (simulated - measured).abs() > tolerance {
+            let name = row.name;
+            off.push(format!("{name}: {what} {simulated:.3}, measured {measured:.3}, may differ by {tolerance:.3}"));
+        }
+    };
+    let failed = Simulated::over(outcomes, |o| o.calls["track"].failed_rate);
+    judge("failed", row.failed, failed.mean, failed.share_tolerance(row.failed));
+    let never = Simulated::over(outcomes, |o| o.calls["track"].dropped_rate);
+    judge("never stored", row.never_stored, never.mean, never.share_tolerance(row.never_stored));
+    let up = Simulated::over(outcomes, |o| o.rotation.mean_in_rotation);
+    judge("servers in rotation", row.up, up.mean, (0.2 * row.up).max(0.3));
+    let downs = Simulated::over(outcomes, |o| o.rotation.mean_downs);
+    judge("downs per server", row.downs, downs.mean, (0.2 * row.downs).max(1.0));
+
+    let ejections: Vec<f64> = outcomes.iter().filter_map(|o| o.rotation.first_ejection_s).collect();
+    let everywhere = ejections.len() == outcomes.len();
+    let ejection = if ejections.is_empty() { None } else { Some(Simulated::of(&ejections).mean) };
+    match (row.first_ejection, ejection) {
+        (Some(measured), Some(simulated)) if everywhere => judge("first ejection", measured, simulated, 1.0),
+        (None, None) => {}
+        (measured, _) => off.push(format!(
+            "{}: first ejection measured {measured:?}, simulated in {} of {} runs",
+            row.name,
+            ejections.len(),
+            outcomes.len()
+        )),
+    }
+    let seconds = |at: Option<f64>| at.map_or("none".into(), |s| format!("{s:.1}"));
+    let line = format!(
+        "{:<22}  {:>5.3}  {:>5.3} ±{:>5.3}  {:>5.3}  {:>5.3} ±{:>5.3}  {:>5}  {:>5}  {:>5.2}  {:>5.2}  {:>5.1}  {:>5.1}",
+        row.name,
+        row.failed,
+        failed.mean,
+        failed.deviation,
+        row.never_stored,
+        never.mean,
+        never.deviation,
+        seconds(row.first_ejection),
+        seconds(ejection),
+        row.up,
+        up.mean,
+        row.downs,
+        downs.mean,
+    );
+    (line, off)
+}
+
+#[test]
+fn every_measured_row_is_reproduced() {
+    let runs: Vec<(usize, u64)> = (0..ROWS.len()).flat_map(|row| SEEDS.map(move |seed| (row, seed))).collect();
+    let scenarios: Vec<_> = ROWS.iter().map(|r| scenario(&format!("measured/{}.toml", r.name), &[], &[])).collect();
+    let outcomes: Vec<Outcome> = runs.par_iter().map(|(row, seed)| outcome(&scenarios[*row], *seed)).collect();
+    let per_row = outcomes.chunks(outcomes.len() / ROWS.len());
+
+    let mut table = String::from(
+        "\n                        failed                never stored          first ejection s  mean up of 6  downs/server\n\
+         case                    meas.  simulated      meas.  simulated      meas.   sim.  meas.   sim.  meas.   sim.\n",
+    );
+    let mut off = Vec::new();
+    for (row, outcomes) in ROWS.iter().zip(per_row) {
+        let (line, found) = compare(row, outcomes);
+        let _ = writeln!(table, "{line}");
+        off.extend(found);
+    }
+    println!("{table}");
+    assert!(off.is_empty(), "too far from what was measured:\n{}\n{table}", off.join("\n"));
+}
+
+#[test]
+fn every_file_of_measured_rows_is_in_the_table() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios/measured");
+    let mut files: Vec<String> = std::fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|e| e == "toml"))
+        .map(|path| path.file_stem().unwrap().to_string_lossy().into_owned())
+        .collect();
+    files.sort();
+    let mut rows: Vec<&str> = ROWS.iter().map(|r| r.name).collect();
+    rows.sort_unstable();
+    assert_eq!(files, rows, "left: scenarios/measured/*.toml, right: the table of this test");
+}
