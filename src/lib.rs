@@ -4,6 +4,8 @@
 //! [`models`] the world, [`scenarios`] the file format, [`sim`] the kernel and the outcome, [`lab`] experiments,
 //! [`reports`] pictures and text.
 
+#![warn(clippy::unwrap_used)]
+
 pub mod exit;
 
 pub use brownout_lab as lab;

@@ -1,5 +1,7 @@
 //! The command `brownout`.
 
+#![warn(clippy::unwrap_used)]
+
 mod command;
 mod terminal;
 

@@ -4,8 +4,10 @@ use crate::ledger::{Cause, Seen};
 use crate::slab::Ref;
 use crate::units::Ns;
 
-/// Something that is due. Sixteen bytes at most, so that queues stay in the cache.
+/// Something that is due. Sixteen bytes at most, so that queues stay in the cache; the tag takes four, so that what
+/// follows is aligned, and an event is copied in the same pieces in which it is read.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(u32)]
 pub enum Event {
     /// The next call of a population is due.
     Arrive(u16),

@@ -8,6 +8,8 @@
 //!
 //! No clock, no input or output, no threads here.
 
+#![warn(clippy::unwrap_used)]
+
 pub mod component;
 pub mod fault;
 pub mod kernel;

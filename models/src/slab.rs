@@ -5,7 +5,7 @@
 pub struct Ref {
     /// The place.
     pub index: u32,
-    /// How often the place had been used before.
+    /// How often the place had been filled or emptied; odd, as the place is full.
     pub generation: u32,
 }
 
@@ -16,9 +16,15 @@ impl Ref {
 
 #[derive(Clone, Debug)]
 struct Slot<T> {
+    /// Odd while the place is full: so one comparison tells whether a handle is good.
     generation: u32,
-    live: bool,
     value: T,
+}
+
+impl<T> Slot<T> {
+    fn is_full(&self) -> bool {
+        self.generation % 2 == 1
+    }
 }
 
 /// A slab: no allocation per entry once it has grown to its largest size.
@@ -40,48 +46,47 @@ impl<T> Slab<T> {
     pub fn insert(&mut self, value: T) -> Ref {
         if let Some(index) = self.free.pop() {
             let slot = &mut self.slots[index as usize];
-            debug_assert!(!slot.live);
-            slot.live = true;
+            debug_assert!(!slot.is_full());
+            slot.generation = slot.generation.wrapping_add(1);
             slot.value = value;
             return Ref { index, generation: slot.generation };
         }
         let index = u32::try_from(self.slots.len()).unwrap_or(u32::MAX);
         assert!(index < u32::MAX, "more than four billion entries at once");
-        self.slots.push(Slot { generation: 0, live: true, value });
-        Ref { index, generation: 0 }
+        self.slots.push(Slot { generation: 1, value });
+        Ref { index, generation: 1 }
     }
 
     /// The entry, if the handle is still good.
     #[inline]
     pub fn get(&self, at: Ref) -> Option<&T> {
-        self.slots.get(at.index as usize).filter(|s| s.live && s.generation == at.generation).map(|s| &s.value)
+        self.slots.get(at.index as usize).filter(|s| s.generation == at.generation).map(|s| &s.value)
     }
 
     /// The entry to change, if the handle is still good.
     #[inline]
     pub fn get_mut(&mut self, at: Ref) -> Option<&mut T> {
         let slot = self.slots.get_mut(at.index as usize)?;
-        (slot.live && slot.generation == at.generation).then_some(&mut slot.value)
+        (slot.generation == at.generation).then_some(&mut slot.value)
     }
 
     /// Takes the entry out; its handle is dead from now on.
     #[inline]
     pub fn remove(&mut self, at: Ref) {
         let slot = &mut self.slots[at.index as usize];
-        assert!(slot.live && slot.generation == at.generation, "taken out twice");
-        slot.live = false;
+        assert!(slot.generation == at.generation, "taken out twice");
         slot.generation = slot.generation.wrapping_add(1);
         self.free.push(at.index);
     }
 
     /// The entries that are in.
     pub fn iter(&self) -> impl Iterator<Item = &T> {
-        self.slots.iter().filter(|s| s.live).map(|s| &s.value)
+        self.slots.iter().filter(|s| s.is_full()).map(|s| &s.value)
     }
 
     /// Handles of the entries that are in.
     pub fn refs(&self) -> impl Iterator<Item = Ref> {
-        let live = self.slots.iter().enumerate().filter(|(_, s)| s.live);
+        let live = self.slots.iter().enumerate().filter(|(_, s)| s.is_full());
         live.map(|(index, s)| Ref { index: index as u32, generation: s.generation })
     }
 
@@ -101,7 +106,7 @@ impl<T> std::ops::Index<Ref> for Slab<T> {
     #[inline]
     fn index(&self, at: Ref) -> &T {
         let slot = &self.slots[at.index as usize];
-        assert!(slot.live && slot.generation == at.generation, "a dead handle");
+        assert!(slot.generation == at.generation, "a dead handle");
         &slot.value
     }
 }
@@ -110,7 +115,7 @@ impl<T> std::ops::IndexMut<Ref> for Slab<T> {
     #[inline]
     fn index_mut(&mut self, at: Ref) -> &mut T {
         let slot = &mut self.slots[at.index as usize];
-        assert!(slot.live && slot.generation == at.generation, "a dead handle");
+        assert!(slot.generation == at.generation, "a dead handle");
         &mut slot.value
     }
 }

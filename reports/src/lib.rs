@@ -13,10 +13,13 @@
 //!
 //! Not here: comparisons between runs, intervals over seeds, the HTML report.
 
+#![warn(clippy::unwrap_used)]
+
 mod clock;
 pub mod csv;
 pub mod files;
 pub mod json;
+pub mod ranges;
 pub mod svg;
 pub mod terminal;
 mod text;

@@ -5,6 +5,8 @@
 //! (`brownout_models::setting`), `header` and `evidence` read what is not the world, `trace` reads recorded calls,
 //! `diagnose` shows what is wrong.
 
+#![warn(clippy::unwrap_used)]
+
 mod clock;
 mod diagnose;
 mod document;
@@ -13,6 +15,7 @@ mod header;
 mod load;
 mod marks;
 mod overlay;
+mod reference;
 mod trace;
 
 #[cfg(test)]
@@ -25,6 +28,7 @@ pub use header::{Expect, ExpectKind, FORMAT, Limits};
 pub use load::{load, load_text};
 pub use marks::Provenance;
 pub use overlay::Axis;
+pub use reference::reference;
 
 use brownout_models::setting::{Field, Settings};
 use brownout_models::spec::{WorldPlan, WorldSpec};

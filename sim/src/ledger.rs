@@ -70,6 +70,16 @@ impl Counts {
     }
 }
 
+/// What the balance needs of a population, all cells together.
+#[derive(Clone, Copy, Default)]
+struct Balance {
+    offered: u64,
+    /// Calls whose data is stored, stored late or dropped.
+    settled: u64,
+    /// Calls whose client is ok or has failed.
+    answered: u64,
+}
+
 /// The books do not balance: a bug in Brownout, never in a scenario.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Imbalance {
@@ -129,7 +139,7 @@ pub struct Ledger {
     /// Beginning of each cell.
     cells: Vec<Ns>,
     counts: Vec<Counts>,
-    totals: Vec<Counts>,
+    balances: Vec<Balance>,
     boundaries: Vec<Ns>,
     next_boundary: usize,
     digest: u64,
@@ -169,7 +179,7 @@ impl Ledger {
             kind_of,
             cells: Vec::new(),
             counts: Vec::new(),
-            totals: vec![Counts::default(); populations],
+            balances: vec![Balance::default(); populations],
             boundaries,
             next_boundary: 0,
             digest: 0x6272_6f77_6e6f_7574,
@@ -228,7 +238,7 @@ impl Ledger {
         }
         let cohort = Cohort(cell as u32);
         self.books(cohort, population).offered += 1;
-        self.totals[population as usize].offered += 1;
+        self.balances[population as usize].offered += 1;
         self.fold(at.0, salt, u64::from(population));
         cohort
     }
@@ -251,34 +261,43 @@ impl Ledger {
             kept.push(Entry { at: now, fact });
         }
         match fact {
-            Fact::Attempt(a) => self.count(now, a, 1, |c| c.attempts += 1),
-            Fact::Stored(a, gone) => self.count(now, a, 2 + u64::from(gone), |c| {
-                c.stored += 1;
-                c.zombies += u64::from(gone);
-            }),
-            Fact::Duplicate(a, gone) => self.count(now, a, 4 + u64::from(gone), |c| {
-                c.duplicates += 1;
-                c.zombies += u64::from(gone);
-            }),
+            Fact::Attempt(a) => self.count(now, a, 1).attempts += 1,
+            Fact::Stored(a, gone) => {
+                let books = self.count(now, a, 2 + u64::from(gone));
+                books.stored += 1;
+                books.zombies += u64::from(gone);
+                self.balances[a.population as usize].settled += 1;
+            }
+            Fact::Duplicate(a, gone) => {
+                let books = self.count(now, a, 4 + u64::from(gone));
+                books.duplicates += 1;
+                books.zombies += u64::from(gone);
+            }
             Fact::Ok(a, latency) => {
-                self.count(Ns(now.0 ^ latency.0.rotate_left(32)), a, 6, |c| {
-                    c.ok += 1;
-                    c.latency_ns += latency.0;
-                });
+                let books = self.count(Ns(now.0 ^ latency.0.rotate_left(32)), a, 6);
+                books.ok += 1;
+                books.latency_ns += latency.0;
+                self.balances[a.population as usize].answered += 1;
                 let kind = self.kind_of[a.population as usize];
                 self.latencies[kind].saturating_record(latency.0 / 1000);
             }
-            Fact::Dropped(a, cause) => self.count(now, a, 16 + cause as u64, |c| c.dropped[cause as usize] += 1),
-            Fact::Failed(a, seen) => self.count(now, a, 64 + seen as u64, |c| c.failed[seen as usize] += 1),
+            Fact::Dropped(a, cause) => {
+                self.count(now, a, 16 + cause as u64).dropped[cause as usize] += 1;
+                self.balances[a.population as usize].settled += 1;
+            }
+            Fact::Failed(a, seen) => {
+                self.count(now, a, 64 + seen as u64).failed[seen as usize] += 1;
+                self.balances[a.population as usize].answered += 1;
+            }
             other => self.record_rarer(now, other),
         }
     }
 
+    /// Folds a fact about a call into the digest; what it changes is its cohort's books.
     #[inline]
-    fn count(&mut self, now: Ns, account: Account, tag: u64, add: impl Fn(&mut Counts)) {
-        add(self.books(account.cohort, account.population));
-        add(&mut self.totals[account.population as usize]);
+    fn count(&mut self, now: Ns, account: Account, tag: u64) -> &mut Counts {
         self.fold(now.0, account.salt, tag);
+        self.books(account.cohort, account.population)
     }
 
     fn record_rarer(&mut self, now: Ns, fact: Fact) {
@@ -350,22 +369,20 @@ impl Ledger {
     /// # Errors
     /// Names the equation that does not hold.
     pub fn check(&self, now: Ns, alive: &[(u64, u64)]) -> Result<(), Imbalance> {
-        for (population, (c, (in_flight, waiting))) in self.totals.iter().zip(alive).enumerate() {
+        for (population, (b, (in_flight, waiting))) in self.balances.iter().zip(alive).enumerate() {
             let wrong = |equation| Err(Imbalance { at: now, population, equation });
-            let dropped = c.dropped_total();
-            if c.offered != c.stored + c.late + in_flight + dropped {
-                let (stored, late) = (c.stored, c.late);
+            let offered = b.offered;
+            if offered != b.settled + in_flight {
+                let c = self.over(population, Ns::ZERO, Ns::NEVER);
+                let (stored, late, dropped) = (c.stored, c.late, c.dropped_total());
                 return wrong(format!(
-                    "offered {} is not stored {stored} + late {late} + in flight {in_flight} + dropped {dropped}",
-                    c.offered
+                    "offered {offered} is not stored {stored} + late {late} + in flight {in_flight} + dropped {dropped}"
                 ));
             }
-            let failed = c.failed_total();
-            if c.offered != c.ok + failed + waiting {
-                return wrong(format!(
-                    "offered {} is not ok {} + failed {failed} + waiting {waiting}",
-                    c.offered, c.ok
-                ));
+            if offered != b.answered + waiting {
+                let c = self.over(population, Ns::ZERO, Ns::NEVER);
+                let (ok, failed) = (c.ok, c.failed_total());
+                return wrong(format!("offered {offered} is not ok {ok} + failed {failed} + waiting {waiting}"));
             }
         }
         Ok(())
@@ -388,7 +405,7 @@ impl Ledger {
 
     /// Calls offered so far.
     pub fn offered(&self) -> u64 {
-        self.totals.iter().map(|c| c.offered).sum()
+        self.balances.iter().map(|b| b.offered).sum()
     }
 }
 

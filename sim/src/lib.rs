@@ -2,6 +2,8 @@
 //!
 //! [`simulate`] is the way in: a scenario and a seed, and out comes an [`outcome::Outcome`].
 
+#![warn(clippy::unwrap_used)]
+
 pub mod ledger;
 pub mod metric;
 pub mod outcome;

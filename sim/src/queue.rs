@@ -3,7 +3,9 @@
 //! Most events of such a world are due a constant time after they are raised: hops, timeouts, check
 //! intervals. Each such delay has a lane of its own, a first-in-first-out ring, or, for timers that are mostly
 //! cancelled, a linked list from which a timer is taken in constant time. Only what is due at odd times
-//! (ends of random work) goes through a heap. The next event is the least of the lanes' heads.
+//! (ends of random work) goes through a heap. The next event is the first of the
+//! lanes' heads, which are kept in order: there are few, and after an event its lane seldom falls back by more than
+//! one or two places.
 //!
 //! Nothing is allocated per event once the rings have grown to their largest size.
 
@@ -16,6 +18,8 @@ use std::collections::VecDeque;
 type Key = u128;
 const EMPTY: Key = Key::MAX;
 const NIL: u32 = u32::MAX;
+/// The heap's number among the lanes.
+const HEAP: u32 = 0;
 /// Children of a heap node; four keep it shallow and its nodes together in the cache.
 const ARITY: usize = 4;
 
@@ -27,6 +31,63 @@ struct Entry {
 
 fn time_of(key: Key) -> Ns {
     Ns((key >> 64) as u64)
+}
+
+/// What a lane has to offer next; the lane with the number zero is the heap.
+#[derive(Clone, Copy)]
+struct Head {
+    key: Key,
+    lane: u32,
+}
+
+/// The heads of all lanes that hold anything, the first one last.
+#[derive(Default)]
+struct Heads(Vec<Head>);
+
+impl Heads {
+    /// The first one's lane holds another, or (with an empty key) nothing any more.
+    #[inline]
+    fn next_of_first(&mut self, key: Key) {
+        let Some(Head { lane, .. }) = self.0.pop() else { return };
+        if key != EMPTY {
+            self.enter(Head { key, lane });
+        }
+    }
+
+    /// A lane that held nothing holds something.
+    #[inline]
+    fn enter(&mut self, head: Head) {
+        self.0.push(head);
+        self.fall_back(self.0.len() - 1, head);
+    }
+
+    /// Puts a head at a free place, or further back where it belongs.
+    #[inline]
+    fn fall_back(&mut self, mut at: usize, head: Head) {
+        while at > 0 && self.0[at - 1].key < head.key {
+            self.0[at] = self.0[at - 1];
+            at -= 1;
+        }
+        self.0[at] = head;
+    }
+
+    /// A lane's head was taken out; the next is due later, or (with an empty key) there is none.
+    fn later(&mut self, lane: u32, key: Key) {
+        let Some(at) = self.0.iter().rposition(|h| h.lane == lane) else { return };
+        if key == EMPTY {
+            self.0.remove(at);
+        } else {
+            self.fall_back(at, Head { key, lane });
+        }
+    }
+
+    /// A lane has a head that is due earlier than its last one, if it had one.
+    fn earlier(&mut self, lane: u32, key: Key) {
+        if let Some(at) = self.0.iter().rposition(|h| h.lane == lane) {
+            self.0.remove(at);
+        }
+        self.enter(Head { key, lane });
+    }
 }
 
 enum Queue {
@@ -53,8 +114,7 @@ pub struct Due {
     now: Ns,
     end: Ns,
     raised: u64,
-    /// The least key of each lane; the last place is the heap's.
-    heads: Vec<Key>,
+    heads: Heads,
     lanes: Vec<LaneAt>,
     nodes: Vec<Node>,
     free: Vec<u32>,
@@ -68,7 +128,7 @@ impl Due {
             now: Ns::ZERO,
             end,
             raised: 0,
-            heads: vec![EMPTY],
+            heads: Heads::default(),
             lanes: Vec::new(),
             nodes: Vec::new(),
             free: Vec::new(),
@@ -90,7 +150,6 @@ impl Due {
         let lane = Lane(self.lanes.len() as u16);
         assert!(self.lanes.len() < usize::from(u16::MAX), "too many lanes");
         self.lanes.push(LaneAt { delay, queue });
-        self.heads.push(EMPTY);
         lane
     }
 
@@ -133,7 +192,7 @@ impl Due {
             panic!("a timer lane takes timers only")
         };
         if ring.is_empty() {
-            self.heads[lane.0 as usize + 1] = key;
+            self.heads.enter(Head { key, lane: u32::from(lane.0) + 1 });
         }
         debug_assert!(ring.back().is_none_or(|last| last.key < key), "a lane goes forward only");
         ring.push_back(Entry { key, event });
@@ -163,7 +222,7 @@ impl Due {
         *last = place;
         if before == NIL {
             *first = place;
-            self.heads[lane.0 as usize + 1] = entry.key;
+            self.heads.enter(Head { key: entry.key, lane: u32::from(lane.0) + 1 });
         } else {
             self.nodes[before as usize].after = place;
         }
@@ -194,7 +253,7 @@ impl Due {
         let Queue::List { first, last } = &mut self.lanes[lane].queue else { unreachable!("nodes live in lists") };
         if before == NIL {
             *first = after;
-            self.heads[lane + 1] = head;
+            self.heads.later(lane as u32 + 1, head);
         }
         if after == NIL {
             *last = before;
@@ -210,8 +269,15 @@ impl Due {
             return;
         }
         let entry = Entry { key: self.key(time), event };
-        let mut at = self.heap.len();
         self.heap.push(entry);
+        if self.rise(self.heap.len() - 1, entry) == 0 {
+            self.heads.earlier(HEAP, entry.key);
+        }
+    }
+
+    /// Puts an entry at a free place of the heap, or above it where it belongs; says where.
+    #[inline]
+    fn rise(&mut self, mut at: usize, entry: Entry) -> usize {
         while at > 0 {
             let parent = (at - 1) / ARITY;
             if self.heap[parent].key <= entry.key {
@@ -221,66 +287,54 @@ impl Due {
             at = parent;
         }
         self.heap[at] = entry;
-        self.heads[0] = self.heap[0].key;
+        at
     }
 
+    /// Takes the top of the heap. The gap sinks to the bottom, the least child rising each time, and there takes
+    /// the last entry in, which seldom rises far: so which way to go is computed, not guessed.
     #[inline]
-    fn pop_heap(&mut self) -> Entry {
-        let top = self.heap[0];
-        let last = self.heap.len() - 1;
-        let entry = self.heap[last];
-        self.heap.truncate(last);
-        let mut at = 0;
-        loop {
-            let first = at * ARITY + 1;
-            if first >= last {
-                break;
-            }
-            let children = &self.heap[first..last.min(first + ARITY)];
-            let mut least = 0;
-            for (i, child) in children.iter().enumerate().skip(1) {
-                if child.key < children[least].key {
-                    least = i;
-                }
-            }
-            if children[least].key >= entry.key {
-                break;
-            }
-            self.heap[at] = children[least];
-            at = first + least;
+    fn pop_heap(&mut self) -> Event {
+        let top = self.heap[0].event;
+        let Some(last) = self.heap.pop() else { return top };
+        let mut gap = 0;
+        while let Some(children) = self.heap.get(gap * ARITY + 1..gap * ARITY + 1 + ARITY) {
+            let left = usize::from(children[1].key < children[0].key);
+            let right = 2 + usize::from(children[3].key < children[2].key);
+            let least = if children[right].key < children[left].key { right } else { left };
+            let child = children[least];
+            self.heap[gap] = child;
+            gap = gap * ARITY + 1 + least;
         }
-        if last > 0 {
-            self.heap[at] = entry;
+        let rest = self.heap.iter().enumerate().skip(gap * ARITY + 1);
+        if let Some((least, child)) = rest.min_by_key(|(_, e)| e.key).map(|(i, e)| (i, *e)) {
+            self.heap[gap] = child;
+            gap = least;
         }
-        self.heads[0] = self.heap.first().map_or(EMPTY, |e| e.key);
+        if !self.heap.is_empty() {
+            self.rise(gap, last);
+        }
+        self.heads.next_of_first(self.heap.first().map_or(EMPTY, |e| e.key));
         top
     }
 
     /// Takes the next event due at `until` or before.
     #[inline]
     pub fn pop(&mut self, until: Ns) -> Option<Event> {
-        let mut lane = 0;
-        let mut least = self.heads[0];
-        for (i, key) in self.heads.iter().enumerate().skip(1) {
-            if *key < least {
-                least = *key;
-                lane = i;
-            }
-        }
-        let time = time_of(least);
-        if least == EMPTY || time > until {
+        let Head { key, lane } = *self.heads.0.last()?;
+        let time = time_of(key);
+        if time > until {
             return None;
         }
         debug_assert!(time >= self.now);
         self.now = time;
-        if lane == 0 {
-            return Some(self.pop_heap().event);
+        if lane == HEAP {
+            return Some(self.pop_heap());
         }
-        match &mut self.lanes[lane - 1].queue {
+        match &mut self.lanes[lane as usize - 1].queue {
             Queue::Ring(ring) => {
-                let entry = ring.pop_front()?;
-                self.heads[lane] = ring.front().map_or(EMPTY, |e| e.key);
-                Some(entry.event)
+                let event = ring.pop_front()?.event;
+                self.heads.next_of_first(ring.front().map_or(EMPTY, |e| e.key));
+                Some(event)
             }
             Queue::List { first, .. } => {
                 let place = *first;
@@ -319,7 +373,7 @@ mod tests {
         due.after(fast, Event::Check(4));
         due.at(Ns(3), Event::Check(5));
         due.at(Ns(1001), Event::Check(6));
-        let order: Vec<_> = drain(&mut due).into_iter().map(|(time, e)| (time, e)).collect();
+        let order: Vec<_> = drain(&mut due);
         let should_be = [(3, 5), (5, 4), (10, 1), (10, 2), (10, 3)].map(|(t, n)| (t, Event::Check(n)));
         assert_eq!(order, should_be);
     }

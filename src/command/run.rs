@@ -2,6 +2,7 @@
 
 use crate::terminal::Terminal;
 use brownout::exit::Exit;
+use brownout::lab::ranges::{self, Failure};
 use brownout::reports;
 use brownout::reports::terminal::{Detail, Style};
 use brownout::scenarios::{Request, Scenario, load};
@@ -38,6 +39,12 @@ pub struct Args {
     /// Print the run as a table over time, and every mark
     #[arg(long)]
     timeline: bool,
+    /// Instead of one run: move every number that has a range through it, and see where this evidence stays met
+    #[arg(long, value_name = "EVIDENCE", conflicts_with_all = ["out", "check_determinism", "assumptions", "timeline"])]
+    ranges: Option<String>,
+    /// Points per range, for --ranges
+    #[arg(long, value_name = "N", default_value_t = 3, requires = "ranges", value_parser = clap::value_parser!(u16).range(2..=100))]
+    points: u16,
     /// Run twice, compare fact by fact, and name the first difference
     #[arg(long)]
     check_determinism: bool,
@@ -45,6 +52,9 @@ pub struct Args {
 
 /// Runs the subcommand.
 pub fn run(args: &Args, terminal: &Terminal) -> Exit {
+    if let Some(evidence) = &args.ranges {
+        return walk_ranges(args, evidence, terminal);
+    }
     let scenario = match load(&Request { path: &args.file, set: &args.set, design: &args.design }) {
         Ok(scenario) => scenario,
         Err(mistakes) => {
@@ -121,16 +131,71 @@ fn check_determinism(terminal: &Terminal, scenario: &Scenario, seed: u64) -> Exi
     }
 }
 
-/// Simulates with a progress bar on stderr; Ctrl-C ends the run early and keeps what is done.
-fn simulate(scenario: &Scenario, seed: u64) -> Result<Outcome, sim::ledger::Imbalance> {
+/// `--ranges`: how much of what is assumed a piece of evidence needs.
+fn walk_ranges(args: &Args, evidence: &str, terminal: &Terminal) -> Exit {
+    let request = Request { path: &args.file, set: &args.set, design: &args.design };
+    let stop = stop_on_ctrl_c();
+    let bar = ProgressBar::new(0);
+    if let Ok(style) = ProgressStyle::with_template("{bar:40} {pos} of {len} runs, {eta} left") {
+        bar.set_style(style);
+    }
+    let found = ranges::ranges(&request, evidence, usize::from(args.points), args.seed, &stop, &|done, all| {
+        bar.set_length(all as u64);
+        bar.set_position(done as u64);
+    });
+    bar.finish_and_clear();
+    match found {
+        Ok(walk) if args.json => match serde_json::to_string_pretty(&walk) {
+            Ok(json) => terminal.say(&json),
+            Err(why) => {
+                terminal.complain(&format!("error: the ranges cannot be written as JSON: {why}"));
+                return Exit::Limit;
+            }
+        },
+        Ok(walk) => {
+            terminal.say(&reports::ranges::table(evidence, &walk.ranges, &terminal.style()));
+            if walk.interrupted {
+                terminal.complain("interrupted: some points are missing");
+                return Exit::Interrupted;
+            }
+        }
+        Err(Failure::Scenario(mistakes)) => {
+            terminal.complain(&mistakes.render(terminal.color_stderr()));
+            return Exit::Usage;
+        }
+        Err(Failure::Evidence(known)) => {
+            let known = if known.is_empty() {
+                "the scenario has none".into()
+            } else {
+                format!("there are: {}", known.join(", "))
+            };
+            terminal.complain(&format!("error: no evidence \"{evidence}\"; {known}"));
+            return Exit::Usage;
+        }
+        Err(Failure::Broken(why)) => {
+            terminal.complain(&format!("error: {why}"));
+            return Exit::Broken;
+        }
+    }
+    Exit::Fine
+}
+
+/// A flag that the first Ctrl-C sets; the second ends the process.
+fn stop_on_ctrl_c() -> Arc<AtomicBool> {
     let stop = Arc::new(AtomicBool::new(false));
     let told = stop.clone();
-    // A second handler cannot be set in one process; then Ctrl-C does what it does without us.
+    // Where no handler can be set, Ctrl-C ends the process as it does without us.
     let _ = ctrlc::set_handler(move || {
         if told.swap(true, Ordering::Relaxed) {
             std::process::exit(Exit::Interrupted as i32);
         }
     });
+    stop
+}
+
+/// Simulates with a progress bar on stderr; Ctrl-C ends the run early and keeps what is done.
+fn simulate(scenario: &Scenario, seed: u64) -> Result<Outcome, sim::ledger::Imbalance> {
+    let stop = stop_on_ctrl_c();
     let bar = ProgressBar::new(1000);
     if let Ok(style) = ProgressStyle::with_template("{bar:40} {percent}% of the run, {eta} left") {
         bar.set_style(style);

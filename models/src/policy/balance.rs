@@ -163,7 +163,7 @@ mod tests {
     #[test]
     fn rotation_keeps_the_turn_of_those_that_stay_and_avoids_only_if_it_can() {
         let mut rotation = Rotation::new(vec![0, 1, 2]);
-        let mut next = |rotation: &mut Rotation, avoid| rotation.choose(Algorithm::RoundRobin, 0, 0, avoid, 1, |_| 0);
+        let next = |rotation: &mut Rotation, avoid| rotation.choose(Algorithm::RoundRobin, 0, 0, avoid, 1, |_| 0);
         assert_eq!(next(&mut rotation, None), Some(0));
         rotation.remove(0);
         assert_eq!(next(&mut rotation, None), Some(1));

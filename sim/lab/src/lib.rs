@@ -2,4 +2,6 @@
 //!
 //! [`ranges`] asks how much of what is merely assumed a conclusion needs.
 
+#![warn(clippy::unwrap_used)]
+
 pub mod ranges;

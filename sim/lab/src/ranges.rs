@@ -46,8 +46,15 @@ pub enum Failure {
     Evidence(Vec<String>),
     /// The ledger of a run did not balance.
     Broken(String),
-    /// It was told to stop.
-    Interrupted,
+}
+
+/// What a walk found.
+#[derive(Clone, PartialEq, Debug, Serialize)]
+pub struct Walk {
+    /// The numbers that have a range, in the order of the file.
+    pub ranges: Vec<Range>,
+    /// Whether it was told to stop before the last run; then some points are missing.
+    pub interrupted: bool,
 }
 
 /// Moves every number that has a range through `points` values of it and compares one piece of evidence.
@@ -61,7 +68,7 @@ pub fn ranges(
     seed: u64,
     stop: &AtomicBool,
     progress: &(dyn Fn(usize, usize) + Sync),
-) -> Result<Vec<Range>, Failure> {
+) -> Result<Walk, Failure> {
     let base = load(request).map_err(Failure::Scenario)?;
     if !base.evidence.iter().any(|e| e.id == evidence) {
         return Err(Failure::Evidence(base.evidence.iter().map(|e| e.id.clone()).collect()));
@@ -74,17 +81,18 @@ pub fn ranges(
         .collect();
     let done = std::sync::atomic::AtomicUsize::new(0);
     let all = jobs.len();
-    let results: Result<Vec<(usize, Point)>, Failure> = jobs
+    let results: Result<Vec<Option<(usize, Point)>>, Failure> = jobs
         .into_par_iter()
         .map(|(i, value)| {
             let point = try_value(request, &numbers[i].path, value, evidence, seed, stop)?;
             progress(done.fetch_add(1, Ordering::Relaxed) + 1, all);
-            Ok((i, point))
+            Ok(point.map(|point| (i, point)))
         })
         .collect();
     let results = results?;
+    let interrupted = results.iter().any(Option::is_none);
     let rows = numbers.iter().enumerate().map(|(i, number)| {
-        let points: Vec<Point> = results.iter().filter(|(j, _)| *j == i).map(|(_, p)| p.clone()).collect();
+        let points: Vec<Point> = results.iter().flatten().filter(|(j, _)| *j == i).map(|(_, p)| p.clone()).collect();
         let met = points.iter().filter(|p| p.met).count();
         Range {
             path: number.path.clone(),
@@ -94,7 +102,7 @@ pub fn ranges(
             points,
         }
     });
-    Ok(rows.collect())
+    Ok(Walk { ranges: rows.collect(), interrupted })
 }
 
 fn try_value(
@@ -104,16 +112,19 @@ fn try_value(
     evidence: &str,
     seed: u64,
     stop: &AtomicBool,
-) -> Result<Point, Failure> {
+) -> Result<Option<Point>, Failure> {
+    if stop.load(Ordering::Relaxed) {
+        return Ok(None);
+    }
     let mut set = request.set.to_vec();
     set.push(format!("{path}={value}"));
     let scenario = match load(&Request { set: &set, ..*request }) {
         Ok(scenario) => scenario,
         // An end of one range may contradict another number; that is a result, not a failure.
-        Err(mistakes) => return Ok(Point { value, simulated: first_line(&mistakes), met: false }),
+        Err(mistakes) => return Ok(Some(Point { value, simulated: first_line(&mistakes), met: false })),
     };
-    let compared = compare(&scenario, evidence, seed, stop)?;
-    Ok(Point { value, simulated: compared.simulated, met: matches!(compared.verdict.as_str(), "met" | "fitted") })
+    let Some(compared) = compare(&scenario, evidence, seed, stop)? else { return Ok(None) };
+    Ok(Some(Point { value, simulated: compared.simulated, met: matches!(compared.verdict.as_str(), "met" | "fitted") }))
 }
 
 fn first_line(mistakes: &Diagnostics) -> String {
@@ -125,16 +136,16 @@ fn compare(
     evidence: &str,
     seed: u64,
     stop: &AtomicBool,
-) -> Result<brownout_sim::outcome::Evidence, Failure> {
+) -> Result<Option<brownout_sim::outcome::Evidence>, Failure> {
     let mut run = Run::new(&scenario.plan, brownout_sim::orders(scenario, seed));
     match run.finish(Some(stop), &mut |_| {}) {
-        Ok(Ended::Interrupted) => return Err(Failure::Interrupted),
+        Ok(Ended::Interrupted) => return Ok(None),
         Ok(_) => {}
         Err(imbalance) => return Err(Failure::Broken(imbalance.to_string())),
     }
     let spec = scenario.evidence.iter().find(|e| e.id == evidence);
     let spec = spec.ok_or_else(|| Failure::Evidence(scenario.evidence.iter().map(|e| e.id.clone()).collect()))?;
-    Ok(metric::compare(scenario, &run, spec))
+    Ok(Some(metric::compare(scenario, &run, spec)))
 }
 
 /// A value with its unit, as a number and back.
@@ -147,7 +158,10 @@ struct Unit {
 const UNITS: &[Unit] = &[
     Unit { size: |t| t.parse::<u64>().ok().map(|n| n as f64), show: |x| format!("{}", x.round()) },
     Unit { size: |t| t.parse::<f64>().ok(), show: |x| format!("{x:.3}") },
-    Unit { size: |t| parse_duration(t).ok().map(Ns::as_secs), show: |x| Ns((x * 1e6).round() as u64 * 1000).to_string() },
+    Unit {
+        size: |t| parse_duration(t).ok().map(Ns::as_secs),
+        show: |x| Ns((x * 1e6).round() as u64 * 1000).to_string(),
+    },
     Unit { size: |t| parse_share(t).ok().map(|s| s.0), show: |x| format!("{:.2}%", x * 100.0) },
     Unit { size: |t| parse_rate(t).ok().map(|r| r.0), show: |x| format!("{x:.2}/s") },
     Unit { size: |t| parse_bytes(t).ok().map(|b| b.0 as f64), show: |x| format!("{}B", x.round()) },
@@ -182,7 +196,10 @@ mod tests {
 
     fn of(low: &str, high: &str, points: usize) -> Vec<String> {
         let range = Some((low.to_string(), high.to_string()));
-        values(&Provenance { path: String::new(), value: String::new(), mark: String::new(), why: String::new(), range }, points)
+        values(
+            &Provenance { path: String::new(), value: String::new(), mark: String::new(), why: String::new(), range },
+            points,
+        )
     }
 
     #[test]

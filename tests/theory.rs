@@ -3,18 +3,18 @@
 //! Each case runs enough seeds that the standard error is at most 0.5% of the value, and must lie within three
 //! standard errors of the closed form. Links take no time here, so that a call's latency is wait plus service.
 
-use brownout_models::component::balancer::Balancer;
-use brownout_models::component::clients::Clients;
-use brownout_models::component::collector::{CallPlan, Fleet};
-use brownout_models::component::network::{Link, Network};
-use brownout_models::policy::bulkhead::Limit;
-use brownout_models::policy::health::HealthCheck;
-use brownout_models::random::Distribution;
-use brownout_models::setting::{Name, Named, Span};
-use brownout_models::spec::{WorldPlan, WorldSpec};
-use brownout_models::units::{Ns, Rate};
-use brownout_sim::ledger::Counts;
-use brownout_sim::run::{Ended, Orders, Run};
+use brownout::models::component::balancer::Balancer;
+use brownout::models::component::clients::Clients;
+use brownout::models::component::collector::{CallPlan, Fleet};
+use brownout::models::component::network::{Link, Network};
+use brownout::models::policy::bulkhead::Limit;
+use brownout::models::policy::health::HealthCheck;
+use brownout::models::random::Distribution;
+use brownout::models::setting::{Name, Named, Span};
+use brownout::models::spec::{WorldPlan, WorldSpec};
+use brownout::models::units::{Ns, Rate};
+use brownout::sim::ledger::Counts;
+use brownout::sim::run::{Ended, Orders, Run};
 use rayon::prelude::*;
 
 const SERVICE: Ns = Ns::millis(10);

@@ -1,0 +1,328 @@
+//! The books balance in any world.
+//!
+//! Random small worlds, written as scenario files, run for some simulated minutes' part: populations with retries and
+//! impatience, every balancer setting, workers and event loops with small backlogs and heaps, bulkheads, pools, stores
+//! whose six outage modes overlap, headroom that runs out, operators. Whatever happens in them: nothing panics, the run
+//! ends, the ledger balances at every step, what the outcome says adds up, and a second run is the same.
+//!
+//! [`space`] is the space of worlds: tables of keys and the values that each may take. A key may also be left out, and
+//! shrinking leaves it out, so a failure is shown as a short scenario file. The first failure is kept in
+//! `tests/regressions/ledger.txt` and tried again first. Cases are the same on every machine; `PROPTEST_CASES=20000`
+//! tries more and `PROPTEST_RNG_SEED=7` others.
+
+use brownout::scenarios::{Scenario, load_text};
+use brownout::sim::outcome::{Outcome, Totals};
+use brownout::sim::run::{Ended, Run};
+use brownout::sim::{orders, write_up};
+use proptest::prelude::*;
+use proptest::sample::select;
+use proptest::test_runner::{Config, FileFailurePersistence, RngSeed};
+use std::path::Path;
+
+/// Far more events than any of these worlds has; one that reaches it hangs.
+const EVENT_LIMIT: u64 = 30_000_000;
+
+/// A scenario file. Shows itself as it is.
+#[derive(Clone)]
+struct World(String);
+
+impl std::fmt::Debug for World {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "a world:\n{}", self.0)
+    }
+}
+
+/// Keys of a table of the file, and the values that each may take, as TOML.
+type Keys = &'static [(&'static str, &'static [&'static str])];
+
+/// The space of worlds.
+mod space {
+    use super::Keys;
+
+    pub const CLIENTS: Keys = &[
+        ("arrivals", &["'constant'", "'burst'"]),
+        ("burst", &["2", "40"]),
+        ("profile", &["[['0s', 1.0], ['10s', 0.0], ['20s', 2.0]]", "[['5s', 0.2]]"]),
+        ("calls", &["1", "100"]),
+        ("timeout", &["'2s'", "'500ms'", "'30ms'", "'1ms'"]),
+        ("connection", &["'per-call'", "'kept-alive'"]),
+    ];
+    pub const RETRY: Keys = &[
+        ("retries", &["1", "3"]),
+        ("backoff", &["'exponential'"]),
+        ("delay", &["'0s'", "'20ms'", "'1s'"]),
+        ("max_delay", &["'100ms'"]),
+        ("jitter", &["'50%'", "'100%'"]),
+        ("after_timeout", &["false"]),
+        ("budget", &["{ capacity = 20 }"]),
+    ];
+    pub const LINK: Keys =
+        &[("latency", &["'0s'", "'1ms'", "'40ms'"]), ("jitter", &["'0.5ms'", "'30ms'", "'2s'"])];
+    pub const BALANCER: Keys = &[
+        ("preset", &["'haproxy'", "'classic-elb-2015'"]),
+        ("algorithm", &["'random'", "'least-requests'", "'two-choices'", "'round-robin'"]),
+        ("connection", &["'per-call'"]),
+        ("connect_timeout", &["'5ms'", "'100ms'", "'3s'"]),
+        ("retries", &["0", "1", "2"]),
+        ("redispatch", &["'never'", "'last'", "'every'"]),
+        ("max_connections", &["1", "3", "20"]),
+        ("queue.limit", &["0", "1", "10"]),
+        ("queue.timeout", &["'10ms'", "'1s'"]),
+        ("idle_timeout", &["'none'", "'20ms'", "'800ms'"]),
+        ("abort_on_close", &["true"]),
+    ];
+    pub const HEALTH: Keys = &[
+        ("enabled", &["false"]),
+        ("interval", &["'1s'", "'50ms'"]),
+        ("fast_interval", &["'100ms'"]),
+        ("down_interval", &["'300ms'"]),
+        ("jitter", &["'50%'"]),
+        ("timeout", &["'20ms'", "'1s'", "'4s'"]),
+        ("rise", &["1", "3"]),
+        ("fall", &["1", "2"]),
+        ("initial", &["'down'"]),
+        ("pace", &["'from-start'"]),
+        ("spread_first", &["false"]),
+    ];
+    pub const FLEET: Keys = &[
+        ("count", &["1", "2", "4"]),
+        ("concurrency", &["'event-loop'", "'workers'"]),
+        ("workers", &["1", "2", "5"]),
+        ("cores", &["2"]),
+        ("memory_per_call", &["'1MB'"]),
+        ("heap_limit", &["'1MB'", "'3MB'", "'20MB'"]),
+        ("backlog", &["0", "1", "5", "20"]),
+        ("accept_queue", &["1", "10"]),
+        ("notices_departure", &["true"]),
+        (
+            "health",
+            &[
+                "'shallow'",
+                "{ kind = 'shared', work = '1ms' }",
+                "{ kind = 'deep', asks = 'db', timeout = '200ms' }",
+                "{ kind = 'deep', asks = 'log', work = '3ms' }",
+                "{ kind = 'cached', asks = 'db', every = '500ms' }",
+            ],
+        ),
+        ("pools.db.size", &["1", "3"]),
+        ("pools.db.queue", &["0", "2"]),
+        ("pools.log.size", &["1"]),
+        ("pools.log.queue", &["0"]),
+        ("dies_after", &["'20ms'", "'2s'"]),
+        ("restart.delay", &["'0s'", "'50ms'", "'8s'"]),
+        ("restart.boot", &["'100ms'", "'3s'"]),
+        ("restart.needs", &["'db'", "'log'"]),
+    ];
+    pub const WORK: Keys = &[
+        ("work", &["'2ms'", "{ exponential = '5ms' }", "{ pareto = '1ms', shape = 1.2 }", "{ uniform = ['0s', '1s'] }"]),
+        ("at_most", &["0", "1", "4", "'50%'"]),
+        ("queue", &["1", "10"]),
+        ("wait", &["'10ms'", "'1s'"]),
+    ];
+    pub const ASKING: Keys = &[
+        ("timeout", &["'1ms'", "'100ms'", "'2s'", "'1h'"]),
+        ("connect_timeout", &["'1ms'", "'500ms'"]),
+        ("query_timeout", &["'3ms'", "'500ms'"]),
+        ("on_error", &["'retry'", "'crash'"]),
+        ("on_severed", &["'retry'", "'crash'"]),
+        ("retry_every", &["'50ms'", "'1s'"]),
+    ];
+    pub const STORE: Keys = &[
+        ("service", &["'3ms'", "{ exponential = '4ms' }", "{ lognormal = '4ms', sigma = 2.0 }"]),
+        ("concurrency", &["1", "4"]),
+        ("connections", &["1", "5"]),
+        ("connect", &["'3ms'", "'600ms'"]),
+        ("warm_up", &["{ lasts = '5s', factor = 50 }"]),
+        ("link.latency", &["'0s'", "'2ms'"]),
+        ("link.jitter", &["'5ms'"]),
+    ];
+    pub const HEADROOM: Keys = &[
+        ("alert", &["'900'", "'300'"]),
+        ("stop", &["'200'"]),
+        ("at_stop", &["'none'", "'hang'", "'refuse'", "'refuse-writes'", "'sever'", "'error'", "'slow'"]),
+        ("per_write", &["'10'", "'0'"]),
+        ("background", &["'20/s'", "'200/s'"]),
+        ("restored_to", &["'700'", "'5k'"]),
+    ];
+    pub const OUTAGE: Keys = &[
+        ("lasts", &["'1ms'", "'700ms'", "'6s'", "'15s'"]),
+        ("factor", &["0", "0.5", "100"]),
+        ("share", &["'0%'", "'30%'"]),
+    ];
+    pub const MODES: &[&str] = &["hang", "refuse", "sever", "error", "refuse-writes", "slow"];
+    pub const WHEN: &[&str] =
+        &["at = '2s'", "at = '5s'", "at = '5.5s'", "at = '9s'", "at = '14s'", "when = 'stores.db.back'",
+          "when = 'stores.log.back'", "when = 'stores.db.alert'", "when = 'stores.db.stop'"];
+    pub const OPERATORS: &[&str] = &[
+        "do = 'maintenance'\nstore = 'db'\ntakes = '3s'",
+        "do = 'maintenance'\nstore = 'log'\ntakes = '1ms'",
+        "do = 'relieve'\nstore = 'db'\nby = '100%'",
+        "do = 'shed'\ncalls = 'identify'\nlasts = '4s'",
+        "do = 'shed'\ncalls = 'track'\nshare = '40%'",
+        "do = 'take-down'\nfleet = 'first'\ncount = 2",
+        "do = 'bring-back'\nfleet = 'first'\ncount = 9",
+        "do = 'note'\nsays = 'lunch'",
+    ];
+    /// Kinds of call and what they do, beside what the tables above add.
+    pub const TRACK: &[&str] = &["appends = 'log'\n"];
+    pub const IDENTIFY: &[&str] = &["asks = 'db'\nwrites = true\n", "asks = 'db'\n"];
+    pub const READ: &[&str] = &["", "asks = 'log'\n", "asks = 'db'\nwrites = true\n"];
+}
+
+/// A table under a heading: each key with one of its values, or left out.
+fn table(heading: &str, keys: Keys) -> BoxedStrategy<String> {
+    let heading = heading.to_string();
+    let line = |(key, values): &(&'static str, &'static [&'static str])| {
+        let key = *key;
+        prop_oneof![
+            3 => Just(String::new()),
+            2 => select(*values).prop_map(move |value| format!("{key} = {value}\n")),
+        ]
+    };
+    let lines: Vec<_> = keys.iter().map(line).collect();
+    lines.prop_map(move |lines| format!("[{heading}]\n{}", lines.concat())).boxed()
+}
+
+/// Several texts one after the other.
+fn all(parts: Vec<BoxedStrategy<String>>) -> BoxedStrategy<String> {
+    parts.prop_map(|texts| texts.concat()).boxed()
+}
+
+fn population(index: usize) -> BoxedStrategy<String> {
+    let heading = format!("clients.p{index}");
+    let head = (select(&["track", "identify", "read"][..]), 1..200_u32)
+        .prop_map(|(kind, rate)| format!("sends = '{kind}'\nrate = '{rate}/s'\n"));
+    all(vec![table(&heading, space::CLIENTS), head.boxed(), table(&format!("{heading}.retry"), space::RETRY)])
+}
+
+fn calls(fleet: &str, kind: &str, does: &'static [&'static str]) -> BoxedStrategy<String> {
+    let (work, asking) = (table(&format!("fleets.{fleet}.calls.{kind}"), space::WORK), table("", space::ASKING));
+    (work, asking, select(does))
+        .prop_map(|(work, asking, does)| format!("{work}{}{does}", asking.trim_start_matches("[]\n")))
+        .boxed()
+}
+
+/// One fleet that serves every kind of call, or two that share them.
+fn fleets() -> BoxedStrategy<String> {
+    any::<bool>()
+        .prop_flat_map(|two| {
+            let mut parts = vec![
+                table("fleets.first", space::FLEET),
+                calls("first", "track", space::TRACK),
+                calls("first", "identify", space::IDENTIFY),
+            ];
+            if two {
+                parts.push(table("fleets.second", space::FLEET));
+            }
+            parts.push(calls(if two { "second" } else { "first" }, "read", space::READ));
+            all(parts)
+        })
+        .boxed()
+}
+
+fn stores() -> BoxedStrategy<String> {
+    let headroom = (table("stores.db.headroom", space::HEADROOM), select(&["'1G'", "'1k'", "'150'"][..]))
+        .prop_map(|(table, at_start)| format!("{table}at_start = {at_start}\n"));
+    all(vec![table("stores.log", space::STORE), table("stores.db", space::STORE), headroom.boxed()])
+}
+
+fn timeline() -> BoxedStrategy<String> {
+    let outage = (select(&["db", "log"][..]), select(space::MODES), table("", space::OUTAGE)).prop_map(
+        |(store, mode, more)| {
+            format!("do = 'outage'\nstore = '{store}'\nmode = '{mode}'\n{}", more.trim_start_matches("[]\n"))
+        },
+    );
+    let action = prop_oneof![3 => outage, 2 => select(space::OPERATORS).prop_map(|text| format!("{text}\n"))];
+    let entry = (select(space::WHEN), action).prop_map(|(when, action)| format!("[[timeline]]\n{when}\n{action}"));
+    proptest::collection::vec(entry, 0..7).prop_map(|entries| entries.concat()).boxed()
+}
+
+fn worlds() -> BoxedStrategy<World> {
+    let clients = (1..=3_usize).prop_flat_map(|n| all((0..n).map(population).collect()));
+    let parts = vec![
+        (20..60_u32).prop_map(|s| format!("brownout = 1\ntitle = 'any'\nspan = '{s}s'\nstep = '1s'\n")).boxed(),
+        Just(format!("limits.events = {EVENT_LIMIT}\n")).boxed(),
+        clients.boxed(),
+        table("network.clients", space::LINK),
+        table("network.servers", space::LINK),
+        table("balancer", space::BALANCER),
+        table("balancer.health", space::HEALTH),
+        fleets(),
+        stores(),
+        timeline(),
+    ];
+    all(parts).prop_map(World).boxed()
+}
+
+fn load(world: &World) -> Scenario {
+    load_text("world.toml", &world.0, Path::new("."), &[], &[])
+        .unwrap_or_else(|mistakes| panic!("{}", mistakes.render(false)))
+}
+
+/// A run to its end, with the books balanced at every step.
+fn run(scenario: &Scenario, seed: u64) -> Outcome {
+    let mut run = Run::new(&scenario.plan, orders(scenario, seed));
+    let ended = loop {
+        match run.step() {
+            Ok(None) => {}
+            Ok(Some(ended)) => break ended,
+            Err(imbalance) => panic!("{imbalance}"),
+        }
+    };
+    assert_eq!(ended, Ended::Complete, "after {} events", run.events);
+    assert_eq!(run.at(), scenario.span);
+    write_up(scenario, seed, &run, ended)
+}
+
+/// What must hold between the figures of any kind of call.
+fn adds_up(kind: &str, t: &Totals, most_attempts: u64) {
+    assert_eq!(t.offered, t.stored + t.late + t.in_flight + t.dropped, "{kind}: data: {t:?}");
+    assert_eq!(t.offered, t.ok + t.failed + t.waiting, "{kind}: clients: {t:?}");
+    assert_eq!(t.dropped, t.causes.values().sum::<u64>(), "{kind}: causes: {t:?}");
+    assert_eq!(t.failed, t.seen.values().sum::<u64>(), "{kind}: seen: {t:?}");
+    // The remainders are taken from the whole, so they must not have wrapped round.
+    assert!(t.in_flight <= t.offered && t.waiting <= t.offered, "{kind}: {t:?}");
+    assert!(t.ok <= t.stored + t.late + t.lost_after_ok, "{kind}: told ok, but not stored: {t:?}");
+    assert!(t.zombies <= t.stored + t.late + t.duplicates, "{kind}: {t:?}");
+    assert!((t.offered..=t.offered * most_attempts).contains(&t.attempts), "{kind}: attempts: {t:?}");
+}
+
+fn check(world: &World, seed: u64) {
+    let scenario = load(world);
+    let outcome = run(&scenario, seed);
+    let clients = &scenario.plan.spec.clients;
+    for (kind, totals) in &outcome.calls {
+        let (kind, population) = kind.split_once('.').map_or((kind.as_str(), None), |(k, p)| (k, Some(p)));
+        let of_kind = clients.iter().filter(|(name, c)| c.sends.text == kind && population.is_none_or(|p| p == *name));
+        let most = of_kind.map(|(_, c)| u64::from(c.retry.retries) + 1).max().expect("someone sends it");
+        adds_up(kind, totals, most);
+        if population.is_none() {
+            // The whole run is the window, so the steps are the same calls once more.
+            let steps = || outcome.timeline.steps.iter().map(|step| &step.calls[kind]);
+            assert_eq!(steps().map(|s| s.offered).sum::<u64>(), totals.offered, "{kind}: offered, over the steps");
+            assert_eq!(steps().flat_map(|s| s.dropped.values()).sum::<u64>(), totals.dropped, "{kind}: dropped");
+            assert_eq!(steps().map(|s| s.failed).sum::<u64>(), totals.failed, "{kind}: failed, over the steps");
+        }
+    }
+    let offered = outcome.calls.iter().filter(|(kind, _)| !kind.contains('.')).map(|(_, t)| t.offered);
+    assert_eq!(outcome.meta.calls, offered.sum::<u64>());
+    let again = run(&scenario, seed);
+    assert_eq!(outcome.digest, again.digest, "a second run is not the same");
+    assert_eq!(outcome, again);
+}
+
+fn config() -> Config {
+    let given = Config::default();
+    let fixed = if given.rng_seed == RngSeed::Random { RngSeed::Fixed(28_10_2015) } else { given.rng_seed };
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/regressions/ledger.txt");
+    Config { rng_seed: fixed, failure_persistence: Some(Box::new(FileFailurePersistence::Direct(file))), ..given }
+}
+
+proptest! {
+    #![proptest_config(config())]
+
+    #[test]
+    fn the_books_balance_in_any_world(world in worlds(), seed in 0..1000_u64) {
+        check(&world, seed);
+    }
+}
