@@ -25,8 +25,8 @@ pub enum Event {
     Refused(Ref),
     /// A server's reset of an accepted connection reaches the balancer.
     Reset(Ref),
-    /// A connect went unanswered for too long.
-    ConnectTimeout(Ref),
+    /// A connect went unanswered for too long; the number is that of the dispatch.
+    ConnectTimeout(Ref, u16),
     /// The pause before another try is over; the flag keeps the server.
     TryAgain(Ref, bool),
     /// A call waited too long in the balancer's queue.

@@ -96,7 +96,7 @@ const fn pieces() -> [(f64, f64); PIECES] {
     table
 }
 
-/// The negative logarithm of a number in (0, 1]; absolutely, not relatively, exact to 3e-16 or the last digit.
+/// The negative logarithm of a number in (0, 1], exact to 5e-16: absolutely up to one, relatively above.
 #[inline]
 pub fn minus_ln(x: f64) -> f64 {
     let bits = x.to_bits();
@@ -311,7 +311,7 @@ mod tests {
         let drawn = (0..400_000).map(|n| stream.unit() * [1.0, 1e-3, 1e-9][n % 3]);
         for x in ends.into_iter().chain(drawn) {
             let (ours, theirs) = (minus_ln(x), -libm::log(x));
-            assert!((ours - theirs).abs() <= 3e-16 * theirs.max(1.0), "-ln {x}: {ours} against {theirs}");
+            assert!((ours - theirs).abs() <= 5e-16 * theirs.max(1.0), "-ln {x}: {ours} against {theirs}");
         }
     }
 

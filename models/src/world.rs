@@ -303,7 +303,7 @@ impl World {
             Event::RequestArrives(t) => self.request_arrives(k, t),
             Event::Refused(t) => self.connect_refused(k, t),
             Event::Reset(t) => self.connection_reset(k, t),
-            Event::ConnectTimeout(t) => self.connect_timed_out(k, t),
+            Event::ConnectTimeout(t, dispatch) => self.connect_timed_out(k, t, dispatch),
             Event::TryAgain(t, same) => self.try_again(k, t, same),
             Event::QueueTimeout(t) => self.queue_timed_out(k, t),
             Event::IdleTimeout(t) => self.idle_timed_out(k, t),

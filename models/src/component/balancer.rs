@@ -271,8 +271,11 @@ impl World {
         self.connect_failed(k, t, ConnectFailure::Refused, Cause::Refused);
     }
 
-    /// The connect was not answered in time.
-    pub(crate) fn connect_timed_out<K: Kernel>(&mut self, k: &mut K, t: Ref) {
+    /// The connect was not answered in time. A timeout of an earlier dispatch says nothing about this one.
+    pub(crate) fn connect_timed_out<K: Kernel>(&mut self, k: &mut K, t: Ref, dispatch: u16) {
+        if self.tries.get(t).is_none_or(|t| t.dispatches != dispatch) {
+            return;
+        }
         self.connect_failed(k, t, ConnectFailure::TimedOut, Cause::BacklogFull);
     }
 

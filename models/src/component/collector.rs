@@ -381,15 +381,16 @@ impl World {
     /// A connect that finds the backlog full is dropped; the other side sends it again after 1, 3, 7 ... seconds
     /// (Linux' initial retransmission timeout, doubled) until it gives up.
     fn connect_unanswered<K: Kernel>(&mut self, k: &mut K, t: Ref) {
-        let Try { purpose, since, connects, .. } = self.tries[t];
+        let Try { purpose, since, connects, dispatches, .. } = self.tries[t];
         let gives_up = since.plus(self.connect_limit(purpose));
         if connects == 1 {
-            k.at(gives_up.max(k.now()), Event::ConnectTimeout(t));
+            k.at(gives_up.max(k.now()), Event::ConnectTimeout(t, dispatches));
         }
         let again = since.plus(Ns::secs((1 << connects.min(40)) - 1)).plus(self.spec.network.servers.latency);
         if again < gives_up {
             self.tries[t].connects += 1;
-            k.at(again, Event::AtServer(t));
+            // On a link with much jitter the first may arrive after the second was sent.
+            k.at(again.max(k.now()), Event::AtServer(t));
         }
     }
 
