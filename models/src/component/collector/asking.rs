@@ -1,0 +1,251 @@
+//! Asking a store: a connection from the pool, connecting, the query, one deadline over all, and what failure does.
+
+use super::OnFailure;
+use crate::kernel::{Event, Kernel, Timer};
+use crate::ledger::Cause;
+use crate::random::{Purpose as Draw, draw};
+use crate::slab::Ref;
+use crate::units::Ns;
+use crate::world::{Back, Front, Purpose, Query, QueryState, Try, World};
+
+impl World {
+    /// Asks the store of a try's plan: a connection, then the query, under one deadline.
+    pub(super) fn ask<K: Kernel>(&mut self, k: &mut K, t: Ref) {
+        let try_ = &mut self.tries[t];
+        try_.asks += 1;
+        let plan = &self.plans[try_.fleet as usize][try_.plan as usize];
+        if try_.ask_timer == Timer::NONE {
+            try_.ask_timer = k.arm(plan.deadline, Event::AskDeadline(t));
+        }
+        let Some(store) = plan.store else { return };
+        if plan.appends {
+            // A log's producer keeps its connection: no pool.
+            self.query(k, t);
+            return;
+        }
+        let pool = &mut self.servers[try_.server as usize].pools[store as usize];
+        if pool.idle > 0 {
+            pool.idle -= 1;
+            self.query(k, t);
+        } else if pool.open < pool.size {
+            pool.open += 1;
+            self.connect(k, t);
+        } else if pool.waits < pool.queue {
+            if pool.waiting.len() > 64 + 2 * pool.waits as usize {
+                // Those that gave up: cleared out when they outnumber those that wait.
+                let tries = &self.tries;
+                pool.waiting.retain(|w| tries.get(*w).is_some_and(|t| t.back == Back::AtPool));
+            }
+            pool.waits += 1;
+            pool.waiting.push_back(t);
+            self.tries[t].back = Back::AtPool;
+        } else {
+            self.ask_failed(k, t, Cause::PoolTimeout);
+        }
+    }
+
+    fn connect<K: Kernel>(&mut self, k: &mut K, t: Ref) {
+        let try_ = &mut self.tries[t];
+        try_.back = Back::Connecting;
+        try_.at_store = false;
+        let plan = &self.plans[try_.fleet as usize][try_.plan as usize];
+        if let Some(limit) = plan.connect_limit {
+            try_.step_timer = k.arm(limit, Event::AskStepTimeout(t));
+        }
+        self.send_to_store(k, t, Event::ConnectAtStore(t));
+    }
+
+    /// A connection to the store is set up: the query follows.
+    pub(crate) fn connected<K: Kernel>(&mut self, k: &mut K, t: Ref) {
+        let Some(try_) = self.tries.get_mut(t).filter(|t| t.back == Back::Connecting && t.at_store) else { return };
+        if try_.step_timer != Timer::NONE {
+            k.cancel(try_.step_timer);
+            try_.step_timer = Timer::NONE;
+        }
+        self.query(k, t);
+    }
+
+    fn query<K: Kernel>(&mut self, k: &mut K, t: Ref) {
+        let try_ = &mut self.tries[t];
+        try_.back = Back::Querying;
+        try_.at_store = true;
+        let plan = &self.plans[try_.fleet as usize][try_.plan as usize];
+        let Some(store) = plan.store else { return };
+        if let Some(limit) = plan.query_limit {
+            try_.step_timer = k.arm(limit, Event::AskStepTimeout(t));
+        }
+        let writes = plan.writes && try_.purpose == Purpose::Call;
+        let query = Query {
+            asker: t,
+            call: if writes { try_.call } else { Ref::NONE },
+            salt: try_.salt,
+            asks: try_.asks,
+            store,
+            writes,
+            state: QueryState::Sent,
+        };
+        let q = self.queries.insert(query);
+        self.tries[t].query = q;
+        if writes {
+            let call = self.tries[t].call;
+            self.calls[call].legs += 1;
+        }
+        self.send_to_store(k, t, Event::QueryAtStore(q));
+    }
+
+    /// The store's answer is here; the connection is free for the next.
+    pub(crate) fn query_reply<K: Kernel>(&mut self, k: &mut K, t: Ref, error: bool) {
+        let Some(try_) = self.tries.get_mut(t).filter(|t| t.back == Back::Querying) else { return };
+        try_.query = Ref::NONE;
+        self.leave_pool(k, t, true);
+        if error {
+            self.ask_failed(k, t, Cause::StoreError);
+        } else {
+            self.finish(k, t, 200, Cause::ClientLeft);
+        }
+    }
+
+    /// The store refused the connection.
+    pub(crate) fn ask_refused<K: Kernel>(&mut self, k: &mut K, t: Ref) {
+        if self.tries.get(t).is_some_and(|t| matches!(t.back, Back::Connecting | Back::Querying)) {
+            self.leave_pool(k, t, false);
+            self.ask_failed(k, t, Cause::StoreRefused);
+        }
+    }
+
+    /// The store cut the connection.
+    pub(crate) fn ask_severed<K: Kernel>(&mut self, k: &mut K, t: Ref) {
+        if self.tries.get(t).is_some_and(|t| t.back == Back::Querying) {
+            self.tries[t].query = Ref::NONE;
+            self.leave_pool(k, t, false);
+            self.ask_failed(k, t, Cause::StoreSevered);
+        }
+    }
+
+    /// Asking took too long, as a whole or in one step. The connection is given up; a query that the store has
+    /// stays with it.
+    pub(crate) fn ask_timed_out<K: Kernel>(&mut self, k: &mut K, t: Ref, whole: bool) {
+        let try_ = &mut self.tries[t];
+        if whole {
+            try_.ask_timer = Timer::NONE;
+        } else {
+            try_.step_timer = Timer::NONE;
+        }
+        let mut cause = Cause::StoreTimeout;
+        if try_.back == Back::AtPool {
+            cause = Cause::PoolTimeout;
+            let (server, store) = (try_.server, self.plans[try_.fleet as usize][try_.plan as usize].store);
+            if let Some(store) = store {
+                self.servers[server as usize].pools[store as usize].waits -= 1;
+            }
+        } else if try_.back != Back::Pausing {
+            try_.query = Ref::NONE;
+            self.leave_pool(k, t, false);
+        }
+        // Out of time: there is no trying again in place.
+        self.finish(k, t, if self.tries[t].purpose == Purpose::Call { 500 } else { 503 }, cause);
+    }
+
+    /// A store failed a try: it fails, tries again in place, or takes the process with it.
+    fn ask_failed<K: Kernel>(&mut self, k: &mut K, t: Ref, cause: Cause) {
+        let try_ = &mut self.tries[t];
+        if try_.step_timer != Timer::NONE {
+            k.cancel(try_.step_timer);
+            try_.step_timer = Timer::NONE;
+        }
+        if try_.purpose != Purpose::Call {
+            self.finish(k, t, 503, cause);
+            return;
+        }
+        let plan = &self.plans[try_.fleet as usize][try_.plan as usize];
+        let reaction = if cause == Cause::StoreSevered { plan.on_severed } else { plan.on_error };
+        match reaction {
+            OnFailure::Fail => self.finish(k, t, 500, cause),
+            OnFailure::Retry => {
+                try_.back = Back::Pausing;
+                try_.cause = cause;
+                k.at(k.now().plus(plan.retry_every), Event::AskAgain(t));
+            }
+            OnFailure::Crash => {
+                let server = try_.server;
+                if self.fleet_of(server).dies_after == Ns::ZERO {
+                    self.crash(k, server);
+                } else {
+                    self.finish(k, t, 500, cause);
+                    self.begin_to_die(k, server, Ns::ZERO);
+                }
+            }
+        }
+    }
+
+    /// The pause before a try in place is over.
+    pub(crate) fn ask_again<K: Kernel>(&mut self, k: &mut K, t: Ref) {
+        if self.tries.get(t).is_some_and(|t| t.back == Back::Pausing) {
+            self.ask(k, t);
+        }
+    }
+
+    /// A try gives its connection back, alive or not; whoever waits gets it, or opens another.
+    fn leave_pool<K: Kernel>(&mut self, k: &mut K, t: Ref, alive: bool) {
+        let try_ = &mut self.tries[t];
+        let plan = &self.plans[try_.fleet as usize][try_.plan as usize];
+        let Some(store) = plan.store else { return };
+        if plan.appends {
+            return;
+        }
+        let (number, counted) = (try_.server, std::mem::take(&mut try_.at_store));
+        let pool = &mut self.servers[number as usize].pools[store as usize];
+        if alive {
+            pool.idle += 1;
+        } else {
+            pool.open -= 1;
+            if counted {
+                pool.at_store -= 1;
+                self.stores[store as usize].open -= 1;
+            }
+        }
+        self.serve_pool(k, number, store);
+    }
+
+    /// Those who wait for a connection get what there is.
+    pub(crate) fn serve_pool<K: Kernel>(&mut self, k: &mut K, number: u32, store: u16) {
+        loop {
+            let pool = &mut self.servers[number as usize].pools[store as usize];
+            if pool.waits == 0 || (pool.idle == 0 && pool.open >= pool.size) {
+                return;
+            }
+            let Some(next) = pool.waiting.pop_front() else { return };
+            if self.tries.get(next).is_none_or(|t| t.back != Back::AtPool || t.server != number) {
+                continue;
+            }
+            pool.waits -= 1;
+            if pool.idle > 0 {
+                pool.idle -= 1;
+                self.query(k, next);
+            } else {
+                pool.open += 1;
+                self.connect(k, next);
+            }
+        }
+    }
+
+    /// The background query of a cached health check.
+    pub(crate) fn cached_query<K: Kernel>(&mut self, k: &mut K, number: u32) {
+        let fleet = self.servers[number as usize].fleet;
+        k.at(k.now().plus(self.fleet_of(number).health.every), Event::CachedQuery(number));
+        if !self.servers[number as usize].alive {
+            return;
+        }
+        let salt = draw(u64::from(number), Draw::Query, k.now().0 as u32);
+        let mut background = Try::new(Ref::NONE, salt, 0, fleet, self.check_plan(fleet));
+        background.purpose = Purpose::Background;
+        background.server = number;
+        background.front = Front::Closed;
+        background.back = Back::Working;
+        let server = &mut self.servers[number as usize];
+        background.place = server.active.len() as u32;
+        let t = self.tries.insert(background);
+        self.servers[number as usize].active.push(t);
+        self.ask(k, t);
+    }
+}

@@ -1,0 +1,91 @@
+//! The death of a process, what it takes with it, and its return.
+
+use super::PoolAt;
+use crate::kernel::{Event, Fact, Kernel, Timer};
+use crate::ledger::Cause;
+use crate::slab::Ref;
+use crate::units::Ns;
+use crate::world::{Back, Front, World};
+
+impl World {
+    /// An error that nobody handles: the process will be gone shortly.
+    pub(crate) fn begin_to_die<K: Kernel>(&mut self, k: &mut K, number: u32, notice: Ns) {
+        let after = notice.plus(self.fleet_of(number).dies_after);
+        let server = &mut self.servers[number as usize];
+        if server.alive && !server.dying {
+            server.dying = true;
+            k.at(k.now().plus(after), Event::Dies(number, server.incarnation));
+        }
+    }
+
+    /// The process is gone, if it is still the same.
+    pub(crate) fn dies<K: Kernel>(&mut self, k: &mut K, number: u32, incarnation: u32) {
+        let server = &self.servers[number as usize];
+        if server.alive && server.incarnation == incarnation {
+            self.crash(k, number);
+        }
+    }
+
+    /// The process dies: what it had is lost, what is connected is reset.
+    pub(crate) fn crash<K: Kernel>(&mut self, k: &mut K, number: u32) {
+        let server = &mut self.servers[number as usize];
+        assert!(server.alive, "a dead process cannot die");
+        server.alive = false;
+        server.dying = false;
+        server.incarnation += 1;
+        server.busy = 0;
+        server.memory = 0;
+        server.cached_ok = true;
+        server.queue.clear();
+        for bulkhead in server.bulkheads.iter_mut().flatten() {
+            bulkhead.gate.reset();
+            bulkhead.waiting.clear();
+        }
+        for (store, pool) in server.pools.iter_mut().enumerate() {
+            self.stores[store].open -= pool.at_store;
+            *pool = PoolAt { size: pool.size, queue: pool.queue, ..PoolAt::default() };
+        }
+        let incarnation = server.incarnation;
+        k.record(Fact::Process { server: number, alive: false });
+        for t in std::mem::take(&mut self.servers[number as usize].active) {
+            self.lose(k, t);
+        }
+        let restart = &self.fleet_of(number).restart;
+        k.at(k.now().plus(restart.delay).plus(restart.boot), Event::Starts(number, incarnation));
+    }
+
+    /// A try dies with its process.
+    fn lose<K: Kernel>(&mut self, k: &mut K, t: Ref) {
+        let try_ = &mut self.tries[t];
+        k.cancel(try_.ask_timer);
+        k.cancel(try_.step_timer);
+        try_.ask_timer = Timer::NONE;
+        try_.step_timer = Timer::NONE;
+        try_.back = Back::None;
+        try_.at_store = false;
+        try_.in_bulkhead = false;
+        try_.holds_worker = false;
+        try_.query = Ref::NONE;
+        try_.cause = Cause::Crashed;
+        if try_.front == Front::Waiting {
+            self.send_to_balancer(k, t, Event::Reset(t));
+        } else {
+            self.end_if_done(k, t);
+        }
+    }
+
+    /// The supervisor starts the process again; if it needs a store that it cannot reach, it dies at once.
+    pub(crate) fn starts<K: Kernel>(&mut self, k: &mut K, number: u32, incarnation: u32) {
+        let restart = &self.fleet_of(number).restart;
+        let needs = restart.needs.as_ref().and_then(|n| self.spec.stores.index(&n.text));
+        if needs.is_some_and(|store| !self.stores[store].takes_connections()) {
+            k.at(
+                k.now().plus(restart.delay).plus(restart.boot).max(k.now().plus(Ns::millis(1))),
+                Event::Starts(number, incarnation),
+            );
+            return;
+        }
+        self.servers[number as usize].alive = true;
+        k.record(Fact::Process { server: number, alive: true });
+    }
+}

@@ -1,0 +1,272 @@
+//! From the connect to the answer: backlog, workers or event loop, bulkhead, computing.
+
+use super::Concurrency;
+use crate::component::clients::Connection;
+use crate::kernel::{Event, Kernel, Timer};
+use crate::ledger::Cause;
+use crate::policy::bulkhead::Admission;
+use crate::random::Purpose as Draw;
+use crate::slab::Ref;
+use crate::units::Ns;
+use crate::world::{Back, Front, Purpose, Try, World};
+
+impl World {
+    /// A connect reaches the server: refused if nobody listens, unanswered if the backlog is full.
+    pub(crate) fn at_server<K: Kernel>(&mut self, k: &mut K, t: Ref) {
+        let Some(try_) = self.tries.get_mut(t).filter(|t| t.front == Front::Connecting) else { return };
+        let server = &mut self.servers[try_.server as usize];
+        if !server.alive {
+            self.send_to_balancer(k, t, Event::Refused(t));
+            return;
+        }
+        if server.busy >= server.workers && server.queue.len() as u32 >= server.room {
+            self.connect_unanswered(k, t);
+            return;
+        }
+        let per_call = self.spec.balancer.connection == Connection::PerCall;
+        try_.place = server.active.len() as u32;
+        server.active.push(t);
+        let fleet = &self.spec.fleets.0[try_.fleet as usize].1;
+        if fleet.concurrency == Concurrency::EventLoop {
+            server.memory += fleet.memory_per_call.0;
+            try_.back = Back::Arriving;
+            let (full, number) = (server.memory > fleet.heap_limit.0, try_.server);
+            self.accepted(k, t);
+            if full {
+                self.crash(k, number);
+            } else if per_call {
+                k.after(self.lanes.handshake, Event::RequestArrives(t));
+            } else {
+                self.enqueue(k, t);
+            }
+            return;
+        }
+        let hop = self.spec.network.servers.latency;
+        try_.since = if per_call { k.now().plus(Ns(hop.0 * 2)) } else { k.now() };
+        self.accepted(k, t);
+        self.enqueue(k, t);
+    }
+
+    /// A connect that finds the backlog full is dropped; the other side sends it again after 1, 3, 7 ... seconds
+    /// (Linux' initial retransmission timeout, doubled) until it gives up.
+    fn connect_unanswered<K: Kernel>(&mut self, k: &mut K, t: Ref) {
+        let Try { purpose, since, connects, dispatches, .. } = self.tries[t];
+        let gives_up = since.plus(self.connect_limit(purpose));
+        if connects == 1 {
+            k.at(gives_up.max(k.now()), Event::ConnectTimeout(t, dispatches));
+        }
+        let again = since.plus(Ns::secs((1 << connects.min(40)) - 1)).plus(self.spec.network.servers.latency);
+        if again < gives_up {
+            self.tries[t].connects += 1;
+            // On a link with much jitter the first may arrive after the second was sent.
+            k.at(again.max(k.now()), Event::AtServer(t));
+        }
+    }
+
+    /// The request of a fresh connection reaches an event loop.
+    pub(crate) fn request_arrives<K: Kernel>(&mut self, k: &mut K, t: Ref) {
+        if self.tries.get(t).is_some_and(|t| t.back == Back::Arriving) {
+            self.enqueue(k, t);
+        }
+    }
+
+    fn enqueue<K: Kernel>(&mut self, k: &mut K, t: Ref) {
+        let number = self.tries[t].server;
+        let server = &mut self.servers[number as usize];
+        if server.busy < server.workers && server.queue.is_empty() {
+            self.start(k, t);
+        } else {
+            self.tries[t].back = Back::Queued;
+            server.queue.push_back(t);
+        }
+    }
+
+    /// Idle workers take what is queued. Not recursive: work that ends at once only loops here.
+    fn work_on<K: Kernel>(&mut self, k: &mut K, number: u32) {
+        if self.servers[number as usize].starting_work {
+            return;
+        }
+        self.servers[number as usize].starting_work = true;
+        loop {
+            let server = &mut self.servers[number as usize];
+            if server.busy >= server.workers {
+                break;
+            }
+            let Some(t) = server.queue.pop_front() else { break };
+            self.start(k, t);
+        }
+        self.servers[number as usize].starting_work = false;
+    }
+
+    /// A worker (or a core) takes a call.
+    fn start<K: Kernel>(&mut self, k: &mut K, t: Ref) {
+        let try_ = &mut self.tries[t];
+        let server = &mut self.servers[try_.server as usize];
+        debug_assert!(server.alive);
+        server.busy += 1;
+        try_.holds_worker = true;
+        try_.back = Back::Working;
+        let departed = try_.front == Front::Closed;
+        if departed
+            && self.spec.fleets.0[try_.fleet as usize].1.notices_departure
+            && try_.purpose != Purpose::Background
+        {
+            self.finish(k, t, 499, Cause::ClientLeft);
+            return;
+        }
+        let (fleet, plan) = (try_.fleet as usize, try_.plan as usize);
+        let event_loop = self.spec.fleets.0[fleet].1.concurrency == Concurrency::EventLoop;
+        if !try_.in_bulkhead
+            && let Some(bulkhead) = &mut server.bulkheads[plan]
+        {
+            match bulkhead.gate.on_arrival() {
+                Admission::Enter => try_.in_bulkhead = true,
+                Admission::Reject => {
+                    self.finish(k, t, 503, Cause::BulkheadFull);
+                    return;
+                }
+                Admission::Wait => {
+                    try_.back = Back::AtBulkhead;
+                    bulkhead.waiting.push_back(t);
+                    if let Some(wait) = self.plans[fleet][plan].wait {
+                        try_.step_timer = k.arm(wait, Event::BulkheadTimeout(t));
+                    }
+                    if event_loop {
+                        // A worker waits with its call; a core goes on with the next.
+                        try_.holds_worker = false;
+                        server.busy -= 1;
+                    }
+                    return;
+                }
+            }
+        }
+        self.work(k, t);
+    }
+
+    /// Computing begins; a request that is still on its way is waited for.
+    fn work<K: Kernel>(&mut self, k: &mut K, t: Ref) {
+        let try_ = &mut self.tries[t];
+        try_.back = Back::Working;
+        let plan = &self.plans[try_.fleet as usize][try_.plan as usize];
+        let event = Event::WorkDone(t, try_.dispatches);
+        let gap = try_.since.minus(k.now());
+        match plan.work_lanes {
+            Some((lane, _)) if gap == Ns::ZERO => k.after(lane, event),
+            Some((_, lane)) if gap.0 == self.spec.network.servers.latency.0 * 2 => k.after(lane, event),
+            _ => {
+                let time = plan.work.sample(try_.salt, Draw::Work, u32::from(try_.attempt));
+                k.at(k.now().plus(gap).plus(time), event);
+            }
+        }
+    }
+
+    /// The computing time of a call is over.
+    pub(crate) fn work_done<K: Kernel>(&mut self, k: &mut K, t: Ref, dispatch: u16) {
+        let Some(try_) = self.tries.get_mut(t) else { return };
+        if try_.back != Back::Working || try_.dispatches != dispatch {
+            return;
+        }
+        let (number, fleet) = (try_.server, try_.fleet as usize);
+        let plan = &self.plans[fleet][try_.plan as usize];
+        let Some(store) = plan.store else {
+            self.finish(k, t, 200, Cause::ClientLeft);
+            return;
+        };
+        if plan.appends && self.stores[store as usize].is_instant() {
+            let (call, gone) = (try_.call, try_.client_gone);
+            self.stored(k, call, gone);
+            self.finish(k, t, 200, Cause::ClientLeft);
+            return;
+        }
+        if self.spec.fleets.0[fleet].1.concurrency == Concurrency::EventLoop {
+            try_.holds_worker = false;
+            self.servers[number as usize].busy -= 1;
+            self.ask(k, t);
+            self.work_on(k, number);
+        } else {
+            self.ask(k, t);
+        }
+    }
+
+    /// A wait for the bulkhead was too long.
+    pub(crate) fn bulkhead_timed_out<K: Kernel>(&mut self, k: &mut K, t: Ref) {
+        let try_ = &mut self.tries[t];
+        try_.step_timer = Timer::NONE;
+        let Try { server, plan, .. } = *try_;
+        if let Some(bulkhead) = &mut self.servers[server as usize].bulkheads[plan as usize] {
+            bulkhead.gate.on_give_up();
+            bulkhead.waiting.retain(|w| *w != t);
+        }
+        self.finish(k, t, 503, Cause::BulkheadFull);
+    }
+
+    /// The server is done with a try: its answer goes out, its worker takes the next.
+    pub(crate) fn finish<K: Kernel>(&mut self, k: &mut K, t: Ref, status: u16, cause: Cause) {
+        let try_ = &mut self.tries[t];
+        try_.status = status;
+        if status != 200 {
+            try_.cause = cause;
+        }
+        if try_.ask_timer != Timer::NONE {
+            k.cancel(try_.ask_timer);
+        }
+        if try_.step_timer != Timer::NONE {
+            k.cancel(try_.step_timer);
+        }
+        try_.ask_timer = Timer::NONE;
+        try_.step_timer = Timer::NONE;
+        try_.back = Back::None;
+        let (number, plan, in_bulkhead, held) = (try_.server, try_.plan as usize, try_.in_bulkhead, try_.holds_worker);
+        let (purpose, front, fleet) = (try_.purpose, try_.front, try_.fleet as usize);
+        try_.in_bulkhead = false;
+        try_.holds_worker = false;
+        self.forget(t);
+        let server = &mut self.servers[number as usize];
+        if self.spec.fleets.0[fleet].1.concurrency == Concurrency::EventLoop && purpose != Purpose::Background {
+            server.memory -= self.spec.fleets.0[fleet].1.memory_per_call.0;
+        }
+        if held {
+            server.busy -= 1;
+        }
+        if purpose == Purpose::Background {
+            server.cached_ok = status == 200;
+        }
+        let mut enters = None;
+        if in_bulkhead
+            && let Some(bulkhead) = &mut server.bulkheads[plan]
+            && bulkhead.gate.on_exit()
+        {
+            enters = bulkhead.waiting.pop_front();
+        }
+        if front == Front::Waiting {
+            self.send_to_balancer(k, t, Event::Reply(t));
+        } else {
+            self.end_if_done(k, t);
+        }
+        if let Some(next) = enters {
+            let entering = &mut self.tries[next];
+            k.cancel(entering.step_timer);
+            entering.step_timer = Timer::NONE;
+            entering.in_bulkhead = true;
+            if entering.holds_worker {
+                self.work(k, next);
+            } else {
+                self.enqueue(k, next);
+            }
+        }
+        if held && !self.servers[number as usize].queue.is_empty() {
+            self.work_on(k, number);
+        }
+    }
+
+    /// Takes a try off its server's list.
+    fn forget(&mut self, t: Ref) {
+        let Try { server, place, .. } = self.tries[t];
+        let active = &mut self.servers[server as usize].active;
+        debug_assert_eq!(active[place as usize], t);
+        active.swap_remove(place as usize);
+        if let Some(moved) = active.get(place as usize) {
+            self.tries[*moved].place = place;
+        }
+    }
+}
