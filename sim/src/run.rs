@@ -57,7 +57,7 @@ impl Kernel for Engine {
     fn offer(&mut self, population: u16, at: Ns, salt: u64) -> Cohort {
         self.ledger.offer(population, at, salt)
     }
-    #[inline]
+    #[inline(always)]
     fn record(&mut self, fact: Fact) {
         let now = self.due.now();
         self.ledger.record(now, fact);

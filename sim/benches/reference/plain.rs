@@ -1,8 +1,10 @@
 //! The yardstick: the reference workload as an event loop written by hand.
 //!
 //! One heap for all events, `(time, number)` for its order, calls in a slab, a queue per server. A timeout is not
-//! taken out when its call is answered; it is recognised as stale when it comes.
+//! taken out when its call is answered; it is recognised as stale when it comes. The logarithm is the one that
+//! Brownout uses: the ratio is not about logarithms.
 
+use brownout_models::random::{minus_ln, unit};
 use rand_core::Rng;
 use rand_pcg::Pcg64Mcg;
 use std::cmp::Ordering;
@@ -115,8 +117,7 @@ pub fn mean_latency_ms(calls: u64, seed: u64) -> f64 {
 
 impl Loop {
     fn exponential(&mut self, mean: f64) -> u64 {
-        let unit = ((self.rng.next_u64() >> 11) + 1) as f64 / 9_007_199_254_740_992.0;
-        (-unit.ln() * mean + 0.5) as u64
+        (minus_ln(unit(self.rng.next_u64())) * mean + 0.5) as u64
     }
 
     fn after(&mut self, delay: u64, what: What) {
