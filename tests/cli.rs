@@ -34,7 +34,7 @@ fn folder(name: &str) -> PathBuf {
 
 #[test]
 fn commands_print_what_they_should() {
-    trycmd::TestCases::new().case("tests/cmd/*.trycmd");
+    trycmd::TestCases::new().case("tests/cmd/*.trycmd").case("README.md");
 }
 
 #[test]

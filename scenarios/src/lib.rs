@@ -57,6 +57,8 @@ pub struct Scenario {
     pub description: String,
     /// The design in force: "isolation=bulkhead mechanism=crash-loop", or "as written". Taken by `--design`.
     pub design: String,
+    /// The designs as asked for.
+    pub asked: Vec<String>,
     /// The changes by hand.
     pub set: Vec<String>,
     /// Where the run lies in time.

@@ -141,6 +141,7 @@ impl<'a> Load<'a> {
             title: header.title.clone(),
             description: header.description.clone(),
             design: overlays.describe(&choice),
+            asked: design.to_vec(),
             set: set.to_vec(),
             span: length.unwrap_or(Ns::ZERO),
             window: header.window.map_or((Ns::ZERO, length.unwrap_or(Ns::ZERO)), |w| (w.from, w.to)),

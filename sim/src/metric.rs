@@ -127,7 +127,7 @@ fn show(scenario: &Scenario, value: Observed) -> String {
         Observed::Share(x) => format!("{:.1}%", x * 100.0),
         Observed::Count(x) if x.fract() == 0.0 => format!("{x}"),
         Observed::Count(x) => format!("{x:.2}"),
-        Observed::Duration(t) if t < Ns::secs(1) => format!("{:.2}ms", t.as_secs() * 1000.0),
+        Observed::Duration(t) if t > Ns::ZERO && t < Ns::secs(1) => format!("{:.2}ms", t.as_secs() * 1000.0),
         Observed::Duration(t) => t.to_string(),
         Observed::Moment(t) => clock(t),
         Observed::Interval(from, to) => format!("{} to {}", clock(from), clock(to)),

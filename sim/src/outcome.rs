@@ -22,6 +22,8 @@ pub struct Outcome {
     pub title: String,
     /// The design: the points of the axes taken, "isolation=bulkhead mechanism=crash-loop"; "as written" if none.
     pub design: String,
+    /// The designs as asked for with `--design`.
+    pub asked: Vec<String>,
     /// Overrides given with `--set`.
     pub set: Vec<String>,
     /// The seed.

@@ -45,6 +45,7 @@ pub fn write_up(scenario: &Scenario, seed: u64, run: &Run, ended: Ended) -> Outc
         scenario: scenario.name.clone(),
         title: scenario.title.clone(),
         design: scenario.design.clone(),
+        asked: scenario.asked.clone(),
         set: scenario.set.clone(),
         seed,
         digest: format!("{:016x}", run.ledger().digest()),
