@@ -77,6 +77,14 @@ fn json_is_one_document_with_the_promised_keys_and_nothing_else() {
 }
 
 #[test]
+fn a_ledger_that_does_not_balance_exits_4_and_names_the_equation() {
+    let output = brownout(&["run", DAY]).env("BROWNOUT_LOSE_A_CALL", "1").output().expect("brownout starts");
+    assert_eq!(output.status.code(), Some(4), "{}", text(&output.stdout));
+    assert!(text(&output.stderr).contains("error: the ledger does not balance at 1m for population 0: offered "));
+    assert_eq!(text(&output.stdout), "", "nothing that came of broken books is shown");
+}
+
+#[test]
 fn json_is_the_same_twice_except_for_what_depends_on_the_machine() {
     let document = || {
         let mut document: Value = serde_json::from_slice(&finished(&["run", DAY, "--json"]).stdout).expect("JSON");

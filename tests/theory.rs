@@ -65,8 +65,7 @@ impl Queue {
         };
         assert_eq!(spec.problems(), []);
         let end = WARM_UP.plus(Ns::from_secs_f64(calls / rate));
-        let orders =
-            Orders { seed, step: Ns::secs(1000), boundaries: vec![WARM_UP, end], event_limit: None, keep_facts: false };
+        let orders = Orders { seed, step: Ns::secs(1000), boundaries: vec![WARM_UP, end], ..Orders::default() };
         let mut run = Run::new(&WorldPlan { spec, traces: vec![None], end }, orders);
         assert_eq!(run.finish(None, &mut |_| {}).unwrap(), Ended::Complete);
         run.ledger().over(0, WARM_UP, end)

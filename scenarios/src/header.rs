@@ -37,7 +37,7 @@ settings! {
         pub span (required): Extent = Extent::Lasts(Ns::ZERO);
         /// What the rates are stated over; without it, the whole run.
         pub window: Option<Period> = None;
-        /// Resolution of curves. [time]
+        /// Resolution of curves. (time)
         pub step: Ns = Ns::secs(60), "1s" ..= "8760h";
         /// Bounds on what the run may cost.
         pub limits: Limits = Limits::default();

@@ -369,6 +369,11 @@ impl Ledger {
         out
     }
 
+    /// Breaks the books on purpose, as a leaked call would, so that a test can see it noticed.
+    pub fn lose_a_call(&mut self) {
+        self.balances.iter_mut().take(1).for_each(|balance| balance.offered += 1);
+    }
+
     /// Checks both equations against the calls alive.
     ///
     /// # Errors

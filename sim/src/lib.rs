@@ -12,4 +12,4 @@ pub mod rotation;
 pub mod run;
 mod write_up;
 
-pub use write_up::{Twins, difference, orders, simulate, write_up};
+pub use write_up::{Twins, difference, orders, simulate, simulate_as, write_up};

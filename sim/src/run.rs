@@ -74,7 +74,7 @@ impl Kernel for Engine {
 }
 
 /// What to run, beyond the world itself.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Orders {
     /// The seed.
     pub seed: u64,
@@ -86,6 +86,8 @@ pub struct Orders {
     pub event_limit: Option<u64>,
     /// Whether to keep the facts of the present step, to compare two runs.
     pub keep_facts: bool,
+    /// Whether to lose a call on purpose, to see that a broken ledger is noticed.
+    pub lose_a_call: bool,
 }
 
 /// How a run ended.
@@ -224,6 +226,9 @@ impl Run {
     }
 
     fn close_step(&mut self, to: Ns) -> Result<(), Imbalance> {
+        if self.orders.lose_a_call {
+            self.engine.ledger.lose_a_call();
+        }
         let (world, ledger) = (&self.world, &mut self.engine.ledger);
         ledger.check(to, &world.alive())?;
         let area = ledger.rotation_area(to);

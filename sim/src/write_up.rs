@@ -20,7 +20,14 @@ pub fn orders(scenario: &Scenario, seed: u64) -> Orders {
     let mut boundaries = vec![scenario.window.0, scenario.window.1];
     boundaries.extend(scenario.evidence.iter().flat_map(|e| [e.over.0, e.over.1]));
     boundaries.extend(scenario.expect.iter().flat_map(|e| [e.over.0, e.over.1]));
-    Orders { seed, step: scenario.step, boundaries, event_limit: scenario.limits.events, keep_facts: false }
+    Orders {
+        seed,
+        step: scenario.step,
+        boundaries,
+        event_limit: scenario.limits.events,
+        keep_facts: false,
+        lose_a_call: false,
+    }
 }
 
 /// Runs a scenario under a seed. `stop` ends it early with what is done; `progress` hears the share done.
@@ -33,7 +40,21 @@ pub fn simulate(
     stop: Option<&AtomicBool>,
     progress: &mut dyn FnMut(f64),
 ) -> Result<Outcome, Imbalance> {
-    let mut run = Run::new(&scenario.plan, orders(scenario, seed));
+    simulate_as(scenario, orders(scenario, seed), stop, progress)
+}
+
+/// As [`simulate`], with orders of one's own.
+///
+/// # Errors
+/// [`Imbalance`] if the ledger does not balance.
+pub fn simulate_as(
+    scenario: &Scenario,
+    orders: Orders,
+    stop: Option<&AtomicBool>,
+    progress: &mut dyn FnMut(f64),
+) -> Result<Outcome, Imbalance> {
+    let seed = orders.seed;
+    let mut run = Run::new(&scenario.plan, orders);
     let ended = run.finish(stop, progress)?;
     Ok(write_up(scenario, seed, &run, ended))
 }

@@ -201,8 +201,11 @@ fn simulate(scenario: &Scenario, seed: u64) -> Result<Outcome, sim::ledger::Imba
         bar.set_style(style);
     }
     let begun = Instant::now();
+    // For the test of exit code 4: a ledger that is broken on purpose must be noticed all the way out here.
+    let lose_a_call = std::env::var_os("BROWNOUT_LOSE_A_CALL").is_some();
+    let orders = sim::run::Orders { lose_a_call, ..sim::orders(scenario, seed) };
     let mut outcome =
-        sim::simulate(scenario, seed, Some(&stop), &mut |share| bar.set_position((share * 1000.0) as u64));
+        sim::simulate_as(scenario, orders, Some(&stop), &mut |share| bar.set_position((share * 1000.0) as u64));
     bar.finish_and_clear();
     if let Ok(outcome) = &mut outcome {
         outcome.meta.wall_s = begun.elapsed().as_secs_f64();

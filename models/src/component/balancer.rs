@@ -23,7 +23,7 @@ settings! {
     pub struct Surge {
         /// Most calls that wait; one more gets a 503 at once. (Classic ELB: 1,024)
         pub limit: u32 = 4294967295, 0 ..= 4294967295;
-        /// Longest wait, then 503; none: as the connect timeout (HAProxy `timeout queue`). [time]
+        /// Longest wait, then 503; none: as the connect timeout (HAProxy `timeout queue`). (time)
         pub timeout: Option<Ns> = None, "1ms" ..= "24h";
     }
 }
@@ -37,7 +37,7 @@ settings! {
         pub health: HealthCheck = HealthCheck::default();
         /// Connection to the servers: opened for each call, or kept.
         pub connection: Connection = Connection::KeptAlive;
-        /// Longest wait for a server to accept a connection. [time]
+        /// Longest wait for a server to accept a connection. (time)
         pub connect_timeout: Ns = Ns::secs(1), "1ms" ..= "1h";
         /// Further tries after a failed connection.
         pub retries: u32 = 3, 0 ..= 100;
@@ -47,7 +47,7 @@ settings! {
         pub max_connections: Option<u32> = None, 1 ..= 1000000;
         /// Queue for calls that find every server at its limit.
         pub queue: Surge = Surge::default();
-        /// Longest wait for a server's answer, then 504 (HAProxy `timeout server`, ELB idle timeout); none: for ever. [time]
+        /// Longest wait for a server's answer, then 504 (HAProxy `timeout server`, ELB idle timeout); none: for ever. (time)
         pub idle_timeout: Option<Ns> = Some(Ns::secs(60)), "1ms" ..= "24h";
         /// Whether a call whose client has left is dropped while it queues or connects (HAProxy `option abortonclose`).
         pub abort_on_close: bool = false;
@@ -99,7 +99,7 @@ impl Balancer {
         (found.unwrap_or_default(), &["preset"])
     }
 
-    /// Longest wait in the queue. [time]
+    /// Longest wait in the queue. (time)
     pub fn queue_timeout(&self) -> Ns {
         self.queue.timeout.unwrap_or(self.connect_timeout)
     }

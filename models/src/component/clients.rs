@@ -41,7 +41,7 @@ settings! {
     pub struct Clients {
         /// The kind of call, served by a fleet that lists it under `calls`.
         pub sends (required): Name = Name::default();
-        /// Mean rate of calls, all clients together. Not with `trace`. [calls/time]
+        /// Mean rate of calls, all clients together. Not with `trace`. (calls/time)
         pub rate: Rate = Rate(0.0), "0/s" ..= "10000000/s";
         /// Factor on the rate over the day, linear between the points, flat before and after.
         pub profile: Points = Points::default();
@@ -53,7 +53,7 @@ settings! {
         pub trace: Option<String> = None;
         /// At most so many calls in all.
         pub calls: Option<u64> = None, 1 ..= 100000000000;
-        /// How long a client waits for the answer to one attempt. [time]
+        /// How long a client waits for the answer to one attempt. (time)
         pub timeout: Ns = Ns::secs(10), "1ms" ..= "24h";
         /// Connection to the balancer.
         pub connection: Connection = Connection::KeptAlive;

@@ -49,7 +49,7 @@ choices! {
 settings! {
     /// What a server does for one kind of call.
     pub struct CallPlan {
-        /// Computing time, before any store is asked. [time or distribution]
+        /// Computing time, before any store is asked. (time or distribution)
         pub work: Distribution = Distribution::default();
         /// A store that takes one append after the work; the call's data is stored by it.
         pub appends: Option<Name> = None;
@@ -57,23 +57,23 @@ settings! {
         pub asks: Option<Name> = None;
         /// Whether the query writes: then the call's data is stored by it. Otherwise the call only reads.
         pub writes: bool = false;
-        /// One deadline over getting a connection, connecting and the query. [time]
+        /// One deadline over getting a connection, connecting and the query. (time)
         pub timeout: Ns = Ns::secs(30), "1ms" ..= "24h";
-        /// Bound on connecting alone; none: only `timeout`. [time]
+        /// Bound on connecting alone; none: only `timeout`. (time)
         pub connect_timeout: Option<Ns> = None, "1ms" ..= "24h";
-        /// Bound on the query alone; none: only `timeout`. [time]
+        /// Bound on the query alone; none: only `timeout`. (time)
         pub query_timeout: Option<Ns> = None, "1ms" ..= "24h";
         /// What an error, a refusal or a timeout of the store does.
         pub on_error: OnFailure = OnFailure::Fail;
         /// What a severed connection does, to the call that uses it; with `crash`, a severed idle connection kills the process too.
         pub on_severed: OnFailure = OnFailure::Fail;
-        /// Pause between tries in place. [time]
+        /// Pause between tries in place. (time)
         pub retry_every: Ns = Ns::millis(500), "1ms" ..= "1h";
         /// Bulkhead: at most so many of these calls at once, a count or a share of the workers; none: no bulkhead.
         pub at_most: Option<Limit> = None;
         /// Bulkhead: so many more may wait (each holding its worker); the rest get a 503 at once.
         pub queue: u32 = 0, 0 ..= 1000000;
-        /// Bulkhead: longest wait, then 503; none: as `timeout`. [time]
+        /// Bulkhead: longest wait, then 503; none: as `timeout`. (time)
         pub wait: Option<Ns> = None, "1ms" ..= "24h";
     }
 }
@@ -97,13 +97,13 @@ settings! {
     pub struct HealthEndpoint (shorthand = HealthEndpoint::named) {
         /// Who answers, and what it looks at.
         pub kind: CheckKind = CheckKind::Shared;
-        /// Computing time of a check. [time]
+        /// Computing time of a check. (time)
         pub work: Ns = Ns::ZERO, "0s" ..= "1min";
         /// The store that a deep or cached check queries.
         pub asks: Option<Name> = None;
-        /// Deadline of that query, connection included. [time]
+        /// Deadline of that query, connection included. (time)
         pub timeout: Ns = Ns::secs(1), "1ms" ..= "1h";
-        /// How often a cached check queries. [time]
+        /// How often a cached check queries. (time)
         pub every: Ns = Ns::secs(5), "10ms" ..= "1h";
     }
 }
@@ -128,9 +128,9 @@ settings! {
 settings! {
     /// What happens after the process dies.
     pub struct Restart {
-        /// Pause before the supervisor starts it again. [time]
+        /// Pause before the supervisor starts it again. (time)
         pub delay: Ns = Ns::secs(1), "0s" ..= "24h";
-        /// Time from then until it listens. [time]
+        /// Time from then until it listens. (time)
         pub boot: Ns = Ns::ZERO, "0s" ..= "1h";
         /// A store that it must reach to start; while it cannot, it dies again at once.
         pub needs: Option<Name> = None;
@@ -148,13 +148,13 @@ settings! {
         pub workers: u32 = 8, 1 ..= 1000000;
         /// Cores of an event loop (Node.js: 1).
         pub cores: u32 = 1, 1 ..= 1000;
-        /// Memory that a pending call holds in an event loop. [size]
+        /// Memory that a pending call holds in an event loop. (size)
         pub memory_per_call: Bytes = Bytes(50_000);
-        /// Memory of pending calls at which the process dies; "none": no limit. [size]
+        /// Memory of pending calls at which the process dies; "none": no limit. (size)
         pub heap_limit: Bytes = Bytes::UNLIMITED;
-        /// Listen backlog: so many connections, and one more, wait in the operating system (Linux). [connections]
+        /// Listen backlog: so many connections, and one more, wait in the operating system (Linux). (connections)
         pub backlog: u32 = 128, 0 ..= 1000000;
-        /// A queue of the process's own behind it, filled by an accepting thread (gunicorn: 1,000 and more). [calls]
+        /// A queue of the process's own behind it, filled by an accepting thread (gunicorn: 1,000 and more). (calls)
         pub accept_queue: u32 = 0, 0 ..= 10000000;
         /// Whether a worker looks, before it starts a call, if the other side has left, and then skips it.
         pub notices_departure: bool = false;
@@ -164,7 +164,7 @@ settings! {
         pub calls: Named<CallPlan> = Named::default();
         /// Connection pools, by store; a store not listed gets the default pool.
         pub pools: Named<Pool> = Named::default();
-        /// How long a process whose error nobody handles goes on serving before it is gone. [time]
+        /// How long a process whose error nobody handles goes on serving before it is gone. (time)
         pub dies_after: Ns = Ns::ZERO, "0s" ..= "1min";
         /// What the supervisor does then.
         pub restart: Restart = Restart::default();

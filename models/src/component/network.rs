@@ -10,9 +10,9 @@ use crate::units::Ns;
 settings! {
     /// A link, both directions alike.
     pub struct Link {
-        /// One-way latency. [time]
+        /// One-way latency. (time)
         pub latency: Ns = Ns::micros(100), "0s" ..= "1min";
-        /// Each message takes up to this much longer, uniformly at random. [time]
+        /// Each message takes up to this much longer, uniformly at random. (time)
         pub jitter: Ns = Ns::ZERO, "0s" ..= "1min";
     }
 }

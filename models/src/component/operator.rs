@@ -16,7 +16,7 @@ settings! {
     pub struct Maintenance {
         /// The store.
         pub store (required): Name = Name::default();
-        /// How long the job takes. [time]
+        /// How long the job takes. (time)
         pub takes (required): Ns = Ns::secs(60), "1ms" ..= "720h";
     }
 }
@@ -28,7 +28,7 @@ settings! {
         pub store (required): Name = Name::default();
         /// How it fails.
         pub mode (required): Mode = Mode::Refuse;
-        /// How long; none: to the end of the run. [time]
+        /// How long; none: to the end of the run. (time)
         pub lasts: Option<Ns> = None, "1ms" ..= "720h";
         /// Factor on service times, for `slow`.
         pub factor: f64 = 10.0, 0 ..= 1000000;
@@ -44,7 +44,7 @@ settings! {
         pub calls (required): Name = Name::default();
         /// How large a share.
         pub share: Share = Share(1.0);
-        /// How long; none: to the end of the run. [time]
+        /// How long; none: to the end of the run. (time)
         pub lasts: Option<Ns> = None, "1ms" ..= "720h";
     }
 }

@@ -22,19 +22,19 @@ use std::collections::VecDeque;
 settings! {
     /// A resource that writes use up and maintenance restores.
     pub struct Headroom {
-        /// Level when the run starts. [units]
+        /// Level when the run starts. (units)
         pub at_start (required): Quantity = Quantity(0.0);
-        /// Level at which the alert `stores.<name>.alert` is raised. [units]
+        /// Level at which the alert `stores.<name>.alert` is raised. (units)
         pub alert: Quantity = Quantity(0.0);
-        /// Level at which the store leaves service, `stores.<name>.stop`. [units]
+        /// Level at which the store leaves service, `stores.<name>.stop`. (units)
         pub stop: Quantity = Quantity(0.0);
         /// What leaves service means: an outage mode, or "nothing".
         pub at_stop: Option<Mode> = Some(Mode::Refuse);
-        /// Units burnt by one write. [units]
+        /// Units burnt by one write. (units)
         pub per_write: Quantity = Quantity(1.0);
-        /// Units burnt by everything else. [units/time]
+        /// Units burnt by everything else. (units/time)
         pub background: Rate = Rate(0.0);
-        /// Level after maintenance. [units]
+        /// Level after maintenance. (units)
         pub restored_to: Quantity = Quantity(2e9);
     }
 }
@@ -42,7 +42,7 @@ settings! {
 settings! {
     /// Slowness after an outage: caches are cold.
     pub struct WarmUp {
-        /// How long it lasts. [time]
+        /// How long it lasts. (time)
         pub lasts: Ns = Ns::ZERO, "0s" ..= "24h";
         /// Factor on service times right after the return; it falls linearly to one.
         pub factor: f64 = 1.0, 1 ..= 100000;
@@ -54,13 +54,13 @@ settings! {
     pub struct Store {
         /// The link between servers and the store.
         pub link: Link = Link { latency: Ns::micros(100), jitter: Ns::ZERO };
-        /// Time to serve one query or append. [time or distribution]
+        /// Time to serve one query or append. (time or distribution)
         pub service: Distribution = Distribution::Constant(Ns::ZERO);
         /// Queries that run at once; the rest wait. None: no bound.
         pub concurrency: Option<u32> = None, 1 ..= 1000000;
         /// Most connections; one more is refused. None: no bound.
         pub connections: Option<u32> = None, 1 ..= 10000000;
-        /// Time to set up a connection, beyond the round trip. [time]
+        /// Time to set up a connection, beyond the round trip. (time)
         pub connect: Ns = Ns::ZERO, "0s" ..= "1h";
         /// A resource that it uses up.
         pub headroom: Option<Headroom> = None;

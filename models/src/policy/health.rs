@@ -35,15 +35,15 @@ choices! {
 settings! {
     /// Active health checks of the balancer. `preset` names a product's defaults; other keys change them.
     pub struct HealthCheck (start = HealthCheck::from_preset, shorthand = HealthCheck::named) {
-        /// Time between checks of a server in a steady state. [time]
+        /// Time between checks of a server in a steady state. (time)
         pub interval: Ns = Ns::secs(2), "1ms" ..= "1h";
-        /// Interval while a server is going down or coming up; none: as `interval` (HAProxy `fastinter`). [time]
+        /// Interval while a server is going down or coming up; none: as `interval` (HAProxy `fastinter`). (time)
         pub fast_interval: Option<Ns> = None, "1ms" ..= "1h";
-        /// Interval while a server is fully down; none: as `interval` (HAProxy `downinter`). [time]
+        /// Interval while a server is fully down; none: as `interval` (HAProxy `downinter`). (time)
         pub down_interval: Option<Ns> = None, "1ms" ..= "1h";
         /// Each interval is lengthened or shortened at random by up to this share (HAProxy `spread-checks`).
         pub jitter: Share = Share(0.0), "0%" ..= "50%";
-        /// How long an accepted check may take to answer; none: `interval` bounds connecting and answering together. [time]
+        /// How long an accepted check may take to answer; none: `interval` bounds connecting and answering together. (time)
         pub timeout: Option<Ns> = None, "1ms" ..= "1h";
         /// Passes in a row that bring a server back.
         pub rise: u32 = 2, 1 ..= 1000;

@@ -38,9 +38,9 @@ settings! {
         pub retries: u32 = 0, 0 ..= 100;
         /// How the pause grows.
         pub backoff: Backoff = Backoff::Fixed;
-        /// Pause before the first retry. [time]
+        /// Pause before the first retry. (time)
         pub delay: Ns = Ns::millis(500), "0s" ..= "1h";
-        /// Longest pause. [time]
+        /// Longest pause. (time)
         pub max_delay: Ns = Ns::secs(30), "0s" ..= "24h";
         /// Share of the pause that is random: at 100% it lies anywhere between nothing and the whole ("full jitter").
         pub jitter: Share = Share(0.0);
