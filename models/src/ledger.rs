@@ -1,31 +1,10 @@
 //! The words of the ledger: why data is dropped, and what clients see.
 
-use serde::Serialize;
+use crate::choices;
 
-macro_rules! words {
-    ($(#[doc = $sdoc:literal])* pub enum $name:ident { $( $(#[doc = $doc:literal])* $variant:ident = $word:literal, )* }) => {
-        $(#[doc = $sdoc])*
-        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize)]
-        #[repr(u8)]
-        pub enum $name { $( $(#[doc = $doc])* $variant, )* }
-        impl $name {
-            /// All of them, in order.
-            pub const ALL: &'static [$name] = &[ $( $name::$variant ),* ];
-            /// The word in outcomes and reports.
-            pub const fn word(self) -> &'static str {
-                match self { $( $name::$variant => $word ),* }
-            }
-            /// What it means.
-            pub const fn doc(self) -> &'static str {
-                match self { $( $name::$variant => concat!($($doc),*) ),* }
-            }
-        }
-    };
-}
-
-words! {
+choices! {
     /// Why a call's data was dropped: what ended its last chance, named nearest the fault.
-    pub enum Cause {
+    pub enum Cause = NoServer {
         /// The balancer had no server in rotation (503).
         NoServer = "no_server",
         /// The balancer's queue was full (503).
@@ -59,9 +38,9 @@ words! {
     }
 }
 
-words! {
+choices! {
     /// What a client saw last when it gave up.
-    pub enum Seen {
+    pub enum Seen = Timeout {
         /// Nothing, until its own timeout.
         Timeout = "timeout",
         /// 500: the server's own error.

@@ -1,6 +1,7 @@
 //! The main loop: a world, a queue, the books.
 
 use crate::ledger::{Imbalance, Ledger};
+use crate::outcome::{FleetGauge, StoreGauge};
 use crate::queue::Due;
 use brownout_models::kernel::{Cohort, Event, Fact, Kernel, Lane, Timer};
 use brownout_models::spec::WorldPlan;
@@ -101,40 +102,6 @@ pub enum Ended {
     EventLimit(u64),
 }
 
-/// A store at the end of a step.
-#[derive(Clone, PartialEq, Debug)]
-pub struct StoreGauge {
-    /// "up", or the outage modes.
-    pub state: String,
-    /// Headroom left.
-    pub headroom: Option<f64>,
-    /// Queries running.
-    pub running: u64,
-    /// Queries waiting or hung.
-    pub waiting: u64,
-}
-
-/// A fleet at the end of a step.
-#[derive(Clone, Copy, PartialEq, Debug, Default)]
-pub struct FleetGauge {
-    /// Servers in rotation.
-    pub in_rotation: u64,
-    /// Processes alive.
-    pub alive: u64,
-    /// Calls waiting to be accepted.
-    pub accept_queue: u64,
-    /// Workers busy.
-    pub busy: u64,
-    /// Calls accepted and not answered.
-    pub pending: u64,
-    /// Connections open.
-    pub pool_open: u64,
-    /// Calls waiting for one.
-    pub pool_waiting: u64,
-    /// Calls queued at the balancer.
-    pub balancer_queue: u64,
-}
-
 /// A step of the run.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Step {
@@ -150,6 +117,8 @@ pub struct Step {
     pub stores: Vec<StoreGauge>,
     /// Fleets at its end.
     pub fleets: Vec<FleetGauge>,
+    /// Calls queued at the balancer at its end.
+    pub balancer_queue: u64,
     /// The digest at its end.
     pub digest: u64,
 }
@@ -239,7 +208,17 @@ impl Run {
         let latencies = ledger.take_latencies();
         let digest = ledger.digest();
         let (stores, fleets) = (self.store_gauges(to), self.fleet_gauges());
-        self.steps.push(Step { from: self.at, to, in_rotation: mean, latencies, stores, fleets, digest });
+        let balancer_queue = self.world.backends.iter().map(|b| u64::from(b.queued)).sum();
+        self.steps.push(Step {
+            from: self.at,
+            to,
+            in_rotation: mean,
+            latencies,
+            stores,
+            fleets,
+            balancer_queue,
+            digest,
+        });
         self.at = to;
         Ok(())
     }
@@ -262,11 +241,7 @@ impl Run {
             .world
             .backends
             .iter()
-            .map(|b| FleetGauge {
-                in_rotation: b.rotation.len() as u64,
-                balancer_queue: u64::from(b.queued),
-                ..FleetGauge::default()
-            })
+            .map(|b| FleetGauge { in_rotation: b.rotation.len() as u64, ..FleetGauge::default() })
             .collect();
         for server in &self.world.servers {
             let gauge = &mut gauges[server.fleet as usize];

@@ -3,8 +3,7 @@
 use crate::ledger::{Counts, Entry, Imbalance};
 use crate::metric;
 use crate::outcome::{
-    Assumption, FleetGauge, Mark, Meta, OutageSpan, Outcome, Percentiles, Span, Step, StepCalls, StoreGauge, Timeline,
-    Totals, VERSION,
+    Assumption, Mark, Meta, OutageSpan, Outcome, Percentiles, Span, Step, StepCalls, Timeline, Totals, VERSION,
 };
 use crate::rotation;
 use crate::run::{Ended, Orders, Run};
@@ -204,32 +203,9 @@ fn timeline(scenario: &Scenario, run: &Run) -> Timeline {
             at: scenario.calendar.clock(s.from),
             calls: calls.collect(),
             in_rotation: s.in_rotation,
-            stores: stores
-                .map(|(name, g)| {
-                    let gauge = StoreGauge {
-                        state: g.state.clone(),
-                        headroom: g.headroom,
-                        running: g.running,
-                        waiting: g.waiting,
-                    };
-                    (name.to_string(), gauge)
-                })
-                .collect(),
-            balancer_queue: s.fleets.iter().map(|f| f.balancer_queue).sum(),
-            fleets: fleets
-                .map(|(name, g)| {
-                    let gauge = FleetGauge {
-                        in_rotation: g.in_rotation,
-                        alive: g.alive,
-                        accept_queue: g.accept_queue,
-                        busy: g.busy,
-                        pending: g.pending,
-                        pool_open: g.pool_open,
-                        pool_waiting: g.pool_waiting,
-                    };
-                    (name.to_string(), gauge)
-                })
-                .collect(),
+            stores: stores.map(|(name, gauge)| (name.to_string(), gauge.clone())).collect(),
+            balancer_queue: s.balancer_queue,
+            fleets: fleets.map(|(name, gauge)| (name.to_string(), gauge.clone())).collect(),
         }
     });
     Timeline { step_s: scenario.step.as_secs(), steps: steps.collect() }

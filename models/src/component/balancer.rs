@@ -255,15 +255,21 @@ impl World {
     pub(crate) fn reply<K: Kernel>(&mut self, k: &mut K, t: Ref) {
         let Some(try_) = self.tries.get(t).filter(|t| t.front == Front::Waiting) else { return };
         let status = try_.status;
-        if let world::Purpose::Check(number) = try_.purpose {
-            let server = try_.server;
-            self.close_front(k, t);
-            self.check_answered(k, server, number, status);
+        if self.check_ends(k, t, status) {
             return;
         }
         self.release_server(k, t);
         self.answer(k, t, status);
         self.close_front(k, t);
+    }
+
+    /// If the try is a health check, it ends here, with this status (0 for none).
+    fn check_ends<K: Kernel>(&mut self, k: &mut K, t: Ref, status: u16) -> bool {
+        let Try { purpose, server, .. } = self.tries[t];
+        let world::Purpose::Check(number) = purpose else { return false };
+        self.close_front(k, t);
+        self.check_answered(k, server, number, status);
+        true
     }
 
     /// The connection was refused: nobody listens.
@@ -282,10 +288,7 @@ impl World {
     fn connect_failed<K: Kernel>(&mut self, k: &mut K, t: Ref, failure: ConnectFailure, cause: Cause) {
         let Some(try_) = self.tries.get_mut(t).filter(|t| t.front == Front::Connecting) else { return };
         try_.cause = cause;
-        if let world::Purpose::Check(number) = try_.purpose {
-            let server = try_.server;
-            self.close_front(k, t);
-            self.check_answered(k, server, number, 0);
+        if self.check_ends(k, t, 0) {
             return;
         }
         self.release_server(k, t);
@@ -325,11 +328,10 @@ impl World {
 
     /// The process died with the connection open.
     pub(crate) fn connection_reset<K: Kernel>(&mut self, k: &mut K, t: Ref) {
-        let Some(try_) = self.tries.get(t).filter(|t| t.front == Front::Waiting) else { return };
-        if let world::Purpose::Check(number) = try_.purpose {
-            let server = try_.server;
-            self.close_front(k, t);
-            self.check_answered(k, server, number, 0);
+        if self.tries.get(t).is_none_or(|t| t.front != Front::Waiting) {
+            return;
+        }
+        if self.check_ends(k, t, 0) {
             return;
         }
         self.release_server(k, t);
