@@ -88,7 +88,7 @@ enum Process {
     /// Times as recorded; the position of the next.
     Trace(Arc<[Ns]>, usize),
     /// A rate per nanosecond over time, and whether the gaps are random.
-    Rate { curve: Curve, random: bool },
+    Rate { curve: Curve, random: bool, first: bool },
 }
 
 /// A piecewise linear rate: from each time on, the rate there (per nanosecond) and its slope.
@@ -145,14 +145,18 @@ impl Population {
             self.next = Ns::NEVER;
             return;
         }
-        self.left -= 1;
         match &mut self.arrivals {
             Process::Trace(times, at) => {
                 self.next = times.get(*at).copied().unwrap_or(Ns::NEVER);
                 *at += 1;
             }
-            Process::Rate { curve, random } => {
-                let area = if *random { self.stream.exponential() } else { 1.0 };
+            Process::Rate { curve, random, first } => {
+                let area = match (*random, std::mem::replace(first, false)) {
+                    (true, _) => self.stream.exponential(),
+                    // A random phase, so that two constant populations do not march in step.
+                    (false, true) => self.stream.unit(),
+                    (false, false) => 1.0,
+                };
                 self.next = curve.reach(self.next.0, area);
             }
         }
@@ -171,24 +175,20 @@ impl World {
                 Arrivals::Burst => Rate(spec.rate.0 / f64::from(spec.burst)),
                 _ => spec.rate,
             };
-            let mut stream = Stream::new(seed, &format!("clients/{name}/arrivals"));
-            let mut first = Ns::ZERO;
+            let stream = Stream::new(seed, &format!("clients/{name}/arrivals"));
             let arrivals = match &plan.traces[i] {
                 Some(times) => Process::Trace(times.clone(), 0),
                 None => Process::Rate {
                     curve: Curve::new(rate, &spec.profile),
                     random: spec.arrivals != Arrivals::Constant,
+                    first: true,
                 },
             };
-            if spec.arrivals == Arrivals::Constant && spec.trace.is_none() {
-                // A random phase, so that two constant populations do not march in step.
-                first = Ns((stream.unit() * 1e9 / spec.rate.0) as u64);
-            }
             let mut population = Population {
                 arrivals,
                 route: self.route(&spec.sends.text),
                 reads: self.only_reads(&spec.sends.text),
-                next: first,
+                next: Ns::ZERO,
                 left: spec.calls.unwrap_or(u64::MAX),
                 lead,
                 lane: k.own_lane(),
@@ -197,9 +197,7 @@ impl World {
                 tokens: spec.retry.budget.as_ref().map(Tokens::new),
                 stream,
             };
-            if spec.arrivals != Arrivals::Constant || spec.trace.is_some() {
-                population.advance();
-            }
+            population.advance();
             raise_arrival(k, &population, i as u16);
             self.populations.push(population);
         }
@@ -225,8 +223,11 @@ impl World {
     /// A call (or a burst of them) is offered.
     pub(crate) fn arrive<K: Kernel>(&mut self, k: &mut K, index: u16) {
         let clients = &self.spec.clients.0[index as usize].1;
-        let burst = if clients.arrivals == Arrivals::Burst { clients.burst } else { 1 };
-        for _ in 0..burst {
+        let burst = if clients.arrivals == Arrivals::Burst && clients.trace.is_none() { clients.burst } else { 1 };
+        let population = &mut self.populations[index as usize];
+        let now = u64::from(burst).min(population.left);
+        population.left -= now;
+        for _ in 0..now {
             let population = &mut self.populations[index as usize];
             let (offered, salt) = (population.next, population.stream.bits());
             let cohort = k.offer(index, offered, salt);
@@ -350,7 +351,11 @@ impl World {
         if call.attempt != attempt || call.client == Client::Done || call.current == Ref::NONE {
             return;
         }
-        call.current = Ref::NONE;
+        let t = std::mem::replace(&mut call.current, Ref::NONE);
+        if let Some(gone) = self.tries.get_mut(t) {
+            // A server may still execute it, for nobody.
+            gone.client_gone = true;
+        }
         k.cancel(call.deadline);
         call.legs += 1;
         self.retry_or_give_up(k, call_at, seen);

@@ -10,6 +10,7 @@ use crate::setting::{Data, Field, Form, Moment, Name, Reader, Setting, Settings,
 use crate::settings;
 use crate::units::{Ns, Share};
 use crate::world::World;
+use std::collections::VecDeque;
 
 settings! {
     /// A maintenance job on a store: when it is done, headroom is restored and, if the store had left service for lack of it, it returns.
@@ -210,17 +211,17 @@ fn read_action(table: &Table, value: &Value, reader: &mut Reader<'_>) -> Option<
 /// The operators at work: what is in force.
 #[derive(Default)]
 pub struct Desk {
-    /// Ticket of the fault that an entry has laid on.
-    tickets: Vec<Option<u32>>,
-    /// Whether the shedding of an entry is in force.
-    shedding: Vec<bool>,
+    /// Tickets of the faults that an entry has laid on, oldest first: a sign may set it off again before it ends.
+    tickets: Vec<VecDeque<u32>>,
+    /// How often the shedding of an entry is in force.
+    shedding: Vec<u32>,
 }
 
 impl World {
     /// Raises the entries that have a time.
     pub(crate) fn open_desk<K: Kernel>(&mut self, k: &mut K) {
         let n = self.spec.timeline.len();
-        self.desk = Desk { tickets: vec![None; n], shedding: vec![false; n] };
+        self.desk = Desk { tickets: vec![VecDeque::new(); n], shedding: vec![0; n] };
         for (i, entry) in self.spec.timeline.iter().enumerate() {
             if let Trigger::At(at) = entry.trigger {
                 k.at(at.plus(entry.delay), Event::Timeline(i as u32));
@@ -249,12 +250,12 @@ impl World {
             Action::Outage(a) => {
                 let severity = Severity { factor: a.factor, share: a.share.0 };
                 let ticket = self.lay_on(k, self.store_index(&a.store), a.mode, severity);
-                self.desk.tickets[index as usize] = Some(ticket);
+                self.desk.tickets[index as usize].push_back(ticket);
                 lasts = a.lasts;
             }
             Action::Shed(a) => {
                 k.mark(format!("operators shed {} of {}", a.share.show(), a.calls.text), entry.expected_at);
-                self.desk.shedding[index as usize] = true;
+                self.desk.shedding[index as usize] += 1;
                 self.shed(&a.calls.text);
                 lasts = a.lasts;
             }
@@ -288,13 +289,13 @@ impl World {
                 self.restore(k, self.store_index(&a.store));
             }
             Action::Outage(a) => {
-                if let Some(ticket) = self.desk.tickets[index as usize].take() {
+                if let Some(ticket) = self.desk.tickets[index as usize].pop_front() {
                     self.take_off(k, self.store_index(&a.store), ticket);
                 }
             }
             Action::Shed(a) => {
                 k.mark(format!("operators stop shedding {}", a.calls.text), None);
-                self.desk.shedding[index as usize] = false;
+                self.desk.shedding[index as usize] -= 1;
                 self.shed(&a.calls.text);
             }
             Action::TakeDown(_) | Action::BringBack(_) | Action::Relieve(_) | Action::Note(_) => {}
@@ -318,7 +319,7 @@ impl World {
         let mut passes = 1.0;
         for (entry, on) in self.spec.timeline.iter().zip(&self.desk.shedding) {
             if let Action::Shed(a) = &entry.action
-                && *on
+                && *on > 0
                 && a.calls.text == kind
             {
                 passes *= 1.0 - a.share.0;

@@ -125,7 +125,15 @@ impl World {
     pub(crate) fn check_accepted<K: Kernel>(&mut self, k: &mut K, t: Ref, number: u32) {
         let server = self.tries[t].server;
         let checker = &mut self.checkers[server as usize];
-        if checker.number == number && checker.pending {
+        if checker.number != number || !checker.pending {
+            return;
+        }
+        let took = k.now().minus(checker.started);
+        if self.spec.balancer.health.timeout.is_none() && took > self.spec.network.servers.latency {
+            // One bound over connecting and answering; connecting took longer than the lane reckons with.
+            let bound = checker.started.plus(self.spec.balancer.health.interval);
+            k.at(bound.max(k.now()), Event::CheckTimeout(server, number));
+        } else {
             checker.timer = k.arm(checker.answer, Event::CheckTimeout(server, number));
         }
     }

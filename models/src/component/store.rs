@@ -28,7 +28,7 @@ settings! {
         pub alert: Quantity = Quantity(0.0);
         /// Level at which the store leaves service, `stores.<name>.stop`. (units)
         pub stop: Quantity = Quantity(0.0);
-        /// What leaves service means: an outage mode, or "nothing".
+        /// What leaves service means: an outage mode, or "none".
         pub at_stop: Option<Mode> = Some(Mode::Refuse);
         /// Units burnt by one write. (units)
         pub per_write: Quantity = Quantity(1.0);
@@ -89,6 +89,8 @@ pub struct StoreAt {
     estimate: u32,
     alerted: bool,
     stopped: Option<u32>,
+    /// Whether the stop has been signed, for a store that goes on without headroom.
+    stop_signed: bool,
     returned_at: Option<Ns>,
     to: Lane,
     back: Lane,
@@ -149,6 +151,7 @@ impl World {
                 estimate: 0,
                 alerted: false,
                 stopped: None,
+                stop_signed: false,
                 returned_at: None,
                 to: k.lane(hop),
                 back: k.lane(hop),
@@ -427,7 +430,7 @@ impl World {
         }
         let threshold = if s.alerted { headroom.stop.0 } else { headroom.alert.0.max(headroom.stop.0) };
         let nanos = ((s.headroom(k.now()) - threshold) / s.burn_now()).max(0.0);
-        let at = k.now().plus(Ns(nanos as u64 + 1));
+        let at = k.now().plus(Ns((nanos as u64).saturating_add(1)));
         if at <= k.end() {
             k.at(at, Event::Headroom(store, s.estimate));
         }
@@ -457,8 +460,11 @@ impl World {
             self.stores[store as usize].stopped = Some(ticket);
             self.give_sign(k, &format!("stores.{name}.stop"));
         } else {
-            // Nothing happens at the stop: the level stays where it is and is watched no more.
-            self.stores[store as usize].estimate += 1;
+            // The store goes on; only the sign is given, once.
+            s.estimate += 1;
+            if !std::mem::replace(&mut s.stop_signed, true) {
+                self.give_sign(k, &format!("stores.{name}.stop"));
+            }
             return;
         }
         self.expect_threshold(k, store);
@@ -480,6 +486,7 @@ impl World {
         s.level = headroom.restored_to.0;
         s.level_at = k.now();
         s.alerted = false;
+        s.stop_signed = false;
         if let Some(ticket) = s.stopped.take() {
             self.take_off(k, store, ticket);
         }

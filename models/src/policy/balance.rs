@@ -89,14 +89,13 @@ impl Rotation {
         let chosen = match algorithm {
             Algorithm::RoundRobin => self.next_in_turn(open),
             Algorithm::Random => self.from(draw(salt, Purpose::Route, attempt), open),
-            Algorithm::TwoChoices => {
-                let first = self.from(draw(salt, Purpose::Route, attempt), open)?;
+            Algorithm::TwoChoices => self.from(draw(salt, Purpose::Route, attempt), open).map(|first| {
                 let second = self.from(draw(salt, Purpose::RouteSecond, attempt), |s| s != first && open(s));
-                Some(second.filter(|s| load(*s) < load(first)).unwrap_or(first))
-            }
+                second.filter(|s| load(*s) < load(first)).unwrap_or(first)
+            }),
             Algorithm::LeastRequests => {
-                let least = self.servers.iter().copied().filter(|s| open(*s)).map(&load).min()?;
-                self.next_in_turn(|s| open(s) && load(s) == least)
+                let least = self.servers.iter().copied().filter(|s| open(*s)).map(&load).min();
+                least.and_then(|least| self.next_in_turn(|s| open(s) && load(s) == least))
             }
         };
         // The one to avoid is better than none at all.

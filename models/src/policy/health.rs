@@ -152,11 +152,9 @@ pub struct Health {
 impl Health {
     /// The state before any check.
     pub fn new(check: &HealthCheck) -> Health {
-        let credit = match check.initial {
-            Initial::Up => check.rise + check.fall - 1,
-            Initial::Down => 0,
-        };
-        Health { credit }
+        // Without checks nothing could ever bring a server up.
+        let up = check.initial == Initial::Up || !check.enabled;
+        Health { credit: if up { check.rise + check.fall - 1 } else { 0 } }
     }
 
     /// Whether the server is in rotation.

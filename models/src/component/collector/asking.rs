@@ -142,7 +142,11 @@ impl World {
             try_.query = Ref::NONE;
             self.leave_pool(k, t, false);
         }
-        // Out of time: there is no trying again in place.
+        // Out of time: there is no trying again in place, but whoever dies of an error dies of this one too.
+        if self.dies_of_errors(t) {
+            self.die_of(k, t, cause);
+            return;
+        }
         self.finish(k, t, if self.tries[t].purpose == Purpose::Call { 500 } else { 503 }, cause);
     }
 
@@ -166,15 +170,24 @@ impl World {
                 try_.cause = cause;
                 k.at(k.now().plus(plan.retry_every), Event::AskAgain(t));
             }
-            OnFailure::Crash => {
-                let server = try_.server;
-                if self.fleet_of(server).dies_after == Ns::ZERO {
-                    self.crash(k, server);
-                } else {
-                    self.finish(k, t, 500, cause);
-                    self.begin_to_die(k, server, Ns::ZERO);
-                }
-            }
+            OnFailure::Crash => self.die_of(k, t, cause),
+        }
+    }
+
+    fn dies_of_errors(&self, t: Ref) -> bool {
+        let try_ = &self.tries[t];
+        let plan = &self.plans[try_.fleet as usize][try_.plan as usize];
+        try_.purpose == Purpose::Call && plan.on_error == OnFailure::Crash
+    }
+
+    /// The failure of a call kills the process: at once, or a little after the call has had its 500.
+    fn die_of<K: Kernel>(&mut self, k: &mut K, t: Ref, cause: Cause) {
+        let server = self.tries[t].server;
+        if self.fleet_of(server).dies_after == Ns::ZERO {
+            self.crash(k, server);
+        } else {
+            self.finish(k, t, 500, cause);
+            self.begin_to_die(k, server, Ns::ZERO);
         }
     }
 
