@@ -70,6 +70,11 @@ pub const ALL: &[Metric] = &[
         Unit::Duration,
         "The longest stretch of steps in each of which more than 90% of the calls were dropped.",
     ),
+    calls(
+        "recovery",
+        Unit::Duration,
+        "From the end of the last outage until at least 99% of the calls succeed for a minute.",
+    ),
     calls("failing_until", Unit::Moment, "End of the last step in which more than 1% of the calls failed."),
     rotation(
         "first_ejection",

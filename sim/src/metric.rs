@@ -40,6 +40,7 @@ pub fn value(scenario: &Scenario, run: &Run, subject: &str, metric: &Metric, ove
             let found = stretch(&|c| rate(c.dropped_total(), c.offered) > NEARLY_ALL);
             Some(Observed::Duration(found.map_or(Ns::ZERO, |(from, to)| to.minus(from))))
         }
+        "recovery" => recovery(scenario, run, subject).map(Observed::Duration),
         "failing_until" => {
             let failing = |from, to| {
                 let c = counts(from, to);
@@ -52,6 +53,33 @@ pub fn value(scenario: &Scenario, run: &Run, subject: &str, metric: &Metric, ove
         "in_rotation_mean" => Some(Observed::Count(crate::rotation::in_rotation_mean(run, over))),
         other => unreachable!("metric {other} is in the catalogue and has no rule"),
     }
+}
+
+/// For how long calls must succeed for the world to count as recovered.
+const STEADY: Ns = Ns::secs(60);
+
+/// From the end of the last outage until at least 99% of the calls succeed, and go on doing so for a minute: to the
+/// end of the outage, or the beginning of a later step. None without an outage that ends, or if that never happens.
+pub fn recovery(scenario: &Scenario, run: &Run, subject: &str) -> Option<Ns> {
+    let (_, ended) = crate::rotation::outage(run)?;
+    let ended = ended?;
+    let populations = metrics::populations(subject, &scenario.plan.spec);
+    let later = run.steps.iter().map(|s| s.from).filter(|from| *from > ended);
+    let starts: Vec<Ns> = std::iter::once(ended).chain(later).collect();
+    let quiet = |from: Ns, to: Ns| {
+        let sums = populations.iter().map(|p| run.ledger().over(*p, from, to));
+        let (offered, failed) = sums.fold((0, 0), |(o, f), c| (o + c.offered, f + c.failed_total()));
+        failed as f64 <= QUIET * offered as f64
+    };
+    let mut since = None;
+    for (i, from) in starts.iter().enumerate() {
+        let to = starts.get(i + 1).copied().unwrap_or(run.at());
+        since = if quiet(*from, to) { since.or(Some(*from)) } else { None };
+        if let Some(began) = since.filter(|began| to.minus(*began) >= STEADY) {
+            return Some(began.minus(ended));
+        }
+    }
+    None
 }
 
 /// The steps that lie wholly in a window.

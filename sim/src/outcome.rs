@@ -37,8 +37,15 @@ pub struct Outcome {
     /// The ledger over the window: per kind of call ("track") and, where a kind has several populations, per
     /// population ("track.browsers").
     pub calls: BTreeMap<String, Totals>,
+    /// From the end of the last outage until at least 99% of all calls succeed for a minute; null without an outage
+    /// that ends, or if that does not happen.
+    pub recovery_s: Option<f64>,
     /// Servers in and out of rotation.
     pub rotation: Rotation,
+    /// The fleets, over the whole run.
+    pub fleets: BTreeMap<String, FleetTotals>,
+    /// The stores, over the whole run.
+    pub stores: BTreeMap<String, StoreTotals>,
     /// Outages of stores, in order of their beginning.
     pub outages: Vec<OutageSpan>,
     /// The day's marks: alerts, outages, operators' actions.
@@ -137,6 +144,24 @@ pub struct Rotation {
     pub all_up_after_s: Option<f64>,
     /// Per server the times at which it left and re-entered rotation, in turn; leaving first where it starts up.
     pub changes_s: BTreeMap<String, Vec<f64>>,
+}
+
+/// A fleet over the whole run.
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+pub struct FleetTotals {
+    /// Its servers.
+    pub servers: u64,
+    /// How often a process of it died.
+    pub crashes: u64,
+}
+
+/// A store over the whole run: the load that servers put on it.
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+pub struct StoreTotals {
+    /// Queries and appends sent to it, those of health checks included.
+    pub queries: u64,
+    /// Connections that servers tried to open to it.
+    pub connects: u64,
 }
 
 /// An outage of a store.

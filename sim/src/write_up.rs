@@ -3,7 +3,8 @@
 use crate::ledger::{Counts, Entry, Imbalance};
 use crate::metric;
 use crate::outcome::{
-    Assumption, Mark, Meta, OutageSpan, Outcome, Percentiles, Span, Step, StepCalls, Timeline, Totals, VERSION,
+    Assumption, FleetTotals, Mark, Meta, OutageSpan, Outcome, Percentiles, Span, Step, StepCalls, StoreTotals,
+    Timeline, Totals, VERSION,
 };
 use crate::rotation;
 use crate::run::{Ended, Orders, Run};
@@ -79,7 +80,10 @@ pub fn write_up(scenario: &Scenario, seed: u64, run: &Run, ended: Ended) -> Outc
             .into_iter()
             .map(|s| (s.clone(), totals(scenario, run, &s, scenario.window)))
             .collect(),
+        recovery_s: metric::recovery(scenario, run, "all").map(Ns::as_secs),
         rotation: rotation::figures(run),
+        fleets: fleet_totals(run),
+        stores: store_totals(run),
         outages: outages(run),
         events: marks(scenario, run),
         timeline: timeline(scenario, run),
@@ -158,6 +162,23 @@ fn totals(scenario: &Scenario, run: &Run, subject: &str, over: (Ns, Ns)) -> Tota
         seen: seen.filter(|(_, n)| *n > 0).map(|(seen, n)| (seen.word().to_string(), n)).collect(),
         latency_mean_ms: (c.ok > 0).then(|| c.latency_ns as f64 / c.ok as f64 / 1e6),
     }
+}
+
+fn fleet_totals(run: &Run) -> BTreeMap<String, FleetTotals> {
+    let world = run.world();
+    let mut totals: Vec<FleetTotals> = vec![FleetTotals::default(); world.spec.fleets.len()];
+    for (server, crashes) in world.servers.iter().zip(&run.ledger().crashes) {
+        let fleet = &mut totals[server.fleet as usize];
+        fleet.servers += 1;
+        fleet.crashes += crashes;
+    }
+    world.spec.fleets.names().map(str::to_string).zip(totals).collect()
+}
+
+fn store_totals(run: &Run) -> BTreeMap<String, StoreTotals> {
+    let world = run.world();
+    let totals = world.stores.iter().map(|s| StoreTotals { queries: s.queries, connects: s.connects });
+    world.spec.stores.names().map(str::to_string).zip(totals).collect()
 }
 
 fn outages(run: &Run) -> Vec<OutageSpan> {

@@ -11,7 +11,7 @@ use crate::policy::balance::{Algorithm, Rotation};
 use crate::policy::health::HealthCheck;
 use crate::policy::redispatch::{self, ConnectFailure, Next, Redispatch};
 use crate::random::{Purpose, draw, unit};
-use crate::setting::{Reader, Table};
+use crate::setting::Preset;
 use crate::settings;
 use crate::slab::Ref;
 use crate::units::Ns;
@@ -30,7 +30,7 @@ settings! {
 
 settings! {
     /// The load balancer. `preset` names a product's defaults; other keys change them.
-    pub struct Balancer (start = Balancer::from_preset, shorthand = Balancer::named) {
+    pub struct Balancer (presets = PRESETS) {
         /// How it chooses a server.
         pub algorithm: Algorithm = Algorithm::RoundRobin;
         /// Active health checks.
@@ -54,30 +54,20 @@ settings! {
     }
 }
 
-/// A product's defaults as a balancer.
-pub struct Preset {
-    /// The name that a file uses.
-    pub name: &'static str,
-    /// What it is, of which date, and where its numbers are published.
-    pub doc: &'static str,
-    /// Its parameters.
-    pub balancer: fn() -> Balancer,
-}
-
 /// Every preset.
-pub const PRESETS: &[Preset] = &[
+pub const PRESETS: &[Preset<Balancer>] = &[
     Preset {
         name: "haproxy",
         doc: "HAProxy 2.6 (2022): round robin, 3 retries on connection failures, redispatch on, health checks as preset \
               `haproxy`. Its timeouts have no defaults: set connect_timeout and idle_timeout.",
-        balancer: Balancer::default,
+        make: Balancer::default,
     },
     Preset {
         name: "classic-elb-2015",
         doc: "AWS Classic Load Balancer as of October 2015: idle timeout 60s (504), surge queue of 1,024 calls, 503 when no \
               instance is healthy, health checks as preset `classic-elb-2015`. Source: AWS user guide for Classic Load \
               Balancers. Its algorithm for HTTP is least outstanding requests.",
-        balancer: || Balancer {
+        make: || Balancer {
             algorithm: Algorithm::LeastRequests,
             health: HealthCheck::named("classic-elb-2015").unwrap_or_default(),
             queue: Surge { limit: 1024, timeout: None },
@@ -88,17 +78,6 @@ pub const PRESETS: &[Preset] = &[
 ];
 
 impl Balancer {
-    /// The preset of that name.
-    pub fn named(name: &str) -> Option<Balancer> {
-        PRESETS.iter().find(|p| p.name == name).map(|p| (p.balancer)())
-    }
-
-    fn from_preset(table: &Table, reader: &mut Reader<'_>) -> (Balancer, &'static [&'static str]) {
-        let found =
-            crate::setting::read_preset(table, reader, "balancers", PRESETS.iter().map(|p| p.name), Balancer::named);
-        (found.unwrap_or_default(), &["preset"])
-    }
-
     /// Longest wait in the queue. (time)
     pub fn queue_timeout(&self) -> Ns {
         self.queue.timeout.unwrap_or(self.connect_timeout)

@@ -17,7 +17,7 @@ use crate::component::balancer::Backend;
 use crate::kernel::{Kernel, Lane};
 use crate::policy::bulkhead::{Bulkhead, Limit};
 use crate::random::Distribution;
-use crate::setting::{Name, Named};
+use crate::setting::{Name, Named, Word};
 use crate::slab::Ref;
 use crate::units::{Bytes, Ns};
 use crate::world::World;
@@ -94,7 +94,7 @@ choices! {
 
 settings! {
     /// The health endpoint of a server.
-    pub struct HealthEndpoint (shorthand = HealthEndpoint::named) {
+    pub struct HealthEndpoint (shorthand = HealthEndpoint::named, words = HealthEndpoint::kinds) {
         /// Who answers, and what it looks at.
         pub kind: CheckKind = CheckKind::Shared;
         /// Computing time of a check. (time)
@@ -112,6 +112,10 @@ impl HealthEndpoint {
     fn named(word: &str) -> Option<HealthEndpoint> {
         let kind = *CheckKind::ALL.iter().find(|k| k.word() == word)?;
         Some(HealthEndpoint { kind, ..HealthEndpoint::default() })
+    }
+
+    fn kinds() -> Vec<Word> {
+        CheckKind::ALL.iter().map(|kind| Word { name: kind.word(), doc: kind.doc(), values: None }).collect()
     }
 }
 

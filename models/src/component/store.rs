@@ -75,6 +75,10 @@ pub struct StoreAt {
     pub stack: Stack,
     /// What they make of it.
     pub knobs: StoreKnobs,
+    /// Queries and appends that servers have sent.
+    pub queries: u64,
+    /// Connections that servers have tried to open.
+    pub connects: u64,
     /// Queries running.
     pub running: u32,
     waiting: VecDeque<Ref>,
@@ -140,6 +144,8 @@ impl World {
             self.stores.push(StoreAt {
                 stack: Stack::default(),
                 knobs: StoreKnobs::default(),
+                queries: 0,
+                connects: 0,
                 running: 0,
                 waiting: VecDeque::new(),
                 hung: Vec::new(),

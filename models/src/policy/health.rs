@@ -8,7 +8,7 @@
 //!
 //! Not modelled here: passive checks (`observe`), agent checks, slow start, fail-open.
 
-use crate::setting::{Reader, Table};
+use crate::setting::Preset;
 use crate::units::{Ns, Share};
 use crate::{choices, settings};
 
@@ -34,7 +34,7 @@ choices! {
 
 settings! {
     /// Active health checks of the balancer. `preset` names a product's defaults; other keys change them.
-    pub struct HealthCheck (start = HealthCheck::from_preset, shorthand = HealthCheck::named) {
+    pub struct HealthCheck (presets = PRESETS) {
         /// Time between checks of a server in a steady state. (time)
         pub interval: Ns = Ns::secs(2), "1ms" ..= "1h";
         /// Interval while a server is going down or coming up; none: as `interval` (HAProxy `fastinter`). (time)
@@ -64,30 +64,20 @@ settings! {
     }
 }
 
-/// A product's health checks, dated and cited.
-pub struct Preset {
-    /// The name that a file uses.
-    pub name: &'static str,
-    /// What it is, of which date, and where its numbers are published.
-    pub doc: &'static str,
-    /// Its parameters.
-    pub check: fn() -> HealthCheck,
-}
-
 /// Every preset.
-pub const PRESETS: &[Preset] = &[
+pub const PRESETS: &[Preset<HealthCheck>] = &[
     Preset {
         name: "haproxy",
         doc: "HAProxy 2.6 (2022) defaults: inter 2s, rise 2, fall 3, 2xx and 3xx pass, servers start up, first \
               checks spread over the interval; no fail-open. Source: doc/configuration.txt, src/check.c, src/server.c.",
-        check: HealthCheck::default,
+        make: HealthCheck::default,
     },
     Preset {
         name: "classic-elb-2015",
         doc: "AWS Classic Load Balancer as of October 2015: interval 30s, timeout 5s, unhealthy threshold 2, healthy \
               threshold 10, only 200 passes; an instance serves only after its first passes; no fail-open. Source: AWS \
               user guide for Classic Load Balancers, health check defaults.",
-        check: || HealthCheck {
+        make: || HealthCheck {
             interval: Ns::secs(30),
             timeout: Some(Ns::secs(5)),
             rise: 10,
@@ -98,21 +88,17 @@ pub const PRESETS: &[Preset] = &[
             ..HealthCheck::default()
         },
     },
+    Preset {
+        name: "none",
+        doc: "No checks at all: every server stays in rotation.",
+        make: || HealthCheck { enabled: false, ..HealthCheck::default() },
+    },
 ];
 
 impl HealthCheck {
-    /// The preset of that name; "none" means no checks.
+    /// The preset of that name.
     pub fn named(name: &str) -> Option<HealthCheck> {
-        if name == "none" {
-            return Some(HealthCheck { enabled: false, ..HealthCheck::default() });
-        }
-        PRESETS.iter().find(|p| p.name == name).map(|p| (p.check)())
-    }
-
-    fn from_preset(table: &Table, reader: &mut Reader<'_>) -> (HealthCheck, &'static [&'static str]) {
-        let names = PRESETS.iter().map(|p| p.name).chain(["none"]);
-        let found = crate::setting::read_preset(table, reader, "health checks", names, HealthCheck::named);
-        (found.unwrap_or_default(), &["preset"])
+        Preset::find(PRESETS, name)
     }
 
     /// How long connecting may take, given the balancer's own connect timeout.

@@ -3,6 +3,7 @@
 //! Not modelled: hedged requests, adaptive throttling.
 
 use crate::random::{Purpose, draw, unit};
+use crate::setting::Preset;
 use crate::units::{Ns, Share};
 use crate::{choices, settings};
 
@@ -33,7 +34,7 @@ settings! {
 
 settings! {
     /// What a client does about a failed attempt; "none" sends nothing again.
-    pub struct Retry (shorthand = Retry::named) {
+    pub struct Retry (presets = PRESETS) {
         /// Further attempts after the first.
         pub retries: u32 = 0, 0 ..= 100;
         /// How the pause grows.
@@ -51,11 +52,11 @@ settings! {
     }
 }
 
-impl Retry {
-    fn named(word: &str) -> Option<Retry> {
-        (word == "none").then(Retry::default)
-    }
+/// Every preset.
+pub const PRESETS: &[Preset<Retry>] =
+    &[Preset { name: "none", doc: "A failed attempt is not sent again.", make: Retry::default }];
 
+impl Retry {
     /// The pause before retry number `retry` (from 1) of the call with that salt.
     pub fn pause(&self, salt: u64, retry: u32) -> Ns {
         let doubled = match self.backoff {

@@ -251,6 +251,12 @@ impl<T: Setting> Setting for Option<T> {
     fn show(&self) -> String {
         self.as_ref().map_or("none".into(), T::show)
     }
+    fn rows(&self, path: &str, out: &mut Vec<(String, String)>) {
+        match self {
+            Some(is) => is.rows(path, out),
+            None => out.push((path.to_string(), "none".into())),
+        }
+    }
     fn magnitude(&self) -> Option<f64> {
         self.as_ref().and_then(T::magnitude)
     }
@@ -334,6 +340,9 @@ impl<T: Setting> Setting for Named<T> {
     }
     fn show(&self) -> String {
         "{}".into()
+    }
+    fn rows(&self, path: &str, out: &mut Vec<(String, String)>) {
+        self.iter().for_each(|(name, item)| item.rows(&super::below(path, name), out));
     }
 }
 

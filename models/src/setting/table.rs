@@ -17,8 +17,8 @@ pub enum Form {
     List(Box<Form>),
     /// A table of free names, each of such.
     Named(Box<Form>),
-    /// A table with these fields; the flag says that a bare word is taken too.
-    Table(Vec<Field>, bool),
+    /// A table with these fields, and the words that may stand in its place.
+    Table(Vec<Field>, Vec<Word>),
     /// One of several tables, told apart by a key.
     Tagged(&'static str, Vec<(&'static str, &'static str, Vec<Field>)>),
     /// Any of several forms.
@@ -40,6 +40,41 @@ pub struct Field {
     pub range: Option<(&'static str, &'static str)>,
 }
 
+/// A word that stands for a whole table: a preset (which the key `preset` takes too), or a shorthand.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Word {
+    /// The word.
+    pub name: &'static str,
+    /// What it stands for; of a preset: which product, of which date, and where its numbers are published.
+    pub doc: &'static str,
+    /// Of a preset: every key below the table with its value as written. Of a shorthand: none.
+    pub values: Option<Vec<(String, String)>>,
+}
+
+/// A named bundle of settings: a product's defaults, dated and cited.
+pub struct Preset<T: 'static> {
+    /// The name that a file uses.
+    pub name: &'static str,
+    /// Which product, of which date, and where its numbers are published.
+    pub doc: &'static str,
+    /// Its settings.
+    pub make: fn() -> T,
+}
+
+impl<T: Setting> Preset<T> {
+    /// What it looks like in a file.
+    pub fn word(&self) -> Word {
+        let mut values = Vec::new();
+        (self.make)().rows("", &mut values);
+        Word { name: self.name, doc: self.doc, values: Some(values) }
+    }
+
+    /// The settings of the preset of that name.
+    pub fn find(presets: &[Preset<T>], name: &str) -> Option<T> {
+        presets.iter().find(|p| p.name == name).map(|p| (p.make)())
+    }
+}
+
 /// Anything that can stand behind a key.
 pub trait Setting: Sized + Clone {
     /// Reads it; `None` after noting why not.
@@ -48,6 +83,10 @@ pub trait Setting: Sized + Clone {
     fn form() -> Form;
     /// Its default as a file would write it.
     fn show(&self) -> String;
+    /// Every key below it with its value as written, under paths that begin with `path`.
+    fn rows(&self, path: &str, out: &mut Vec<(String, String)>) {
+        out.push((path.to_string(), self.show()));
+    }
     /// Its size for range checks, where it has one.
     fn magnitude(&self) -> Option<f64> {
         None
@@ -76,6 +115,15 @@ pub trait Settings: Sized {
     fn shorthand(_text: &str) -> Option<Self> {
         None
     }
+    /// The words that [`Settings::shorthand`] takes.
+    fn words() -> Vec<Word> {
+        Vec::new()
+    }
+}
+
+/// A key below a path.
+pub fn below(path: &str, key: &str) -> String {
+    if path.is_empty() { key.to_string() } else { format!("{path}.{key}") }
 }
 
 /// Notes keys that nobody asked for.
@@ -169,25 +217,25 @@ fn apply_table<T: Settings>(slot: &mut T, value: &Value, table: &Table, reader: 
 }
 
 /// Reads the key `preset`, if it is there: the named bundle that the other keys then change.
-pub fn read_preset<T>(
+pub fn read_preset<T: Setting + Default>(
     table: &Table,
     reader: &mut Reader<'_>,
-    of: &str,
-    names: impl Iterator<Item = &'static str>,
-    named: fn(&str) -> Option<T>,
-) -> Option<T> {
-    let value = table.get("preset")?;
-    let name = String::read(value, reader)?;
-    let found = named(&name);
-    if found.is_none() {
-        let names: Vec<_> = names.collect();
-        let help = match closest(&name, names.iter().copied()) {
-            Some(near) => format!("did you mean \"{near}\"?"),
-            None => format!("known presets: {}", names.join(", ")),
-        };
-        reader.problem_with_help(value.span, format!("no preset \"{name}\" of {of}"), help);
-    }
-    found
+    presets: &[Preset<T>],
+) -> (T, &'static [&'static str]) {
+    let read = |value: &Value, reader: &mut Reader<'_>| {
+        let name = String::read(value, reader)?;
+        let found = Preset::find(presets, &name);
+        if found.is_none() {
+            let names: Vec<_> = presets.iter().map(|p| p.name).collect();
+            let help = match closest(&name, names.iter().copied()) {
+                Some(near) => format!("did you mean \"{near}\"?"),
+                None => format!("known presets: {}", names.join(", ")),
+            };
+            reader.problem_with_help(value.span, format!("no preset \"{name}\" here"), help);
+        }
+        found
+    };
+    (table.get("preset").and_then(|value| read(value, reader)).unwrap_or_default(), &["preset"])
 }
 
 /// Declares a table of a scenario file: struct, defaults, decoder, ranges, documentation.
@@ -204,6 +252,10 @@ pub fn read_preset<T>(
 /// }
 /// assert_eq!(Door::default().opens_in.as_secs(), 1.0);
 /// ```
+///
+/// In brackets after the name may stand `presets = PRESETS`, a slice of [`Preset`]: then the key `preset` names the
+/// bundle that the other keys change, and the bare name may stand in place of the table. Or `shorthand = f, words = g`
+/// for other bare words.
 #[macro_export]
 macro_rules! settings {
     (
@@ -255,10 +307,17 @@ macro_rules! settings {
                 $crate::setting::read_settings_over(self, value, reader);
             }
             fn form() -> $crate::setting::Form {
-                $crate::setting::Form::Table(<Self as $crate::setting::Settings>::fields(), false)
+                use $crate::setting::Settings;
+                $crate::setting::Form::Table(Self::fields(), Self::words())
             }
             fn show(&self) -> String {
                 "{}".into()
+            }
+            fn rows(&self, path: &str, out: &mut Vec<(String, String)>) {
+                let _ = (path, &out); // a table may have no keys
+                $( $crate::setting::Setting::rows(
+                    &self.$field, &$crate::setting::below(path, $crate::setting_name!($field)), out,
+                ); )*
             }
         }
     };
@@ -298,20 +357,24 @@ macro_rules! setting_range {
 #[doc(hidden)]
 #[macro_export]
 macro_rules! setting_hooks {
-    ($(shorthand = $shorthand:path)?) => {
+    ($(shorthand = $shorthand:path, words = $words:path)?) => {
         fn start(_: &$crate::setting::Table, _: &mut $crate::setting::Reader<'_>) -> (Self, &'static [&'static str]) {
             (Self::default(), &[])
         }
-        $( fn shorthand(text: &str) -> Option<Self> { $shorthand(text) } )?
+        $(
+            fn shorthand(text: &str) -> Option<Self> { $shorthand(text) }
+            fn words() -> Vec<$crate::setting::Word> { $words() }
+        )?
     };
-    (start = $start:path $(, shorthand = $shorthand:path)?) => {
+    (presets = $presets:path) => {
         fn start(
             table: &$crate::setting::Table,
             reader: &mut $crate::setting::Reader<'_>,
         ) -> (Self, &'static [&'static str]) {
-            $start(table, reader)
+            $crate::setting::read_preset(table, reader, $presets)
         }
-        $( fn shorthand(text: &str) -> Option<Self> { $shorthand(text) } )?
+        fn shorthand(text: &str) -> Option<Self> { $crate::setting::Preset::find($presets, text) }
+        fn words() -> Vec<$crate::setting::Word> { $presets.iter().map($crate::setting::Preset::word).collect() }
     };
 }
 

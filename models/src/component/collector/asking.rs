@@ -52,6 +52,9 @@ impl World {
         if let Some(limit) = plan.connect_limit {
             try_.step_timer = k.arm(limit, Event::AskStepTimeout(t));
         }
+        if let Some(store) = plan.store {
+            self.stores[store as usize].connects += 1;
+        }
         self.send_to_store(k, t, Event::ConnectAtStore(t));
     }
 
@@ -74,6 +77,7 @@ impl World {
         if let Some(limit) = plan.query_limit {
             try_.step_timer = k.arm(limit, Event::AskStepTimeout(t));
         }
+        self.stores[store as usize].queries += 1;
         let writes = plan.writes && try_.purpose == Purpose::Call;
         let query = Query {
             asker: t,

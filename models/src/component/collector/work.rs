@@ -174,6 +174,7 @@ impl World {
         };
         if plan.appends && self.stores[store as usize].is_instant() {
             let (call, gone) = (try_.call, try_.client_gone);
+            self.stores[store as usize].queries += 1;
             self.stored(k, call, gone);
             self.finish(k, t, 200, Cause::ClientLeft);
             return;
