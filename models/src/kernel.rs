@@ -81,6 +81,18 @@ pub enum Event {
     Timeline(u32),
     /// A timed action of the timeline ends.
     TimelineEnds(u32),
+    /// A server that passive checks had taken out may be chosen again.
+    PeerReopens(u32),
+    /// The sweep of a fleet's outlier detection is due.
+    OutlierSweep(u16),
+    /// The spool of a server for a kind of call may go on writing.
+    Drain(u32, u16),
+    /// A store's failover may take its next step.
+    Failover(u16),
+    /// A write has reached a store's spare; with its number.
+    Replicated(u16, u32),
+    /// The next call of the balancer's log is replayed, by a timeline entry.
+    Replay(u32),
     /// A store's headroom may have reached a threshold; with the number of the estimate.
     Headroom(u16, u32),
 }
@@ -120,10 +132,14 @@ pub enum Fact {
     Attempt(Account),
     /// A call's data was stored, and whether its client had left by then.
     Stored(Account, bool),
+    /// A call's data was stored late: from a spool, a replay, or a client's own queue.
+    Late(Account),
     /// A call that was stored already was executed again; and whether its client had left.
     Duplicate(Account, bool),
     /// A call's data is lost.
     Dropped(Account, Cause),
+    /// ... although its client had been told ok.
+    LostAfterOk(Account),
     /// A client got its answer, after so long.
     Ok(Account, Ns),
     /// A client gave up.

@@ -35,6 +35,18 @@ choices! {
         ClientLeft = "client_left",
         /// Only for calls that read: answered, but after the client had left.
         AnsweredLate = "answered_late",
+        /// The circuit breaker before the store was open (503).
+        BreakerOpen = "breaker_open",
+        /// The adaptive concurrency limit was reached (503).
+        LimitReached = "limit_reached",
+        /// The server shed the call: too many were pending, or it had waited too long (503).
+        Overload = "overload",
+        /// The spool had no room (503).
+        SpoolFull = "spool_full",
+        /// The process died with the call in a spool in memory; its client had been told ok.
+        SpoolLost = "spool_lost",
+        /// Stored on a store whose spare took over before it had the write; its client had been told ok.
+        NotReplicated = "not_replicated",
     }
 }
 

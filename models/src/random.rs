@@ -48,6 +48,14 @@ pub enum Purpose {
     StoreLink = 12,
     /// Network delay from store to server.
     StoreLinkBack = 13,
+    /// Whether a server that is being eased in takes this call.
+    SlowStart = 14,
+    /// Whether a lost call can be replayed from the balancer's log.
+    Logged = 15,
+    /// Whether a client keeps a lost call.
+    Kept = 16,
+    /// When a client that keeps a lost call sends it again.
+    Returns = 17,
 }
 
 const GOLDEN: u64 = 0x9e37_79b9_7f4a_7c15;

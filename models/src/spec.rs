@@ -2,9 +2,9 @@
 
 use crate::component::balancer::Balancer;
 use crate::component::clients::Clients;
-use crate::component::collector::{CheckKind, Fleet};
+use crate::component::collector::Fleet;
 use crate::component::network::Network;
-use crate::component::operator::{Action, Entry, Trigger};
+use crate::component::operator::{Action, Entry, Replay, Trigger};
 use crate::component::store::Store;
 use crate::setting::{Name, Named, Problem, Span, closest};
 use crate::settings;
@@ -56,18 +56,21 @@ impl WorldSpec {
     pub fn problems(&self) -> Vec<Problem> {
         let mut found = Vec::new();
         let mut kinds: Vec<&str> = Vec::new();
-        for (name, fleet) in &self.fleets.0 {
+        for (_, fleet) in &self.fleets.0 {
             let stores = |n: &Option<Name>, found: &mut Vec<Problem>| {
                 if let Some(n) = n {
                     self.known(n, "store", self.stores.names(), found);
                 }
             };
-            for (kind, plan) in &fleet.calls.0 {
+            for name in fleet.serves.iter().flatten() {
+                self.known(name, "kind of call among `calls`", fleet.calls.names(), &mut found);
+            }
+            for (kind, plan) in fleet.calls.0.iter().filter(|(kind, _)| fleet.is_for(&kind.text)) {
                 if kinds.contains(&kind.text.as_str()) {
                     found.push(problem(
                         kind.span,
                         format!("two fleets serve `{}`", kind.text),
-                        Some("each kind of call goes to one fleet".into()),
+                        Some("each kind of call goes to one fleet: `serves` says which".into()),
                     ));
                 }
                 kinds.push(&kind.text);
@@ -87,21 +90,26 @@ impl WorldSpec {
                         Some("add asks = \"<store>\"".into()),
                     ));
                 }
+                if plan.spool.is_some() && !plan.writes {
+                    found.push(problem(
+                        kind.span,
+                        format!("`{}` has a spool, but writes nothing to a store", kind.text),
+                        Some("a spool is for calls with asks = \"<store>\" and writes = true".into()),
+                    ));
+                }
+                if plan.breaker.is_some() && plan.asks.is_none() {
+                    found.push(problem(
+                        kind.span,
+                        format!("`{}` has a circuit breaker, but asks no store", kind.text),
+                        Some("add asks = \"<store>\", or take the breaker out".into()),
+                    ));
+                }
             }
             for (store, _) in &fleet.pools.0 {
                 self.known(store, "store", self.stores.names(), &mut found);
             }
             stores(&fleet.health.asks, &mut found);
             stores(&fleet.restart.needs, &mut found);
-            if matches!(fleet.health.kind, CheckKind::Deep | CheckKind::Cached) && fleet.health.asks.is_none() {
-                let message =
-                    format!("the {} health check of fleet `{}` asks no store", fleet.health.kind.word(), name.text);
-                found.push(problem(
-                    name.span,
-                    message,
-                    Some("health = { kind = \"deep\", asks = \"<store>\" }".into()),
-                ));
-            }
         }
         for (name, clients) in &self.clients.0 {
             self.known(&clients.sends, "kind of call served by a fleet", kinds.iter().copied(), &mut found);
@@ -141,6 +149,9 @@ impl WorldSpec {
                 None,
             ));
         }
+        for name in self.balancer.log.iter().flat_map(|log| &log.calls) {
+            self.known(name, "kind of call", kinds.iter().copied(), &mut found);
+        }
         self.timeline_problems(&kinds, &mut found);
         if found.is_empty() {
             // Otherwise a misspelt reference would be reported twice.
@@ -178,10 +189,22 @@ impl WorldSpec {
                 Action::Shed(a) => self.known(&a.calls, "kind of call", kinds.iter().copied(), found),
                 Action::TakeDown(a) => self.known(&a.fleet, "fleet", self.fleets.names(), found),
                 Action::BringBack(a) => self.known(&a.fleet, "fleet", self.fleets.names(), found),
+                Action::Replace(a) => self.known(&a.store, "store", self.stores.names(), found),
+                Action::Replay(a) => self.replay_problems(a, kinds, found),
                 Action::Note(_) => {}
             }
         }
         self.circles(found);
+    }
+
+    fn replay_problems(&self, replay: &Replay, kinds: &[&str], found: &mut Vec<Problem>) {
+        self.known(&replay.calls, "kind of call", kinds.iter().copied(), found);
+        let logged = self.balancer.log.iter().flat_map(|log| &log.calls).any(|name| name.text == replay.calls.text);
+        if !logged {
+            let message = format!("the balancer keeps no log of `{}` to replay", replay.calls.text);
+            let help = format!("[balancer.log] calls = [\"{}\"]", replay.calls.text);
+            found.push(problem(replay.calls.span, message, Some(help)));
+        }
     }
 
     /// An entry that waits, through others, for its own end never happens.
@@ -212,7 +235,7 @@ impl WorldSpec {
     /// What nothing uses is most likely a misspelt name.
     fn idle_parts(&self, found: &mut Vec<Problem>) {
         for (name, fleet) in &self.fleets.0 {
-            if fleet.calls.is_empty() {
+            if !fleet.calls.names().any(|kind| fleet.is_for(kind)) {
                 let help = format!("[fleets.{}.calls.<kind>] says what it does", name.text);
                 found.push(problem(name.span, format!("fleet `{}` serves no calls", name.text), Some(help)));
             }

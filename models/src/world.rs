@@ -4,7 +4,7 @@
 //! takes this way: clients, balancer, server, store and back. [`Call`] is a client's intent, [`Try`] one way
 //! of it through the balancer to a server, [`Query`] what a store has of it.
 
-use crate::component::balancer::Backend;
+use crate::component::balancer::{Backend, LogAt};
 use crate::component::clients::Population;
 use crate::component::collector::{PlanAt, Server};
 use crate::component::operator::Desk;
@@ -12,6 +12,7 @@ use crate::component::probe::Checker;
 use crate::component::store::StoreAt;
 use crate::kernel::{Account, Cohort, Event, Fact, Kernel, Lane, Timer};
 use crate::ledger::{Cause, Seen};
+use crate::policy::breaker::Permit;
 use crate::slab::{Ref, Slab};
 use crate::spec::{WorldPlan, WorldSpec};
 use crate::units::Ns;
@@ -21,8 +22,10 @@ use crate::units::Ns;
 pub enum Client {
     /// Waiting for an answer, or pausing before it sends again.
     Waiting,
-    /// Answered or given up.
-    Done,
+    /// Answered ok.
+    Ok,
+    /// Given up.
+    Failed,
 }
 
 /// One intent of a client.
@@ -44,6 +47,12 @@ pub struct Call {
     pub legs: u16,
     /// Whether its data is stored.
     pub stored: bool,
+    /// Whether its data, when it is stored, is stored late.
+    pub late: bool,
+    /// Whether its client, having given up, keeps it to send it again some time.
+    pub kept: bool,
+    /// Whether an attempt has reached the balancer.
+    pub logged: bool,
     /// How it stands with its client.
     pub client: Client,
     /// What ended the last chance so far.
@@ -59,6 +68,32 @@ impl Call {
     pub fn account(&self) -> Account {
         Account { cohort: self.cohort, population: self.population, salt: self.salt }
     }
+
+    /// A call just offered; to be put into the books.
+    pub fn new(salt: u64, offered: Ns) -> Call {
+        Call {
+            salt,
+            offered,
+            sent: offered,
+            cohort: Cohort(0),
+            population: 0,
+            attempt: 0,
+            legs: 0,
+            stored: false,
+            late: false,
+            kept: false,
+            logged: false,
+            client: Client::Waiting,
+            cause: Cause::ClientLeft,
+            current: Ref::NONE,
+            deadline: Timer::NONE,
+        }
+    }
+
+    /// Whether nobody waits for an attempt of it: neither its client nor the queue that keeps it.
+    pub fn is_done(&self) -> bool {
+        self.client != Client::Waiting && !self.kept
+    }
 }
 
 /// Whom a try serves.
@@ -70,6 +105,8 @@ pub enum Purpose {
     Check(u32),
     /// The background query of a cached health check.
     Background,
+    /// A call out of a spool, on its way to the store.
+    Replay,
 }
 
 /// Where a try stands at the balancer.
@@ -108,6 +145,15 @@ pub enum Back {
     Querying,
     /// Pausing before it asks the store again.
     Pausing,
+}
+
+/// Which adaptive limits a try is inside of.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub struct Limited {
+    /// The server's own.
+    pub server: bool,
+    /// That of the kind of call at the server.
+    pub kind: bool,
 }
 
 /// One way of a call through the balancer to a server.
@@ -151,10 +197,18 @@ pub struct Try {
     pub status: u16,
     /// What it would be dropped for.
     pub cause: Cause,
+    /// Servers tried so far, where that matters: a bit each, by their number in the fleet modulo 64.
+    pub tried: u64,
+    /// Which concurrency limits it counts against.
+    pub limited: Limited,
+    /// Its way through the circuit breaker.
+    pub permit: Option<Permit>,
     /// Place among the server's tries.
     pub place: u32,
-    /// When the connect was sent, or when the request arrives.
+    /// When the connect was sent; when the request arrives; when the store was asked.
     pub since: Ns,
+    /// When the server took it on; of a replay: when its call was accepted.
+    pub started: Ns,
     /// The query at the store.
     pub query: Ref,
     /// The balancer's timer.
@@ -180,6 +234,8 @@ pub struct Query {
     pub store: u16,
     /// Whether it writes.
     pub writes: bool,
+    /// From when on what it stores counts as late; never, unless it comes out of a spool.
+    pub late_from: Ns,
     /// Where it stands.
     pub state: QueryState,
 }
@@ -234,6 +290,8 @@ pub struct World {
     pub stores: Vec<StoreAt>,
     /// The operators and the timeline.
     pub desk: Desk,
+    /// Calls that the balancer's log has kept.
+    pub log: LogAt,
     /// Calls alive.
     pub calls: Slab<Call>,
     /// Tries alive.
@@ -270,6 +328,7 @@ impl World {
             plans: Vec::new(),
             stores: Vec::new(),
             desk: Desk::default(),
+            log: LogAt::default(),
             calls: Slab::default(),
             tries: Slab::default(),
             queries: Slab::default(),
@@ -281,6 +340,8 @@ impl World {
         world.open_checks(seed, k);
         world.open_clients(plan, seed, k);
         world.open_desk(k);
+        world.open_watches(k);
+        world.open_log();
         world
     }
 
@@ -332,6 +393,12 @@ impl World {
             Event::Timeline(entry) => self.act(k, entry),
             Event::TimelineEnds(entry) => self.act_ends(k, entry),
             Event::Headroom(store, estimate) => self.headroom_due(k, store, estimate),
+            Event::PeerReopens(server) => self.peer_reopens(k, server),
+            Event::OutlierSweep(fleet) => self.sweep_outliers(k, fleet),
+            Event::Drain(server, plan) => self.drain_due(k, server, plan),
+            Event::Failover(store) => self.failover_due(k, store),
+            Event::Replicated(store, number) => self.replicated(k, store, number),
+            Event::Replay(entry) => self.replay_next(k, entry),
         }
     }
 
@@ -340,6 +407,8 @@ impl World {
         let call = &mut self.calls[call];
         let fact = if call.stored {
             Fact::Duplicate(call.account(), client_gone)
+        } else if call.late {
+            Fact::Late(call.account())
         } else {
             Fact::Stored(call.account(), client_gone)
         };
@@ -353,26 +422,29 @@ impl World {
         assert!(c.legs > 0, "a leg ended that never began");
         c.legs -= 1;
         c.cause = cause;
-        if c.legs == 0 && c.client == Client::Done {
+        if c.legs == 0 && c.client != Client::Waiting {
             self.settle(k, call);
         }
     }
 
     /// The client is done with a call, for good or ill.
-    pub fn client_done<K: Kernel>(&mut self, k: &mut K, call: Ref) {
+    pub fn client_done<K: Kernel>(&mut self, k: &mut K, call: Ref, how: Client) {
         let c = &mut self.calls[call];
-        debug_assert!(c.client == Client::Waiting);
-        c.client = Client::Done;
+        debug_assert!(c.client == Client::Waiting && how != Client::Waiting);
+        c.client = how;
         if c.legs == 0 {
             self.settle(k, call);
         }
     }
 
-    /// Nothing more can happen to a call: its books are closed.
+    /// Nothing more can happen to a call: its books are closed, unless the balancer's log has it.
     fn settle<K: Kernel>(&mut self, k: &mut K, call: Ref) {
-        let c = &self.calls[call];
-        if !c.stored {
+        if !self.calls[call].stored && !self.log_keeps(call) {
+            let c = &self.calls[call];
             k.record(Fact::Dropped(c.account(), c.cause));
+            if c.client == Client::Ok {
+                k.record(Fact::LostAfterOk(c.account()));
+            }
         }
         self.calls.remove(call);
     }
@@ -385,6 +457,9 @@ impl World {
             let (in_flight, waiting) = &mut counts[call.population as usize];
             *in_flight += u64::from(!call.stored);
             *waiting += u64::from(call.client == Client::Waiting);
+        }
+        for (kept, (in_flight, _)) in self.log.kept().zip(&mut counts) {
+            *in_flight += kept;
         }
         counts
     }

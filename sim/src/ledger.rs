@@ -268,6 +268,11 @@ impl Ledger {
                 books.zombies += u64::from(gone);
                 self.balances[a.population as usize].settled += 1;
             }
+            Fact::Late(a) => {
+                self.count(now, a, 7).late += 1;
+                self.balances[a.population as usize].settled += 1;
+            }
+            Fact::LostAfterOk(a) => self.count(now, a, 8).lost_after_ok += 1,
             Fact::Duplicate(a, gone) => {
                 let books = self.count(now, a, 4 + u64::from(gone));
                 books.duplicates += 1;

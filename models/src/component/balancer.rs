@@ -1,13 +1,20 @@
 //! The load balancer: an HTTP reverse proxy between clients and servers.
 //!
 //! It chooses a server, connects, retries a failed connection, queues calls where servers have a
-//! connection limit, waits for answers, and checks servers' health. Not modelled: its own capacity, TLS, a
-//! limit on client connections, passive health checks.
+//! connection limit, waits for answers, and checks servers' health: actively (`probe`), and by what becomes of the
+//! calls themselves (`passive`). It may log what it could not deliver, for a replay (`log`). Not modelled: its own
+//! capacity, TLS, a limit on client connections.
+
+mod log;
+mod passive;
+
+pub use log::{Log, LogAt};
+pub use passive::Watch;
 
 use crate::component::clients::Connection;
 use crate::kernel::{Event, Fact, Kernel, Timer};
 use crate::ledger::Cause;
-use crate::policy::balance::{Algorithm, Rotation};
+use crate::policy::balance::{self, Algorithm, Rotation};
 use crate::policy::health::HealthCheck;
 use crate::policy::redispatch::{self, ConnectFailure, Next, Redispatch};
 use crate::random::{Purpose, draw, unit};
@@ -15,7 +22,8 @@ use crate::setting::Preset;
 use crate::settings;
 use crate::slab::Ref;
 use crate::units::Ns;
-use crate::world::{self, Back, Front, Try, World};
+use crate::world::{self, Back, Front, Limited, Try, World};
+use passive::Verdict;
 use std::collections::VecDeque;
 
 settings! {
@@ -51,6 +59,13 @@ settings! {
         pub idle_timeout: Option<Ns> = Some(Ns::secs(60)), "1ms" ..= "24h";
         /// Whether a call whose client has left is dropped while it queues or connects (HAProxy `option abortonclose`).
         pub abort_on_close: bool = false;
+        /// Whether, beyond that, the connection to a server is closed on which the call of a client that has left is
+        /// awaited (nginx, Envoy).
+        pub close_on_departure: bool = false;
+        /// Status of the balancer's own answer when no server takes the call (HAProxy, ELB, Envoy: 503; nginx: 502).
+        pub unavailable_status: u16 = 503, 500 ..= 599;
+        /// A log of the calls that were not served, from which operators can replay them (action `replay`).
+        pub log: Option<Log> = None;
     }
 }
 
@@ -75,9 +90,75 @@ pub const PRESETS: &[Preset<Balancer>] = &[
             ..Balancer::default()
         },
     },
+    Preset {
+        name: "alb",
+        doc: "AWS Application Load Balancer (2016 and later): round robin, idle timeout 60s (504), connect timeout 10s, no \
+              retries, health checks as preset `alb`. Source: AWS user guide for Application Load Balancers.",
+        make: || Balancer {
+            health: HealthCheck::named("alb").unwrap_or_default(),
+            connect_timeout: Ns::secs(10),
+            retries: 0,
+            redispatch: Redispatch::Never,
+            idle_timeout: Some(Ns::secs(60)),
+            ..Balancer::default()
+        },
+    },
+    Preset {
+        name: "envoy",
+        doc: "Envoy 1.40 (2026): round robin, connect timeout 5s, route timeout 15s (504), no retries unless a retry policy is \
+              given, health checks as preset `envoy`. The cluster's circuit breaker (1,024 connections and as many pending) \
+              is not modelled. Source: Envoy's cluster.proto and route_components.proto.",
+        make: || Balancer {
+            health: HealthCheck::named("envoy").unwrap_or_default(),
+            connect_timeout: Ns::secs(5),
+            retries: 0,
+            redispatch: Redispatch::Never,
+            idle_timeout: Some(Ns::secs(15)),
+            abort_on_close: true,
+            close_on_departure: true,
+            ..Balancer::default()
+        },
+    },
+    Preset {
+        name: "nginx",
+        doc: "nginx 1.22 (2022), open source: round robin, proxy_connect_timeout and proxy_read_timeout 60s, a failed \
+              connection goes on to each other server once (proxy_next_upstream error timeout), 502 when none is left, closes \
+              the connection to the server when its client leaves; health as preset `nginx`. Source: \
+              ngx_http_proxy_module, ngx_http_upstream_round_robin.c.",
+        make: || nginx("nginx"),
+    },
+    Preset {
+        name: "nginx-before-1.11.5",
+        doc: "nginx before 1.11.5 (October 2016): as `nginx`, with health as preset `nginx-before-1.11.5`.",
+        make: || nginx("nginx-before-1.11.5"),
+    },
 ];
 
+fn nginx(health: &str) -> Balancer {
+    Balancer {
+        health: HealthCheck::named(health).unwrap_or_default(),
+        connect_timeout: Ns::secs(60),
+        retries: 100,
+        redispatch: Redispatch::Untried,
+        idle_timeout: Some(Ns::secs(60)),
+        abort_on_close: true,
+        close_on_departure: true,
+        unavailable_status: 502,
+        ..Balancer::default()
+    }
+}
+
 impl Balancer {
+    /// Whether every server in rotation with room may be chosen, and nothing is learnt from calls.
+    pub fn is_plain(&self) -> bool {
+        let health = &self.health;
+        health.fail_open_below.is_none()
+            && health.slow_start.is_none()
+            && health.outlier.is_none()
+            && health.max_fails.is_none()
+            && self.redispatch != Redispatch::Untried
+    }
+
     /// Longest wait in the queue. (time)
     pub fn queue_timeout(&self) -> Ns {
         self.queue.timeout.unwrap_or(self.connect_timeout)
@@ -86,8 +167,12 @@ impl Balancer {
 
 /// What the balancer keeps for one fleet.
 pub struct Backend {
-    /// The servers that may be chosen.
+    /// The servers in rotation.
     pub rotation: Rotation,
+    /// All servers that operators do not keep out, for when health is ignored.
+    pub all: Rotation,
+    /// What the calls themselves say of the servers.
+    pub watch: Watch,
     /// Tries that wait for a server with room; some may have left since.
     queue: VecDeque<Ref>,
     /// How many of them still wait.
@@ -97,9 +182,17 @@ pub struct Backend {
 }
 
 impl Backend {
-    /// All servers in rotation, nothing queued.
-    pub fn new(servers: Vec<u32>, plans: usize) -> Backend {
-        Backend { rotation: Rotation::new(servers), queue: VecDeque::new(), queued: 0, shed: vec![0.0; plans] }
+    /// A fleet of `servers`, of which those `up` are in rotation; nothing queued.
+    pub fn new(servers: std::ops::Range<u32>, up: bool, plans: usize, watch: Watch) -> Backend {
+        let all: Vec<u32> = servers.collect();
+        Backend {
+            rotation: Rotation::new(if up { all.clone() } else { Vec::new() }),
+            all: Rotation::new(all),
+            watch,
+            queue: VecDeque::new(),
+            queued: 0,
+            shed: vec![0.0; plans],
+        }
     }
 }
 
@@ -126,8 +219,12 @@ impl Try {
             at_store: false,
             status: 0,
             cause: Cause::ClientLeft,
+            tried: 0,
+            limited: Limited::default(),
+            permit: None,
             place: u32::MAX,
             since: Ns::ZERO,
+            started: Ns::ZERO,
             query: Ref::NONE,
             timer: Timer::NONE,
             ask_timer: Timer::NONE,
@@ -142,6 +239,9 @@ impl World {
         let try_ = &mut self.tries[t];
         let (salt, share) = (try_.salt, self.backends[try_.fleet as usize].shed[try_.plan as usize]);
         try_.retries_left = self.spec.balancer.retries as u16;
+        if try_.purpose == world::Purpose::Call {
+            self.calls[try_.call].logged = true;
+        }
         if share > 0.0 && unit(draw(salt, Purpose::Shed, 0)) <= share {
             self.reject(k, t, 503, Cause::Shed);
         } else if self.spec.balancer.abort_on_close && try_.client_gone {
@@ -151,31 +251,74 @@ impl World {
         }
     }
 
-    /// Chooses a server and connects, or queues, or answers 503.
+    /// Chooses a server and connects, or queues, or answers that there is none.
     fn choose<K: Kernel>(&mut self, k: &mut K, t: Ref, avoid: Option<u32>) {
-        let try_ = &mut self.tries[t];
-        let backend = &mut self.backends[try_.fleet as usize];
-        let balancer = &self.spec.balancer;
-        let limit = balancer.max_connections.unwrap_or(u32::MAX);
-        let load = |server: u32| self.connections[server as usize];
-        let number = (u32::from(try_.attempt) << 16) | u32::from(try_.dispatches);
-        match backend.rotation.choose(balancer.algorithm, try_.salt, number, avoid, limit, load) {
+        let status = self.spec.balancer.unavailable_status;
+        match self.pick(k, t, avoid) {
             Some(server) => self.dispatch(k, t, server),
-            None if backend.rotation.is_empty() => self.reject(k, t, 503, Cause::NoServer),
-            None if backend.queued >= balancer.queue.limit => self.reject(k, t, 503, Cause::QueueFull),
-            None => {
-                if backend.queue.len() > 64 + 2 * backend.queued as usize {
-                    // Those that timed out or left: cleared out when they outnumber those that wait.
-                    let tries = &self.tries;
-                    backend.queue.retain(|q| tries.get(*q).is_some_and(|t| t.front == Front::Queued));
-                }
-                let try_ = &mut self.tries[t];
-                try_.front = Front::Queued;
-                try_.timer = k.arm(self.lanes.queue, Event::QueueTimeout(t));
-                backend.queue.push_back(t);
-                backend.queued += 1;
-            }
+            None if self.nobody_can_serve(t) => self.reject(k, t, status, Cause::NoServer),
+            None => self.enqueue_call(k, t),
         }
+    }
+
+    /// A server for a try, if one may be chosen and has room.
+    #[inline]
+    fn pick<K: Kernel>(&mut self, k: &K, t: Ref, avoid: Option<u32>) -> Option<u32> {
+        let try_ = &self.tries[t];
+        let balancer = &self.spec.balancer;
+        let backend = &mut self.backends[try_.fleet as usize];
+        let number = (u32::from(try_.attempt) << 16) | u32::from(try_.dispatches);
+        let limit = balancer.max_connections.unwrap_or(u32::MAX);
+        let connections = &self.connections;
+        let load = |server: u32| connections[server as usize];
+        let (now, salt) = (k.now(), try_.salt);
+        if backend.watch.is_plain {
+            return backend.rotation.choose(balancer.algorithm, salt, number, avoid, |s| load(s) < limit, load);
+        }
+        let watch = &backend.watch;
+        let untried = |s: u32| balancer.redispatch != Redispatch::Untried || try_.tried & watch.bit(s) == 0;
+        let open = |s: u32| load(s) < limit && untried(s) && watch.is_open(&balancer.health, s, now);
+        let fails_open =
+            balancer.health.fail_open_below.is_some_and(|b| b.is_open(backend.rotation.len(), backend.all.len()));
+        if fails_open {
+            return backend.all.choose(balancer.algorithm, salt, number, avoid, open, load);
+        }
+        let eager = |s: u32| match balancer.health.slow_start {
+            Some(over) => open(s) && balance::takes(salt, number, s, watch.since(s), over, now),
+            None => open(s),
+        };
+        let chosen = backend.rotation.choose(balancer.algorithm, salt, number, avoid, eager, load);
+        // Where all are being eased in, somebody must take it.
+        chosen.or_else(|| backend.rotation.choose(balancer.algorithm, salt, number, avoid, open, load))
+    }
+
+    /// Whether waiting in the queue is of no use: nobody is in rotation, or those that are may not be chosen.
+    fn nobody_can_serve(&self, t: Ref) -> bool {
+        let (backend, balancer) = (&self.backends[self.tries[t].fleet as usize], &self.spec.balancer);
+        let fails_open =
+            balancer.health.fail_open_below.is_some_and(|b| b.is_open(backend.rotation.len(), backend.all.len()));
+        let servers = if fails_open { &backend.all } else { &backend.rotation };
+        servers.is_empty() || balancer.health.max_fails.is_some() || balancer.redispatch == Redispatch::Untried
+    }
+
+    /// Waits for a server with room, if the queue has any.
+    fn enqueue_call<K: Kernel>(&mut self, k: &mut K, t: Ref) {
+        let status = self.spec.balancer.unavailable_status;
+        let backend = &mut self.backends[self.tries[t].fleet as usize];
+        if backend.queued >= self.spec.balancer.queue.limit {
+            self.reject(k, t, status, Cause::QueueFull);
+            return;
+        }
+        if backend.queue.len() > 64 + 2 * backend.queued as usize {
+            // Those that timed out or left: cleared out when they outnumber those that wait.
+            let tries = &self.tries;
+            backend.queue.retain(|q| tries.get(*q).is_some_and(|t| t.front == Front::Queued));
+        }
+        let try_ = &mut self.tries[t];
+        try_.front = Front::Queued;
+        try_.timer = k.arm(self.lanes.queue, Event::QueueTimeout(t));
+        backend.queue.push_back(t);
+        backend.queued += 1;
     }
 
     /// Connects to a server.
@@ -187,6 +330,11 @@ impl World {
         try_.connects = 0;
         try_.since = k.now();
         self.connections[server as usize] += 1;
+        let watch = &mut self.backends[try_.fleet as usize].watch;
+        if !watch.is_plain {
+            try_.tried |= watch.bit(server);
+            watch.on_chosen(&self.spec.balancer.health, server, k.now());
+        }
         self.send_connect(k, t);
     }
 
@@ -226,7 +374,7 @@ impl World {
                 }
             }
             world::Purpose::Check(number) => self.check_accepted(k, t, number),
-            world::Purpose::Background => {}
+            world::Purpose::Background | world::Purpose::Replay => {}
         }
     }
 
@@ -237,6 +385,7 @@ impl World {
         if self.check_ends(k, t, status) {
             return;
         }
+        self.judge(k, t, if status < 500 { Verdict::Good } else { Verdict::Error });
         self.release_server(k, t);
         self.answer(k, t, status);
         self.close_front(k, t);
@@ -270,6 +419,7 @@ impl World {
         if self.check_ends(k, t, 0) {
             return;
         }
+        self.judge(k, t, Verdict::Unreached);
         self.release_server(k, t);
         let try_ = &mut self.tries[t];
         let balancer = &self.spec.balancer;
@@ -285,7 +435,7 @@ impl World {
         );
         try_.front = Front::Pending;
         match next {
-            Next::GiveUp => self.reject(k, t, 503, cause),
+            Next::GiveUp => self.reject(k, t, self.spec.balancer.unavailable_status, cause),
             Next::Another(Ns::ZERO) => self.try_again(k, t, false),
             Next::Same(Ns::ZERO) => self.try_again(k, t, true),
             Next::Another(pause) => k.at(k.now().plus(pause), Event::TryAgain(t, false)),
@@ -313,6 +463,7 @@ impl World {
         if self.check_ends(k, t, 0) {
             return;
         }
+        self.judge(k, t, Verdict::Unreached);
         self.release_server(k, t);
         self.reject(k, t, 502, Cause::Crashed);
     }
@@ -320,6 +471,7 @@ impl World {
     /// The server took too long: 504. What it has of the call stays with it.
     pub(crate) fn idle_timed_out<K: Kernel>(&mut self, k: &mut K, t: Ref) {
         self.tries[t].timer = Timer::NONE;
+        self.judge(k, t, Verdict::Unreached);
         self.release_server(k, t);
         self.answer(k, t, 504);
         self.close_front(k, t);
@@ -330,7 +482,7 @@ impl World {
         let try_ = &mut self.tries[t];
         try_.timer = Timer::NONE;
         self.backends[try_.fleet as usize].queued -= 1;
-        self.reject(k, t, 503, Cause::QueueTimeout);
+        self.reject(k, t, self.spec.balancer.unavailable_status, Cause::QueueTimeout);
     }
 
     /// The client of a try has left; the balancer notices only if told to, and only what is with it.
@@ -345,6 +497,12 @@ impl World {
                 self.give_up(k, t, Cause::ClientLeft);
             }
             Front::Connecting => {
+                self.judge(k, t, Verdict::Abandoned);
+                self.release_server(k, t);
+                self.give_up(k, t, Cause::ClientLeft);
+            }
+            Front::Waiting if self.spec.balancer.close_on_departure => {
+                self.judge(k, t, Verdict::Abandoned);
                 self.release_server(k, t);
                 self.give_up(k, t, Cause::ClientLeft);
             }
@@ -380,15 +538,12 @@ impl World {
         loop {
             let backend = &mut self.backends[fleet as usize];
             let Some(t) = backend.queue.front().copied() else { return };
-            let Some(try_) = self.tries.get(t).filter(|t| t.front == Front::Queued) else {
+            if self.tries.get(t).is_none_or(|t| t.front != Front::Queued) {
                 backend.queue.pop_front();
                 continue;
-            };
-            let limit = self.spec.balancer.max_connections.unwrap_or(u32::MAX);
-            let load = |server: u32| self.connections[server as usize];
-            let number = (u32::from(try_.attempt) << 16) | u32::from(try_.dispatches);
-            let chosen = backend.rotation.choose(self.spec.balancer.algorithm, try_.salt, number, None, limit, load);
-            let Some(server) = chosen else { return };
+            }
+            let Some(server) = self.pick(k, t, None) else { return };
+            let backend = &mut self.backends[fleet as usize];
             backend.queue.pop_front();
             backend.queued -= 1;
             k.cancel(self.tries[t].timer);
@@ -418,12 +573,19 @@ impl World {
         }
     }
 
-    /// A server enters or leaves rotation.
-    pub(crate) fn rotate<K: Kernel>(&mut self, k: &mut K, server: u32, up: bool) {
+    /// Compares who should be in rotation with who is: checks, operators and passive checks must all agree.
+    pub(crate) fn settle_rotation<K: Kernel>(&mut self, k: &mut K, server: u32) {
         let fleet = self.servers[server as usize].fleet;
         let backend = &mut self.backends[fleet as usize];
+        let checker = &mut self.checkers[server as usize];
+        let up = checker.health.is_up(&self.spec.balancer.health) && !checker.held_out && !backend.watch.is_out(server);
+        if up == checker.in_rotation {
+            return;
+        }
+        checker.in_rotation = up;
         if up {
             backend.rotation.insert(server);
+            backend.watch.back_at(server, k.now());
         } else {
             backend.rotation.remove(server);
         }

@@ -2,14 +2,14 @@
 //!
 //! Open loop: a slow answer does not slow the arrivals. Not modelled: sessions, think time, DNS, TLS.
 
-use crate::kernel::{Event, Fact, Kernel, Lane, Timer};
+use crate::kernel::{Event, Fact, Kernel, Lane};
 use crate::ledger::{Cause, Seen};
 use crate::policy::retry::{Retry, Tokens};
-use crate::random::{Purpose, Stream};
+use crate::random::{Distribution, Purpose, Stream, draw, unit};
 use crate::setting::{Name, Points};
 use crate::slab::Ref;
 use crate::spec::WorldPlan;
-use crate::units::{Ns, Rate};
+use crate::units::{Ns, Rate, Share};
 use crate::world::{Call, Client, Try, World, seen};
 use crate::{choices, settings};
 use std::sync::Arc;
@@ -37,6 +37,20 @@ choices! {
 }
 
 settings! {
+    /// Calls that clients keep after giving up (in the browser's storage) and send again when they are back.
+    pub struct Offline {
+        /// Share of clients that keep a lost call and come back.
+        pub share: Share = Share(1.0);
+        /// Mean time until a client is back and sends it again; exponentially distributed. (time)
+        pub returns_after: Ns = Ns::secs(1800), "1ms" ..= "720h";
+        /// How long after it was offered a call is kept. (time)
+        pub keeps: Ns = Ns::secs(86_400), "1ms" ..= "8760h";
+        /// Most calls that all clients together keep; later ones are lost. None: no bound.
+        pub capacity: Option<u64> = None, 1 ..= 100000000000;
+    }
+}
+
+settings! {
     /// A population of clients that sends one kind of call.
     pub struct Clients {
         /// The kind of call, served by a fleet that lists it under `calls`.
@@ -59,6 +73,8 @@ settings! {
         pub connection: Connection = Connection::KeptAlive;
         /// What clients do about a failed attempt.
         pub retry: Retry = Retry::default();
+        /// A queue of their own, in which clients keep calls that they have given up.
+        pub offline: Option<Offline> = None;
     }
 }
 
@@ -81,6 +97,8 @@ pub struct Population {
     first_deadlines: Lane,
     deadlines: Lane,
     tokens: Option<Tokens>,
+    /// Calls that its clients keep.
+    kept: u64,
 }
 
 /// How the next arrival is found.
@@ -139,6 +157,16 @@ impl Curve {
 }
 
 impl Population {
+    /// Where its calls go: fleet and plan.
+    pub fn route(&self) -> (u16, u16) {
+        self.route
+    }
+
+    /// Calls that its clients have given up and keep.
+    pub fn kept(&self) -> u64 {
+        self.kept
+    }
+
     /// Moves `next` on to the next call.
     fn advance(&mut self) {
         if self.left == 0 {
@@ -195,6 +223,7 @@ impl World {
                 first_deadlines: k.timer_lane(spec.timeout.minus(lead.unwrap_or(Ns::ZERO))),
                 deadlines: k.timer_lane(spec.timeout),
                 tokens: spec.retry.budget.as_ref().map(Tokens::new),
+                kept: 0,
                 stream,
             };
             population.advance();
@@ -210,14 +239,14 @@ impl World {
             .fleets
             .iter()
             .enumerate()
-            .find_map(|(f, (_, fleet))| fleet.calls.index(kind).map(|plan| (f as u16, plan as u16)));
+            .find_map(|(f, (_, fleet))| fleet.plan(kind).map(|(plan, _)| (f as u16, plan)));
         found.unwrap_or_else(|| panic!("no fleet serves {kind}; WorldSpec::problems was not asked"))
     }
 
     /// Whether a kind of call stores nothing.
     fn only_reads(&self, kind: &str) -> bool {
-        let plan = self.spec.fleets.iter().find_map(|(_, fleet)| fleet.calls.get(kind));
-        plan.is_some_and(|plan| plan.appends.is_none() && !plan.writes)
+        let plan = self.spec.fleets.iter().find_map(|(_, fleet)| fleet.plan(kind));
+        plan.is_some_and(|(_, plan)| plan.appends.is_none() && !plan.writes)
     }
 
     /// A call (or a burst of them) is offered.
@@ -231,20 +260,7 @@ impl World {
             let population = &mut self.populations[index as usize];
             let (offered, salt) = (population.next, population.stream.bits());
             let cohort = k.offer(index, offered, salt);
-            let call = self.calls.insert(Call {
-                salt,
-                offered,
-                sent: offered,
-                cohort,
-                population: index,
-                attempt: 0,
-                legs: 0,
-                stored: false,
-                client: Client::Waiting,
-                cause: Cause::ClientLeft,
-                current: Ref::NONE,
-                deadline: Timer::NONE,
-            });
+            let call = self.calls.insert(Call { cohort, population: index, ..Call::new(salt, offered) });
             self.send(k, call, true);
         }
         let population = &mut self.populations[index as usize];
@@ -285,7 +301,7 @@ impl World {
         let call = &self.calls[call_at];
         let population = &self.populations[call.population as usize];
         let (reads, good) = (population.reads, (200..300).contains(&status));
-        if call.current != t || call.client == Client::Done {
+        if call.current != t || call.is_done() {
             if reads && good {
                 self.tries[t].cause = Cause::AnsweredLate;
             }
@@ -308,7 +324,7 @@ impl World {
 
     /// A success reaches a client over a link with jitter.
     pub(crate) fn client_ok<K: Kernel>(&mut self, k: &mut K, call_at: Ref, attempt: u16) {
-        let waits = |c: &Call| c.attempt == attempt && c.client == Client::Waiting && c.current != Ref::NONE;
+        let waits = |c: &Call| c.attempt == attempt && !c.is_done() && c.current != Ref::NONE;
         if self.calls.get(call_at).is_some_and(waits) {
             let now = k.now();
             self.succeed(k, call_at, now);
@@ -319,6 +335,10 @@ impl World {
         let call = &mut self.calls[call_at];
         let (account, index) = (call.account(), call.population as usize);
         k.cancel(call.deadline);
+        if call.kept {
+            self.forget_kept(k, call_at);
+            return;
+        }
         if self.populations[index].reads && !call.stored {
             call.stored = true;
             k.record(Fact::Stored(account, false));
@@ -329,7 +349,7 @@ impl World {
         {
             tokens.on_success(budget);
         }
-        self.client_done(k, call_at);
+        self.client_done(k, call_at, Client::Ok);
     }
 
     /// A client's patience is over.
@@ -348,7 +368,7 @@ impl World {
     /// A failure reaches a client.
     pub(crate) fn client_fails<K: Kernel>(&mut self, k: &mut K, call_at: Ref, attempt: u16, seen: Seen) {
         let Some(call) = self.calls.get_mut(call_at) else { return };
-        if call.attempt != attempt || call.client == Client::Done || call.current == Ref::NONE {
+        if call.attempt != attempt || call.is_done() || call.current == Ref::NONE {
             return;
         }
         let t = std::mem::replace(&mut call.current, Ref::NONE);
@@ -370,6 +390,10 @@ impl World {
 
     fn retry_or_give_up<K: Kernel>(&mut self, k: &mut K, call_at: Ref, seen: Seen) {
         let call = &self.calls[call_at];
+        if call.kept {
+            self.keep_on(k, call_at);
+            return;
+        }
         let index = call.population as usize;
         let retry = &self.spec.clients.0[index].1.retry;
         let timed_out = seen == Seen::Timeout;
@@ -385,12 +409,58 @@ impl World {
             k.at(k.now().plus(pause), Event::Resend(call_at));
         } else {
             k.record(Fact::Failed(call.account(), seen));
-            self.client_done(k, call_at);
+            self.keep(k, call_at);
+            self.client_done(k, call_at, Client::Failed);
         }
+    }
+
+    /// A client that gives a call up may keep it, to send it again when it is back.
+    fn keep<K: Kernel>(&mut self, k: &mut K, call_at: Ref) {
+        let call = &mut self.calls[call_at];
+        let index = call.population as usize;
+        let Some(offline) = &self.spec.clients.0[index].1.offline else { return };
+        let population = &mut self.populations[index];
+        let room = offline.capacity.is_none_or(|most| population.kept < most);
+        if population.reads || !room || unit(draw(call.salt, Purpose::Kept, 0)) > offline.share.0 {
+            return;
+        }
+        population.kept += 1;
+        call.kept = true;
+        call.legs += 1; // held until the client gets it through, or forgets it
+        self.keep_on(k, call_at);
+    }
+
+    /// A kept call waits for its client's return; if that is too late, it is forgotten.
+    fn keep_on<K: Kernel>(&mut self, k: &mut K, call_at: Ref) {
+        let call = &self.calls[call_at];
+        let Some(offline) = &self.spec.clients.0[call.population as usize].1.offline else { return };
+        let pause = Distribution::Exponential(offline.returns_after).sample(
+            call.salt,
+            Purpose::Returns,
+            u32::from(call.attempt),
+        );
+        let back = k.now().plus(pause);
+        // A client that tries for the sixty-thousandth time has a page that loops.
+        if back.minus(call.offered) > offline.keeps || call.attempt >= u16::MAX - 1 {
+            self.forget_kept(k, call_at);
+        } else {
+            k.at(back, Event::Resend(call_at));
+        }
+    }
+
+    /// A client has got a kept call through, or keeps it no longer.
+    fn forget_kept<K: Kernel>(&mut self, k: &mut K, call_at: Ref) {
+        let call = &mut self.calls[call_at];
+        call.kept = false;
+        self.populations[call.population as usize].kept -= 1;
+        let cause = call.cause;
+        self.leg_ends(k, call_at, cause);
     }
 
     /// The pause before a retry is over.
     pub(crate) fn resend<K: Kernel>(&mut self, k: &mut K, call_at: Ref) {
+        let call = &mut self.calls[call_at];
+        call.late = call.kept;
         self.send(k, call_at, false);
     }
 }

@@ -11,11 +11,20 @@
 
 mod asking;
 mod death;
+mod guard;
+mod spool;
 mod work;
 
+pub use guard::Guard;
+
 use crate::component::balancer::Backend;
+use crate::component::balancer::Watch;
 use crate::kernel::{Kernel, Lane};
-use crate::policy::bulkhead::{Bulkhead, Limit};
+use crate::policy::adaptive::{Adaptive, Limiter};
+use crate::policy::breaker::Breaker;
+use crate::policy::bulkhead::Limit;
+use crate::policy::shedding::Shedding;
+use crate::policy::spool::Spool;
 use crate::random::Distribution;
 use crate::setting::{Name, Named, Word};
 use crate::slab::Ref;
@@ -75,6 +84,12 @@ settings! {
         pub queue: u32 = 0, 0 ..= 1000000;
         /// Bulkhead: longest wait, then 503; none: as `timeout`. (time)
         pub wait: Option<Ns> = None, "1ms" ..= "24h";
+        /// Circuit breaker around the store, one in each process: "hystrix", "resilience4j", or a table.
+        pub breaker: Option<Breaker> = None;
+        /// Adaptive limit on these calls at once, one in each process: "aimd", "gradient", or a table.
+        pub limit: Option<Adaptive> = None;
+        /// Spool: the call is answered when it is in there, and written to the store afterwards.
+        pub spool: Option<Spool> = None;
     }
 }
 
@@ -99,7 +114,8 @@ settings! {
         pub kind: CheckKind = CheckKind::Shared;
         /// Computing time of a check. (time)
         pub work: Ns = Ns::ZERO, "0s" ..= "1min";
-        /// The store that a deep or cached check queries.
+        /// The store that a deep or cached check queries; none: the first that a call of this fleet asks. A fleet that
+        /// asks none has nothing to check but itself.
         pub asks: Option<Name> = None;
         /// Deadline of that query, connection included. (time)
         pub timeout: Ns = Ns::secs(1), "1ms" ..= "1h";
@@ -164,14 +180,33 @@ settings! {
         pub notices_departure: bool = false;
         /// The health endpoint.
         pub health: HealthEndpoint = HealthEndpoint::default();
-        /// The kinds of call it serves.
+        /// Adaptive limit on all calls at once, one in each process: "aimd", "gradient", or a table.
+        pub limit: Option<Adaptive> = None;
+        /// Load shedding by the process itself.
+        pub shedding: Option<Shedding> = None;
+        /// The kinds of call it can serve.
         pub calls: Named<CallPlan> = Named::default();
+        /// Which of them the balancer sends to this fleet; none: all.
+        pub serves: Option<Vec<Name>> = None;
         /// Connection pools, by store; a store not listed gets the default pool.
         pub pools: Named<Pool> = Named::default();
         /// How long a process whose error nobody handles goes on serving before it is gone. (time)
         pub dies_after: Ns = Ns::ZERO, "0s" ..= "1min";
         /// What the supervisor does then.
         pub restart: Restart = Restart::default();
+    }
+}
+
+impl Fleet {
+    /// Whether the balancer sends calls of this kind here.
+    pub fn is_for(&self, kind: &str) -> bool {
+        self.serves.as_ref().is_none_or(|kinds| kinds.iter().any(|name| name.text == kind))
+    }
+
+    /// What it does for a kind of call, if calls of that kind come here.
+    pub fn plan(&self, kind: &str) -> Option<(u16, &CallPlan)> {
+        let at = self.calls.index(kind).filter(|_| self.is_for(kind))?;
+        Some((at as u16, &self.calls.0[at].1))
     }
 }
 
@@ -195,12 +230,9 @@ pub struct PlanAt {
     /// Limit and queue of its bulkhead.
     bulkhead: Option<(u32, u32)>,
     wait: Option<Lane>,
-}
-
-/// The bulkhead of one kind at one server.
-struct BulkheadAt {
-    gate: Bulkhead,
-    waiting: VecDeque<Ref>,
+    breaker: Option<Breaker>,
+    limit: Option<Adaptive>,
+    spool: Option<Spool>,
 }
 
 /// One server's connections to one store.
@@ -241,7 +273,9 @@ pub struct Server {
     memory: u64,
     /// Pools, by store.
     pub pools: Vec<PoolAt>,
-    bulkheads: Vec<Option<BulkheadAt>>,
+    /// What stands before the work of each kind of call, and before its store; by plan.
+    guards: Vec<Option<Box<Guard>>>,
+    limiter: Option<Limiter>,
     starting_work: bool,
 }
 
@@ -254,6 +288,10 @@ impl Server {
     pub fn pending(&self) -> usize {
         self.active.len()
     }
+    /// Calls in its spools, those on their way to the store included.
+    pub fn spooled(&self) -> usize {
+        self.guards.iter().flatten().map(|guard| guard.spooled()).sum()
+    }
 }
 
 impl World {
@@ -263,9 +301,11 @@ impl World {
         for (fleet, (_, f)) in spec.fleets.iter().enumerate() {
             let mut plans: Vec<PlanAt> = f.calls.iter().map(|(_, plan)| self.compile(k, f, plan)).collect();
             let deep = matches!(f.health.kind, CheckKind::Deep | CheckKind::Cached);
+            let served = f.calls.iter().filter(|(kind, _)| f.is_for(kind));
+            let needed = || served.filter_map(|(_, plan)| plan.asks.clone()).next();
             let check = CallPlan {
                 work: Distribution::Constant(f.health.work),
-                asks: if deep { f.health.asks.clone() } else { None },
+                asks: if deep { f.health.asks.clone().or_else(needed) } else { None },
                 timeout: f.health.timeout,
                 ..CallPlan::default()
             };
@@ -276,10 +316,10 @@ impl World {
                 self.servers.push(server);
                 self.connections.push(0);
             }
-            let up =
-                spec.balancer.health.initial == crate::policy::health::Initial::Up || !spec.balancer.health.enabled;
-            let servers = if up { (first..first + f.count).collect() } else { Vec::new() };
-            self.backends.push(Backend::new(servers, plans.len()));
+            let health = &spec.balancer.health;
+            let up = health.initial == crate::policy::health::Initial::Up || !health.enabled;
+            let watch = Watch::new(first, f.count, health, spec.balancer.is_plain());
+            self.backends.push(Backend::new(first..first + f.count, up, plans.len(), watch));
             self.plans.push(plans);
         }
     }
@@ -304,6 +344,9 @@ impl World {
             retry_every: plan.retry_every,
             bulkhead: plan.at_most.map(|limit| (limit.of(fleet.workers), plan.queue)),
             wait: plan.at_most.map(|_| k.timer_lane(plan.wait.unwrap_or(plan.timeout))),
+            breaker: plan.breaker.clone(),
+            limit: plan.limit.clone(),
+            spool: plan.spool.clone(),
         }
     }
 
@@ -321,20 +364,18 @@ impl World {
             cached_ok: true,
             workers: if event_loop { f.cores } else { f.workers },
             busy: 0,
-            room: if event_loop { u32::MAX } else { f.backlog.saturating_add(1).saturating_add(f.accept_queue) },
+            room: match &f.shedding {
+                // Who counts what is pending has accepted it.
+                Some(shedding) if shedding.pending.is_some() => u32::MAX,
+                _ if event_loop => u32::MAX,
+                _ => f.backlog.saturating_add(1).saturating_add(f.accept_queue),
+            },
             queue: VecDeque::new(),
             active: Vec::new(),
             memory: 0,
             pools: self.spec.stores.names().map(pool).collect(),
-            bulkheads: plans
-                .iter()
-                .map(|p| {
-                    p.bulkhead.map(|(limit, queue)| BulkheadAt {
-                        gate: Bulkhead::new(limit, queue),
-                        waiting: VecDeque::new(),
-                    })
-                })
-                .collect(),
+            guards: plans.iter().map(Guard::of).collect(),
+            limiter: f.limit.as_ref().map(Limiter::new),
             starting_work: false,
         }
     }

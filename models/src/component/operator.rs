@@ -8,7 +8,7 @@ use crate::fault::{Mode, Severity};
 use crate::kernel::{Event, Kernel};
 use crate::setting::{Data, Field, Form, Moment, Name, Reader, Setting, Settings, Table, Value};
 use crate::settings;
-use crate::units::{Ns, Share};
+use crate::units::{Ns, Rate, Share};
 use crate::world::World;
 use std::collections::VecDeque;
 
@@ -81,6 +81,27 @@ settings! {
 }
 
 settings! {
+    /// Operators set up a store on other hardware; when it is ready, it serves in the place of the old one, with its
+    /// headroom restored.
+    pub struct Replace {
+        /// The store.
+        pub store (required): Name = Name::default();
+        /// From the order until the replacement serves. (time)
+        pub takes (required): Ns = Ns::secs(60), "1ms" ..= "720h";
+    }
+}
+
+settings! {
+    /// Operators replay calls from the balancer's log (`balancer.log`).
+    pub struct Replay {
+        /// The kind of call.
+        pub calls (required): Name = Name::default();
+        /// How fast. (calls/time)
+        pub rate: Rate = Rate(100.0), "0.001/s" ..= "10000000/s";
+    }
+}
+
+settings! {
     /// Something worth a mark on the pictures; nothing in the world changes.
     pub struct Note {
         /// What to write.
@@ -124,10 +145,12 @@ actions! {
     TakeDown(TakeDown) = "take-down", "Servers are taken out of rotation.";
     BringBack(BringBack) = "bring-back", "Servers taken out may come back.";
     Relieve(Relieve) = "relieve", "A store's background load is reduced.";
+    Replace(Replace) = "replace", "A store is set up on other hardware and takes over.";
+    Replay(Replay) = "replay", "Lost calls are replayed from the balancer's log.";
     Note(Note) = "note", "A mark on the pictures.";
 }
 
-const COMMON: &[&str] = &["id", "at", "when", "delay", "expected_at", "do"];
+const COMMON: &[&str] = &["id", "at", "when", "delay", "expected_at", "enabled", "do"];
 
 /// What sets an entry off.
 #[derive(Clone, PartialEq, Debug)]
@@ -149,6 +172,8 @@ pub struct Entry {
     pub delay: Ns,
     /// When it happened on the day, to compare with.
     pub expected_at: Option<Ns>,
+    /// Whether it happens at all: a design may switch an entry on or off.
+    pub enabled: bool,
     /// What it does.
     pub action: Action,
 }
@@ -175,9 +200,11 @@ impl Setting for Entry {
         };
         let mut delay = Ns::ZERO;
         crate::setting::read_field(&mut delay, "delay", None, table, reader);
+        let mut enabled = true;
+        crate::setting::read_field(&mut enabled, "enabled", None, table, reader);
         let expected_at = get("expected_at").and_then(|v| Moment::read(v, reader)).map(|m| m.0);
         let id = get("id").and_then(|v| Name::read(v, reader));
-        Some(Entry { id, trigger: trigger?, delay, expected_at, action: action? })
+        Some(Entry { id, trigger: trigger?, delay, expected_at, enabled, action: action? })
     }
     fn form() -> Form {
         Form::Tagged("do", actions())
@@ -223,7 +250,9 @@ impl World {
         let n = self.spec.timeline.len();
         self.desk = Desk { tickets: vec![VecDeque::new(); n], shedding: vec![0; n] };
         for (i, entry) in self.spec.timeline.iter().enumerate() {
-            if let Trigger::At(at) = entry.trigger {
+            if let Trigger::At(at) = entry.trigger
+                && entry.enabled
+            {
                 k.at(at.plus(entry.delay), Event::Timeline(i as u32));
             }
         }
@@ -232,7 +261,7 @@ impl World {
     /// The world gives a sign: entries that wait for it are raised.
     pub(crate) fn give_sign<K: Kernel>(&mut self, k: &mut K, sign: &str) {
         for (i, entry) in self.spec.timeline.iter().enumerate() {
-            if matches!(&entry.trigger, Trigger::When(name) if name.text == sign) {
+            if entry.enabled && matches!(&entry.trigger, Trigger::When(name) if name.text == sign) {
                 k.at(k.now().plus(entry.delay), Event::Timeline(i as u32));
             }
         }
@@ -271,6 +300,14 @@ impl World {
                 k.mark(format!("background load on {} falls by {}", a.store.text, a.by.show()), entry.expected_at);
                 self.relieve(k, self.store_index(&a.store), 1.0 - a.by.0);
             }
+            Action::Replace(a) => {
+                k.mark(format!("a replacement of {} is ordered", a.store.text), entry.expected_at);
+                lasts = Some(a.takes);
+            }
+            Action::Replay(a) => {
+                k.mark(format!("{} calls are replayed from the log", a.calls.text), entry.expected_at);
+                self.begin_replay(k, index);
+            }
             Action::Note(a) => k.mark(a.says.clone(), entry.expected_at),
         }
         match lasts {
@@ -298,7 +335,11 @@ impl World {
                 self.desk.shedding[index as usize] -= 1;
                 self.shed(&a.calls.text);
             }
-            Action::TakeDown(_) | Action::BringBack(_) | Action::Relieve(_) | Action::Note(_) => {}
+            Action::Replace(a) => {
+                k.mark(format!("the replacement of {} takes over", a.store.text), None);
+                self.take_over(k, self.store_index(&a.store), false);
+            }
+            Action::TakeDown(_) | Action::BringBack(_) | Action::Relieve(_) | Action::Replay(_) | Action::Note(_) => {}
         }
         self.entry_done(k, &entry);
     }

@@ -6,7 +6,7 @@
 
 use crate::component::collector::CheckKind;
 use crate::kernel::{Event, Kernel, Lane, Timer};
-use crate::policy::health::{Change, Health, Pace};
+use crate::policy::health::{Health, Pace};
 use crate::random::{Purpose as Draw, Stream, mix};
 use crate::slab::Ref;
 use crate::units::Ns;
@@ -18,6 +18,8 @@ pub struct Checker {
     pub health: Health,
     /// Whether operators keep it out of rotation.
     pub held_out: bool,
+    /// Whether it is in rotation.
+    pub in_rotation: bool,
     number: u32,
     started: Ns,
     pending: bool,
@@ -45,6 +47,7 @@ impl World {
             self.checkers.push(Checker {
                 health: Health::new(check),
                 held_out: false,
+                in_rotation: Health::new(check).is_up(check),
                 number: 0,
                 started: Ns::ZERO,
                 pending: false,
@@ -103,7 +106,7 @@ impl World {
         let balancer = &self.spec.balancer;
         match purpose {
             Purpose::Check(_) => balancer.health.connect_limit(balancer.connect_timeout),
-            Purpose::Call | Purpose::Background => balancer.connect_timeout,
+            Purpose::Call | Purpose::Background | Purpose::Replay => balancer.connect_timeout,
         }
     }
 
@@ -163,7 +166,8 @@ impl World {
         checker.pending = false;
         k.cancel(checker.timer);
         checker.timer = Timer::NONE;
-        let change = checker.health.on_result(check, check.passes(status));
+        let passed = check.passes(status);
+        checker.health.on_result(check, check.result(status));
         let interval = checker.health.interval(check);
         if check.jitter.0 == 0.0 && check.pace == Pace::FromEnd {
             let lane = checker.lanes.iter().find(|(i, _)| *i == interval).map_or(checker.lanes[0].1, |(_, lane)| *lane);
@@ -173,11 +177,10 @@ impl World {
             let from = if check.pace == Pace::FromEnd { k.now() } else { checker.started };
             k.at(from.plus(interval.scaled(stretch)).max(k.now()), Event::Check(server));
         }
-        if let Some(change) = change
-            && !self.checkers[server as usize].held_out
-        {
-            self.rotate(k, server, change == Change::Up);
+        if passed {
+            self.check_passed(server);
         }
+        self.settle_rotation(k, server);
     }
 
     /// Operators take a server out of rotation, or let it back in if its checks pass.
@@ -187,8 +190,20 @@ impl World {
             return;
         }
         checker.held_out = out;
-        if checker.health.is_up(&self.spec.balancer.health) {
-            self.rotate(k, server, !out);
+        let all = &mut self.backends[self.servers[server as usize].fleet as usize].all;
+        if out {
+            all.remove(server);
+        } else {
+            all.insert(server);
+        }
+        self.settle_rotation(k, server);
+    }
+
+    /// A process has died: where readiness is a state of the process, it is out at once.
+    pub(crate) fn process_gone<K: Kernel>(&mut self, k: &mut K, server: u32) {
+        if self.spec.balancer.health.follows_process && self.spec.balancer.health.enabled {
+            self.checkers[server as usize].health.reset();
+            self.settle_rotation(k, server);
         }
     }
 }

@@ -3,20 +3,24 @@
 //! A store accepts connections up to a limit, runs so many queries at once, and can be in one of several
 //! outage modes (see [`crate::fault`]). It may consume a headroom (transaction ids, disk): a background rate
 //! and each write burn it; at `alert` operators are told, at `stop` the store leaves service, and a
-//! maintenance job restores it. After an outage it may be slow for a while.
+//! maintenance job restores it. After an outage it may be slow for a while. A hot spare may take over (`spare`).
 //!
-//! Not modelled: locks, replication, query plans, the accept backlog of the database itself.
+//! Not modelled: locks, query plans, the accept backlog of the database itself.
+
+mod spare;
 
 use crate::component::collector::OnFailure;
 use crate::component::network::Link;
 use crate::fault::{Connects, Mode, Severity, Stack, StoreKnobs};
 use crate::kernel::{Event, Fact, Kernel, Lane};
 use crate::ledger::Cause;
+use crate::policy::failover::Spare;
 use crate::random::{Distribution, Purpose, draw, unit};
 use crate::settings;
 use crate::slab::Ref;
 use crate::units::{Ns, Quantity, Rate};
 use crate::world::{Back, Query, QueryState, World};
+use spare::Pair;
 use std::collections::VecDeque;
 
 settings! {
@@ -64,8 +68,10 @@ settings! {
         pub connect: Ns = Ns::ZERO, "0s" ..= "1h";
         /// A resource that it uses up.
         pub headroom: Option<Headroom> = None;
-        /// Slowness after an outage.
+        /// Slowness after an outage, and of a spare that takes over.
         pub warm_up: WarmUp = WarmUp::default();
+        /// A hot spare, to which writes are replicated.
+        pub spare: Option<Spare> = None;
     }
 }
 
@@ -96,6 +102,7 @@ pub struct StoreAt {
     /// Whether the stop has been signed, for a store that goes on without headroom.
     stop_signed: bool,
     returned_at: Option<Ns>,
+    pair: Option<Pair>,
     to: Lane,
     back: Lane,
     connected: Lane,
@@ -121,6 +128,14 @@ impl StoreAt {
     /// Headroom at a time, without changing anything.
     pub fn headroom(&self, now: Ns) -> f64 {
         self.level - self.burn_now() * now.minus(self.level_at).0 as f64
+    }
+
+    /// Its headroom is what it was meant to be again.
+    fn refill(&mut self, level: f64, now: Ns) {
+        self.level = level;
+        self.level_at = now;
+        self.alerted = false;
+        self.stop_signed = false;
     }
 
     /// A store that has left service for lack of headroom burns none.
@@ -159,6 +174,7 @@ impl World {
                 stopped: None,
                 stop_signed: false,
                 returned_at: None,
+                pair: spec.spare.as_ref().map(|spare| Pair::new(k.lane(spare.lag))),
                 to: k.lane(hop),
                 back: k.lane(hop),
                 connected: k.lane(hop.plus(spec.connect)),
@@ -281,7 +297,7 @@ impl World {
     /// A query is served: a write is done, an answer goes back.
     pub(crate) fn query_done<K: Kernel>(&mut self, k: &mut K, q: Ref) {
         let Some(query) = self.queries.get_mut(q).filter(|q| q.state == QueryState::Running) else { return };
-        let Query { store, asker, call, salt, asks, writes, .. } = *query;
+        let Query { store, asker, call, salt, asks, writes, late_from, .. } = *query;
         let s = &mut self.stores[store as usize];
         s.running -= 1;
         if s.knobs.hangs {
@@ -294,7 +310,10 @@ impl World {
             || (share > 0.0 && unit(draw(salt, Purpose::Error, u32::from(asks))) <= share);
         if writes && !error {
             let gone = self.tries.get(asker).is_none_or(|t| t.client_gone || t.query != q);
-            self.stored(k, call, gone);
+            if k.now() > late_from && !self.calls[call].stored {
+                self.calls[call].late = true;
+            }
+            self.written(k, store, call, gone);
         }
         let waits = self.tries.get(asker).is_some_and(|t| t.query == q);
         self.drop_query(k, q, Cause::StoreError);
@@ -357,6 +376,11 @@ impl World {
         }
         if before.is_outage() != after.is_outage() {
             self.outage_turns(k, store, after.is_outage());
+        }
+        match (before.is_down(), after.is_down()) {
+            (false, true) => self.primary_down(k, store),
+            (true, false) => self.primary_up(k, store),
+            _ => {}
         }
     }
 
@@ -489,10 +513,7 @@ impl World {
     pub(crate) fn restore<K: Kernel>(&mut self, k: &mut K, store: u16) {
         let Some(headroom) = &self.spec.stores.0[store as usize].1.headroom else { return };
         let s = &mut self.stores[store as usize];
-        s.level = headroom.restored_to.0;
-        s.level_at = k.now();
-        s.alerted = false;
-        s.stop_signed = false;
+        s.refill(headroom.restored_to.0, k.now());
         if let Some(ticket) = s.stopped.take() {
             self.take_off(k, store, ticket);
         }

@@ -60,6 +60,18 @@ impl StoreKnobs {
     }
 }
 
+impl StoreKnobs {
+    /// Whether whoever watches it from outside finds it dead: no connection, no answer, or no write taken. Being
+    /// slow, or failing in part, is none of these.
+    pub fn is_down(&self) -> bool {
+        self.connects != Connects::Accepted
+            || self.hangs
+            || self.severs
+            || self.refuses_writes
+            || self.error_share >= 1.0
+    }
+}
+
 choices! {
     /// How a store can be out of service.
     pub enum Mode = Refuse {
@@ -125,6 +137,11 @@ impl Stack {
     /// Takes one off; nothing happens if it is off already.
     pub fn remove(&mut self, ticket: u32) {
         self.active.retain(|(t, ..)| *t != ticket);
+    }
+
+    /// Takes all off but one.
+    pub fn keep_only(&mut self, ticket: Option<u32>) {
+        self.active.retain(|(t, ..)| Some(*t) == ticket);
     }
 
     /// The modes in force, oldest first.

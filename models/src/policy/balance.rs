@@ -1,9 +1,13 @@
 //! Which server gets the next call.
 //!
-//! Not modelled: weights, slow start, sticky sessions.
+//! A server that is back in rotation may be eased in (*slow start*): it takes a call with a chance that grows linearly
+//! to one, as HAProxy's `slowstart` and ALB's slow start let its weight grow.
+//!
+//! Not modelled: fixed weights, sticky sessions.
 
 use crate::choices;
-use crate::random::{Purpose, draw};
+use crate::random::{Purpose, draw, unit};
+use crate::units::Ns;
 
 choices! {
     /// How the balancer chooses among the servers in rotation.
@@ -69,8 +73,8 @@ impl Rotation {
         }
     }
 
-    /// Chooses a server, or none if none has room. `load` gives a server's open connections, `limit` the
-    /// most it may have; `avoid` is passed over unless it is the only one.
+    /// Chooses a server, or none if none is open. `open` says whether a server may be chosen at all, `load` gives
+    /// its open connections; `avoid` is passed over unless it is the only one.
     #[inline]
     pub fn choose(
         &mut self,
@@ -78,14 +82,14 @@ impl Rotation {
         salt: u64,
         attempt: u32,
         avoid: Option<u32>,
-        limit: u32,
+        is_open: impl Fn(u32) -> bool,
         load: impl Fn(u32) -> u32,
     ) -> Option<u32> {
         if self.servers.is_empty() {
             return None;
         }
         let avoid = if self.servers.len() > 1 { avoid } else { None };
-        let open = |s: u32| Some(s) != avoid && load(s) < limit;
+        let open = |s: u32| Some(s) != avoid && is_open(s);
         let chosen = match algorithm {
             Algorithm::RoundRobin => self.next_in_turn(open),
             Algorithm::Random => self.from(draw(salt, Purpose::Route, attempt), open),
@@ -99,7 +103,7 @@ impl Rotation {
             }
         };
         // The one to avoid is better than none at all.
-        chosen.or_else(|| avoid.filter(|s| self.servers.contains(s) && load(*s) < limit))
+        chosen.or_else(|| avoid.filter(|s| self.servers.contains(s) && is_open(*s)))
     }
 
     #[inline]
@@ -127,13 +131,34 @@ impl Rotation {
     }
 }
 
+/// Whether a server that came back at `since` and is eased in over `slow_start` takes this call.
+pub fn takes(salt: u64, attempt: u32, server: u32, since: Ns, slow_start: Ns, now: Ns) -> bool {
+    let gone = now.minus(since);
+    gone >= slow_start
+        || unit(draw(salt ^ u64::from(server), Purpose::SlowStart, attempt)) <= gone.0 as f64 / slow_start.0 as f64
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    #[test]
+    fn a_server_that_is_back_is_eased_in_linearly() {
+        let (since, over) = (Ns::secs(100), Ns::secs(30));
+        let share = |at: u64| {
+            let taken = (0..10_000).filter(|salt| takes(*salt, 0, 3, since, over, Ns::secs(at))).count();
+            (taken as f64 / 10_000.0 * 50.0).round() / 50.0
+        };
+        assert_eq!([100, 115, 130, 400].map(share), [0.0, 0.5, 1.0, 1.0]);
+    }
+
     fn row(algorithm: Algorithm, loads: [u32; 4], n: u64) -> Vec<u32> {
         let mut rotation = Rotation::new(vec![0, 1, 2, 3]);
-        (0..n).filter_map(|salt| rotation.choose(algorithm, salt, 0, None, 9, |s| loads[s as usize])).collect()
+        (0..n)
+            .filter_map(|salt| {
+                rotation.choose(algorithm, salt, 0, None, |s| loads[s as usize] < 9, |s| loads[s as usize])
+            })
+            .collect()
     }
 
     #[test]
@@ -162,7 +187,8 @@ mod tests {
     #[test]
     fn rotation_keeps_the_turn_of_those_that_stay_and_avoids_only_if_it_can() {
         let mut rotation = Rotation::new(vec![0, 1, 2]);
-        let next = |rotation: &mut Rotation, avoid| rotation.choose(Algorithm::RoundRobin, 0, 0, avoid, 1, |_| 0);
+        let next =
+            |rotation: &mut Rotation, avoid| rotation.choose(Algorithm::RoundRobin, 0, 0, avoid, |_| true, |_| 0);
         assert_eq!(next(&mut rotation, None), Some(0));
         rotation.remove(0);
         assert_eq!(next(&mut rotation, None), Some(1));

@@ -6,8 +6,14 @@
 //! pass restores all credit of a server that is up. With `fall` and `rise` read as "consecutive failures"
 //! and "consecutive passes" it is also the machine of AWS's Classic Load Balancer.
 //!
-//! Not modelled here: passive checks (`observe`), agent checks, slow start, fail-open.
+//! Beside the checks stand what else decides who gets calls: fail-open ([`super::fail_open`]), passive checks
+//! ([`super::outlier`], [`super::max_fails`]) and slow start ([`super::balance::takes`]).
+//!
+//! Not modelled here: HAProxy's `observe`, agent checks, Envoy's interval before the first call, gRPC checks.
 
+use super::fail_open::FailOpenBelow;
+use super::max_fails::MaxFails;
+use super::outlier::Outlier;
 use crate::setting::Preset;
 use crate::units::{Ns, Share};
 use crate::{choices, settings};
@@ -23,7 +29,7 @@ choices! {
 }
 
 choices! {
-    /// State of a server before its first check.
+    /// State of a server when the run begins.
     pub enum Initial = Up {
         /// In rotation at once, with full credit.
         Up = "up",
@@ -49,8 +55,14 @@ settings! {
         pub rise: u32 = 2, 1 ..= 1000;
         /// Failures in a row that take a server out.
         pub fall: u32 = 3, 1 ..= 1000;
-        /// State before the first check.
+        /// State when the run begins: as a rule checks have been going on for long.
         pub initial: Initial = Initial::Up;
+        /// Whether the very first check of a server that starts down brings it in if it passes, however high `rise`
+        /// (ALB, Envoy).
+        pub first_pass: bool = false;
+        /// Whether a process that dies is out at once, and in again after it has passed `rise` checks (Kubernetes:
+        /// readiness is a state of the container).
+        pub follows_process: bool = false;
         /// From where an interval is counted.
         pub pace: Pace = Pace::FromEnd;
         /// Whether the first checks of the servers are spread evenly over one interval, or all start together.
@@ -59,8 +71,20 @@ settings! {
         pub pass_from: u16 = 200, 100 ..= 599;
         /// Highest status that passes.
         pub pass_to: u16 = 399, 100 ..= 599;
+        /// Whether an answer that does not pass takes the server out at once, so that only missing answers count up to
+        /// `fall` (Envoy).
+        pub status_ejects: bool = false;
         /// Whether the balancer checks at all; without checks every server stays in rotation.
         pub enabled: bool = true;
+        /// A server that is back in rotation gets its share of calls only after so long, growing linearly; none: at once. (time)
+        pub slow_start: Option<Ns> = None, "1ms" ..= "24h";
+        /// Fail-open: with fewer healthy servers than this (a count, or a share of all), health is ignored and all get
+        /// calls. 1: when none is left. None: no server, no service.
+        pub fail_open_below: Option<FailOpenBelow> = None;
+        /// Passive outlier ejection: servers that fail calls leave rotation for a while (Envoy).
+        pub outlier: Option<Outlier> = None;
+        /// Passive checks: servers that fail calls get none for a while, then one as a probe (nginx).
+        pub max_fails: Option<MaxFails> = None;
     }
 }
 
@@ -84,6 +108,77 @@ pub const PRESETS: &[Preset<HealthCheck>] = &[
             fall: 2,
             pass_from: 200,
             pass_to: 200,
+            pace: Pace::FromStart,
+            ..HealthCheck::default()
+        },
+    },
+    Preset {
+        name: "alb",
+        doc: "AWS Application Load Balancer (2016 and later): interval 30s, timeout 5s, unhealthy threshold 2, healthy \
+              threshold 5, the first pass after registration is enough, 200 passes; fails open when every target is \
+              unhealthy; slow start off. Source: AWS user guide for Application Load Balancers, target group health checks.",
+        make: || HealthCheck {
+            interval: Ns::secs(30),
+            timeout: Some(Ns::secs(5)),
+            rise: 5,
+            fall: 2,
+            first_pass: true,
+            pass_from: 200,
+            pass_to: 200,
+            pace: Pace::FromStart,
+            fail_open_below: Some(FailOpenBelow::Count(1)),
+            ..HealthCheck::default()
+        },
+    },
+    Preset {
+        name: "envoy",
+        doc: "Envoy 1.40 (2026): an unexpected status ejects at once, missing answers count up to the threshold, the first \
+              pass is enough; panic threshold 50%. Interval, timeout and thresholds have no defaults and must be given: \
+              here 1s, 1s, 3 and 2. Outlier detection is off unless configured: outlier = \"envoy\". Source: Envoy's \
+              health_check.proto and cluster.proto, architecture overview on health checking.",
+        make: || HealthCheck {
+            interval: Ns::secs(1),
+            timeout: Some(Ns::secs(1)),
+            rise: 2,
+            fall: 3,
+            first_pass: true,
+            pass_from: 200,
+            pass_to: 200,
+            spread_first: false,
+            status_ejects: true,
+            fail_open_below: Some(FailOpenBelow::Share(0.5)),
+            ..HealthCheck::default()
+        },
+    },
+    Preset {
+        name: "nginx",
+        doc: "nginx 1.22 (2022), open source: no checks of its own; max_fails 1 within fail_timeout 10s, then one live call as \
+              a probe. A lone server is never taken out. Source: ngx_http_upstream_round_robin.c, ngx_http_upstream_module.",
+        make: || HealthCheck { enabled: false, max_fails: MaxFails::named("nginx"), ..HealthCheck::default() },
+    },
+    Preset {
+        name: "nginx-before-1.11.5",
+        doc: "nginx before 1.11.5 (October 2016): as `nginx`, but when the last server has failed, all are let back at once. \
+              Source: ngx_http_upstream_round_robin.c before that version.",
+        make: || HealthCheck {
+            enabled: false,
+            max_fails: MaxFails::named("nginx-before-1.11.5"),
+            ..HealthCheck::default()
+        },
+    },
+    Preset {
+        name: "kubernetes-readiness",
+        doc: "Kubernetes readiness probe (core/v1): period 10s, timeout 1s, failure threshold 3, success threshold 1, 2xx and \
+              3xx pass; a pod serves only after its first passes; no ready endpoint, no backend. Source: Kubernetes API \
+              reference, Probe.",
+        make: || HealthCheck {
+            interval: Ns::secs(10),
+            timeout: Some(Ns::secs(1)),
+            rise: 1,
+            fall: 3,
+            follows_process: true,
+            pass_from: 200,
+            pass_to: 399,
             pace: Pace::FromStart,
             ..HealthCheck::default()
         },
@@ -118,6 +213,15 @@ impl HealthCheck {
     pub fn passes(&self, status: u16) -> bool {
         (self.pass_from..=self.pass_to).contains(&status)
     }
+
+    /// What an answer of that status says; 0 stands for none.
+    pub fn result(&self, status: u16) -> CheckResult {
+        match status {
+            0 => CheckResult::Unanswered,
+            status if self.passes(status) => CheckResult::Passed,
+            _ => CheckResult::Refuted,
+        }
+    }
 }
 
 /// A server's move in or out of rotation.
@@ -133,6 +237,19 @@ pub enum Change {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Health {
     credit: u32,
+    /// Whether no check has come back yet.
+    fresh: bool,
+}
+
+/// What came of a check.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum CheckResult {
+    /// An answer that passes.
+    Passed,
+    /// An answer that does not.
+    Refuted,
+    /// No answer: refused, reset or too late.
+    Unanswered,
 }
 
 impl Health {
@@ -140,7 +257,7 @@ impl Health {
     pub fn new(check: &HealthCheck) -> Health {
         // Without checks nothing could ever bring a server up.
         let up = check.initial == Initial::Up || !check.enabled;
-        Health { credit: if up { check.rise + check.fall - 1 } else { 0 } }
+        Health { credit: if up { check.rise + check.fall - 1 } else { 0 }, fresh: true }
     }
 
     /// Whether the server is in rotation.
@@ -148,18 +265,28 @@ impl Health {
         self.credit >= check.rise
     }
 
+    /// Down, with no credit.
+    pub fn reset(&mut self) {
+        self.credit = 0;
+    }
+
     /// Takes in the result of a check.
-    pub fn on_result(&mut self, check: &HealthCheck, passed: bool) -> Option<Change> {
+    pub fn on_result(&mut self, check: &HealthCheck, result: CheckResult) -> Option<Change> {
         let was_up = self.is_up(check);
-        if passed {
-            self.credit += 1;
-            if self.credit >= check.rise {
-                self.credit = check.rise + check.fall - 1;
+        let fresh = std::mem::replace(&mut self.fresh, false);
+        match result {
+            CheckResult::Passed => {
+                self.credit += 1;
+                if self.credit >= check.rise || (fresh && check.first_pass) {
+                    self.credit = check.rise + check.fall - 1;
+                }
             }
-        } else {
-            self.credit = self.credit.saturating_sub(1);
-            if self.credit < check.rise {
-                self.credit = 0;
+            CheckResult::Refuted if check.status_ejects => self.credit = 0,
+            CheckResult::Refuted | CheckResult::Unanswered => {
+                self.credit = self.credit.saturating_sub(1);
+                if self.credit < check.rise {
+                    self.credit = 0;
+                }
             }
         }
         match (was_up, self.is_up(check)) {
@@ -186,11 +313,20 @@ impl Health {
 mod tests {
     use super::*;
 
-    /// Feeds a row of results ('+' pass, '-' fail) and writes down the state after each ('U' up, 'd' down).
+    /// What '+', '-' and '!' stand for in the rows below.
+    fn result(of: char) -> CheckResult {
+        match of {
+            '+' => CheckResult::Passed,
+            '!' => CheckResult::Refuted,
+            _ => CheckResult::Unanswered,
+        }
+    }
+
+    /// Feeds a row of results ('+' pass, '-' no answer, '!' a failing answer) and writes down the state after each ('U' up, 'd' down).
     fn states(check: &HealthCheck, results: &str) -> String {
         let mut health = Health::new(check);
         let step = |r| {
-            health.on_result(check, r == '+');
+            health.on_result(check, result(r));
             if health.is_up(check) { 'U' } else { 'd' }
         };
         results.chars().map(step).collect()
@@ -237,11 +373,11 @@ mod tests {
             ..HealthCheck::named("haproxy").unwrap()
         };
         let mut health = Health::new(&check);
-        let mut row = |passed| {
-            health.on_result(&check, passed);
+        let mut row = |passed: char| {
+            health.on_result(&check, result(passed));
             health.interval(&check)
         };
-        let seen = [row(false), row(false), row(false), row(true), row(true)];
+        let seen = [row('-'), row('-'), row('-'), row('+'), row('+')];
         let (fast, down) = (Ns::millis(500), Ns::secs(5));
         assert_eq!(seen, [fast, fast, down, fast, Ns::secs(2)]);
     }

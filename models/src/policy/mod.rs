@@ -3,8 +3,16 @@
 //! Every runtime of the project shares these. They hold no clock and schedule nothing; who owns one
 //! feeds it events and acts on its answers.
 
+pub mod adaptive;
 pub mod balance;
+pub mod breaker;
 pub mod bulkhead;
+pub mod fail_open;
+pub mod failover;
 pub mod health;
+pub mod max_fails;
+pub mod outlier;
 pub mod redispatch;
 pub mod retry;
+pub mod shedding;
+pub mod spool;

@@ -1,5 +1,8 @@
 //! What a balancer does when it cannot connect to the server it chose.
 //!
+//! nginx's rule (ngx_http_upstream_round_robin.c): the next try goes at once to a server that this request has not
+//! tried, until none is left.
+//!
 //! HAProxy's rule (src/backend.c of 2.6, `back_handle_st_cer`): up to `retries` further tries, on
 //! connection failures only. With `redispatch` a retry may go to another server. Under an algorithm of the
 //! round-robin kind, with more than one server up, every retry is redispatched at once; otherwise a refused
@@ -17,6 +20,8 @@ choices! {
         Last = "last",
         /// Every retry may go to another server (HAProxy `option redispatch 1`).
         Every = "every",
+        /// Every retry goes at once to a server not tried yet, until none is left (nginx `proxy_next_upstream`).
+        Untried = "untried",
     }
 }
 
@@ -54,10 +59,13 @@ pub fn next(
     if retries_left == 0 {
         return Next::GiveUp;
     }
+    if redispatch == Redispatch::Untried {
+        return Next::Another(Ns::ZERO);
+    }
     let immediately = rotates && servers_up > 1;
     let another = match redispatch {
         Redispatch::Never => false,
-        Redispatch::Every => true,
+        Redispatch::Every | Redispatch::Untried => true,
         Redispatch::Last => immediately || retries_left == 1 || retries == 1,
     };
     let pause = match failure {
@@ -71,6 +79,14 @@ pub fn next(
 mod tests {
     use super::*;
     use ConnectFailure::{Refused, TimedOut};
+
+    #[test]
+    fn nginx_goes_on_at_once() {
+        for failure in [Refused, TimedOut] {
+            assert_eq!(next(Redispatch::Untried, 9, 2, failure, true, 1, Ns::secs(4)), Next::Another(Ns::ZERO));
+            assert_eq!(next(Redispatch::Untried, 9, 0, failure, true, 6, Ns::secs(4)), Next::GiveUp);
+        }
+    }
 
     #[test]
     fn haproxy_conformance() {

@@ -285,7 +285,8 @@ impl<T: Setting> Setting for Vec<T> {
     }
 }
 
-/// Tables under free names, in the order of the file.
+/// Tables under free names, in the order of the file. The word "none" in the place of a table takes the name away:
+/// so a design can do without a part of the base.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Named<T>(pub Vec<(Name, T)>);
 
@@ -329,7 +330,7 @@ impl<T: Setting> Setting for Named<T> {
             return None;
         };
         let mut out = Vec::new();
-        for (key, item) in &table.entries {
+        for (key, item) in table.entries.iter().filter(|(_, item)| item.data != Data::Text("none".into())) {
             let name = Name { text: key.name.clone(), span: key.span };
             out.extend(reader.within(&key.name, |reader| T::read(item, reader)).map(|read| (name, read)));
         }

@@ -18,6 +18,12 @@ impl World {
             try_.ask_timer = k.arm(plan.deadline, Event::AskDeadline(t));
         }
         let Some(store) = plan.store else { return };
+        if plan.breaker.is_some() && !self.passes_breaker(k, t) {
+            self.ask_failed(k, t, Cause::BreakerOpen);
+            return;
+        }
+        let try_ = &self.tries[t];
+        let plan = &self.plans[try_.fleet as usize][try_.plan as usize];
         if plan.appends {
             // A log's producer keeps its connection: no pool.
             self.query(k, t);
@@ -40,6 +46,7 @@ impl World {
             pool.waiting.push_back(t);
             self.tries[t].back = Back::AtPool;
         } else {
+            self.tell_breaker(k, t, false);
             self.ask_failed(k, t, Cause::PoolTimeout);
         }
     }
@@ -78,7 +85,11 @@ impl World {
             try_.step_timer = k.arm(limit, Event::AskStepTimeout(t));
         }
         self.stores[store as usize].queries += 1;
-        let writes = plan.writes && try_.purpose == Purpose::Call;
+        let writes = plan.writes && matches!(try_.purpose, Purpose::Call | Purpose::Replay);
+        let late_from = match (&plan.spool, try_.purpose) {
+            (Some(spool), Purpose::Replay) => try_.started.plus(spool.late_after),
+            _ => Ns::NEVER,
+        };
         let query = Query {
             asker: t,
             call: if writes { try_.call } else { Ref::NONE },
@@ -86,6 +97,7 @@ impl World {
             asks: try_.asks,
             store,
             writes,
+            late_from,
             state: QueryState::Sent,
         };
         let q = self.queries.insert(query);
@@ -102,6 +114,7 @@ impl World {
         let Some(try_) = self.tries.get_mut(t).filter(|t| t.back == Back::Querying) else { return };
         try_.query = Ref::NONE;
         self.leave_pool(k, t, true);
+        self.tell_breaker(k, t, !error);
         if error {
             self.ask_failed(k, t, Cause::StoreError);
         } else {
@@ -113,6 +126,7 @@ impl World {
     pub(crate) fn ask_refused<K: Kernel>(&mut self, k: &mut K, t: Ref) {
         if self.tries.get(t).is_some_and(|t| matches!(t.back, Back::Connecting | Back::Querying)) {
             self.leave_pool(k, t, false);
+            self.tell_breaker(k, t, false);
             self.ask_failed(k, t, Cause::StoreRefused);
         }
     }
@@ -122,6 +136,7 @@ impl World {
         if self.tries.get(t).is_some_and(|t| t.back == Back::Querying) {
             self.tries[t].query = Ref::NONE;
             self.leave_pool(k, t, false);
+            self.tell_breaker(k, t, false);
             self.ask_failed(k, t, Cause::StoreSevered);
         }
     }
@@ -146,12 +161,14 @@ impl World {
             try_.query = Ref::NONE;
             self.leave_pool(k, t, false);
         }
+        self.tell_breaker(k, t, false);
         // Out of time: there is no trying again in place, but whoever dies of an error dies of this one too.
         if self.dies_of_errors(t) {
             self.die_of(k, t, cause);
             return;
         }
-        self.finish(k, t, if self.tries[t].purpose == Purpose::Call { 500 } else { 503 }, cause);
+        let is_check = matches!(self.tries[t].purpose, Purpose::Check(_) | Purpose::Background);
+        self.finish(k, t, if is_check { 503 } else { 500 }, cause);
     }
 
     /// A store failed a try: it fails, tries again in place, or takes the process with it.
@@ -161,13 +178,19 @@ impl World {
             k.cancel(try_.step_timer);
             try_.step_timer = Timer::NONE;
         }
-        if try_.purpose != Purpose::Call {
+        if matches!(try_.purpose, Purpose::Check(_) | Purpose::Background) {
             self.finish(k, t, 503, cause);
             return;
         }
         let plan = &self.plans[try_.fleet as usize][try_.plan as usize];
-        let reaction = if cause == Cause::StoreSevered { plan.on_severed } else { plan.on_error };
+        let mut reaction = if cause == Cause::StoreSevered { plan.on_severed } else { plan.on_error };
+        if reaction == OnFailure::Retry && try_.purpose == Purpose::Replay {
+            // The spool itself tries again.
+            reaction = OnFailure::Fail;
+        }
         match reaction {
+            // Whoever asks a breaker handles its refusal.
+            OnFailure::Fail | OnFailure::Crash if cause == Cause::BreakerOpen => self.finish(k, t, 503, cause),
             OnFailure::Fail => self.finish(k, t, 500, cause),
             OnFailure::Retry => {
                 try_.back = Back::Pausing;
@@ -181,7 +204,7 @@ impl World {
     fn dies_of_errors(&self, t: Ref) -> bool {
         let try_ = &self.tries[t];
         let plan = &self.plans[try_.fleet as usize][try_.plan as usize];
-        try_.purpose == Purpose::Call && plan.on_error == OnFailure::Crash
+        matches!(try_.purpose, Purpose::Call | Purpose::Replay) && plan.on_error == OnFailure::Crash
     }
 
     /// The failure of a call kills the process: at once, or a little after the call has had its 500.
@@ -207,6 +230,12 @@ impl World {
         let try_ = &mut self.tries[t];
         let plan = &self.plans[try_.fleet as usize][try_.plan as usize];
         let Some(store) = plan.store else { return };
+        if plan.breaker.is_some() && !self.passes_breaker(k, t) {
+            self.ask_failed(k, t, Cause::BreakerOpen);
+            return;
+        }
+        let try_ = &mut self.tries[t];
+        let plan = &self.plans[try_.fleet as usize][try_.plan as usize];
         if plan.appends {
             return;
         }

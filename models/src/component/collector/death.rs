@@ -3,9 +3,10 @@
 use super::PoolAt;
 use crate::kernel::{Event, Fact, Kernel, Timer};
 use crate::ledger::Cause;
+use crate::policy::adaptive::Limiter;
 use crate::slab::Ref;
 use crate::units::Ns;
-use crate::world::{Back, Front, World};
+use crate::world::{Back, Front, Limited, Purpose, World};
 
 impl World {
     /// An error that nobody handles: the process will be gone shortly.
@@ -37,10 +38,11 @@ impl World {
         server.memory = 0;
         server.cached_ok = true;
         server.queue.clear();
-        for bulkhead in server.bulkheads.iter_mut().flatten() {
-            bulkhead.gate.reset();
-            bulkhead.waiting.clear();
+        let fleet = server.fleet as usize;
+        for (guard, plan) in server.guards.iter_mut().zip(&self.plans[fleet]) {
+            guard.iter_mut().for_each(|guard| guard.reset(plan));
         }
+        server.limiter = self.spec.fleets.0[fleet].1.limit.as_ref().map(Limiter::new);
         for (store, pool) in server.pools.iter_mut().enumerate() {
             self.stores[store].open -= pool.at_store;
             *pool = PoolAt { size: pool.size, queue: pool.queue, ..PoolAt::default() };
@@ -50,6 +52,8 @@ impl World {
         for t in std::mem::take(&mut self.servers[number as usize].active) {
             self.lose(k, t);
         }
+        self.spools_crash(k, number);
+        self.process_gone(k, number);
         let restart = &self.fleet_of(number).restart;
         k.at(k.now().plus(restart.delay).plus(restart.boot), Event::Starts(number, incarnation));
     }
@@ -66,7 +70,16 @@ impl World {
         try_.in_bulkhead = false;
         try_.holds_worker = false;
         try_.query = Ref::NONE;
+        try_.permit = None;
+        try_.limited = Limited::default();
         try_.cause = Cause::Crashed;
+        if try_.purpose == Purpose::Replay {
+            let write = try_.clone();
+            self.end_if_done(k, t);
+            self.spooled_write_lost(k, &write);
+            return;
+        }
+        let try_ = &self.tries[t];
         if try_.front == Front::Waiting {
             self.send_to_balancer(k, t, Event::Reset(t));
         } else {
@@ -87,5 +100,6 @@ impl World {
         }
         self.servers[number as usize].alive = true;
         k.record(Fact::Process { server: number, alive: true });
+        self.spools_start(k, number);
     }
 }

@@ -4,11 +4,10 @@ use super::Concurrency;
 use crate::component::clients::Connection;
 use crate::kernel::{Event, Kernel, Timer};
 use crate::ledger::Cause;
-use crate::policy::bulkhead::Admission;
 use crate::random::Purpose as Draw;
 use crate::slab::Ref;
 use crate::units::Ns;
-use crate::world::{Back, Front, Purpose, Try, World};
+use crate::world::{Back, Front, Limited, Purpose, Try, World};
 
 impl World {
     /// A connect reaches the server: refused if nobody listens, unanswered if the backlog is full.
@@ -24,6 +23,12 @@ impl World {
             return;
         }
         let per_call = self.spec.balancer.connection == Connection::PerCall;
+        let too_many = try_.purpose == Purpose::Call
+            && self.spec.fleets.0[try_.fleet as usize]
+                .1
+                .shedding
+                .as_ref()
+                .is_some_and(|shedding| !shedding.admits(server.active.len() as u32));
         try_.place = server.active.len() as u32;
         server.active.push(t);
         let fleet = &self.spec.fleets.0[try_.fleet as usize].1;
@@ -34,6 +39,8 @@ impl World {
             self.accepted(k, t);
             if full {
                 self.crash(k, number);
+            } else if too_many {
+                self.finish(k, t, 503, Cause::Overload);
             } else if per_call {
                 k.after(self.lanes.handshake, Event::RequestArrives(t));
             } else {
@@ -44,6 +51,10 @@ impl World {
         let hop = self.spec.network.servers.latency;
         try_.since = if per_call { k.now().plus(Ns(hop.0 * 2)) } else { k.now() };
         self.accepted(k, t);
+        if too_many {
+            self.finish(k, t, 503, Cause::Overload);
+            return;
+        }
         self.enqueue(k, t);
     }
 
@@ -76,8 +87,14 @@ impl World {
         if server.busy < server.workers && server.queue.is_empty() {
             self.start(k, t);
         } else {
-            self.tries[t].back = Back::Queued;
-            server.queue.push_back(t);
+            let try_ = &mut self.tries[t];
+            try_.back = Back::Queued;
+            let shedding = &self.spec.fleets.0[try_.fleet as usize].1.shedding;
+            if try_.purpose != Purpose::Call && shedding.as_ref().is_some_and(|shedding| shedding.checks_first) {
+                server.queue.push_front(t);
+            } else {
+                server.queue.push_back(t);
+            }
         }
     }
 
@@ -114,33 +131,12 @@ impl World {
             self.finish(k, t, 499, Cause::ClientLeft);
             return;
         }
-        let (fleet, plan) = (try_.fleet as usize, try_.plan as usize);
-        let event_loop = self.spec.fleets.0[fleet].1.concurrency == Concurrency::EventLoop;
-        if !try_.in_bulkhead
-            && let Some(bulkhead) = &mut server.bulkheads[plan]
-        {
-            match bulkhead.gate.on_arrival() {
-                Admission::Enter => try_.in_bulkhead = true,
-                Admission::Reject => {
-                    self.finish(k, t, 503, Cause::BulkheadFull);
-                    return;
-                }
-                Admission::Wait => {
-                    try_.back = Back::AtBulkhead;
-                    bulkhead.waiting.push_back(t);
-                    if let Some(wait) = self.plans[fleet][plan].wait {
-                        try_.step_timer = k.arm(wait, Event::BulkheadTimeout(t));
-                    }
-                    if event_loop {
-                        // A worker waits with its call; a core goes on with the next.
-                        try_.holds_worker = false;
-                        server.busy -= 1;
-                    }
-                    return;
-                }
-            }
+        let plain = server.limiter.is_none()
+            && server.guards[try_.plan as usize].is_none()
+            && self.spec.fleets.0[try_.fleet as usize].1.shedding.is_none();
+        if plain || self.passes(k, t) {
+            self.work(k, t);
         }
-        self.work(k, t);
     }
 
     /// Computing begins; a request that is still on its way is waited for.
@@ -179,6 +175,11 @@ impl World {
             self.finish(k, t, 200, Cause::ClientLeft);
             return;
         }
+        if self.plans[fleet][self.tries[t].plan as usize].spool.is_some() && self.is_spooled(t) {
+            self.spool(k, t);
+            return;
+        }
+        let try_ = &mut self.tries[t];
         if self.spec.fleets.0[fleet].1.concurrency == Concurrency::EventLoop {
             try_.holds_worker = false;
             self.servers[number as usize].busy -= 1;
@@ -187,18 +188,6 @@ impl World {
         } else {
             self.ask(k, t);
         }
-    }
-
-    /// A wait for the bulkhead was too long.
-    pub(crate) fn bulkhead_timed_out<K: Kernel>(&mut self, k: &mut K, t: Ref) {
-        let try_ = &mut self.tries[t];
-        try_.step_timer = Timer::NONE;
-        let Try { server, plan, .. } = *try_;
-        if let Some(bulkhead) = &mut self.servers[server as usize].bulkheads[plan as usize] {
-            bulkhead.gate.on_give_up();
-            bulkhead.waiting.retain(|w| *w != t);
-        }
-        self.finish(k, t, 503, Cause::BulkheadFull);
     }
 
     /// The server is done with a try: its answer goes out, its worker takes the next.
@@ -217,13 +206,19 @@ impl World {
         try_.ask_timer = Timer::NONE;
         try_.step_timer = Timer::NONE;
         try_.back = Back::None;
-        let (number, plan, in_bulkhead, held) = (try_.server, try_.plan as usize, try_.in_bulkhead, try_.holds_worker);
-        let (purpose, front, fleet) = (try_.purpose, try_.front, try_.fleet as usize);
+        let (number, plan, in_bulkhead, held) = (try_.server, try_.plan, try_.in_bulkhead, try_.holds_worker);
+        let (purpose, front, fleet, limited) = (try_.purpose, try_.front, try_.fleet as usize, try_.limited);
+        if limited != Limited::default() {
+            self.leave_limits(k, t, status);
+        }
+        let try_ = &mut self.tries[t];
         try_.in_bulkhead = false;
         try_.holds_worker = false;
         self.forget(t);
         let server = &mut self.servers[number as usize];
-        if self.spec.fleets.0[fleet].1.concurrency == Concurrency::EventLoop && purpose != Purpose::Background {
+        if self.spec.fleets.0[fleet].1.concurrency == Concurrency::EventLoop
+            && !matches!(purpose, Purpose::Background | Purpose::Replay)
+        {
             server.memory -= self.spec.fleets.0[fleet].1.memory_per_call.0;
         }
         if held {
@@ -232,14 +227,12 @@ impl World {
         if purpose == Purpose::Background {
             server.cached_ok = status == 200;
         }
-        let mut enters = None;
-        if in_bulkhead
-            && let Some(bulkhead) = &mut server.bulkheads[plan]
-            && bulkhead.gate.on_exit()
-        {
-            enters = bulkhead.waiting.pop_front();
-        }
-        if front == Front::Waiting {
+        let enters = if in_bulkhead { self.leave_bulkhead(number, plan) } else { None };
+        if purpose == Purpose::Replay {
+            let write = self.tries[t].clone();
+            self.end_if_done(k, t);
+            self.spooled_write_ends(k, &write, status == 200);
+        } else if front == Front::Waiting {
             self.send_to_balancer(k, t, Event::Reply(t));
         } else {
             self.end_if_done(k, t);

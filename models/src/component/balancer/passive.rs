@@ -1,0 +1,188 @@
+//! What the calls themselves say of the servers: passive checks, and who is being eased in.
+//!
+//! The decisions are those of [`crate::policy::outlier`] and [`crate::policy::max_fails`]; here they are fed with
+//! what becomes of calls, and their timers are kept. Health checks do not count.
+
+use crate::kernel::{Event, Kernel};
+use crate::policy::health::HealthCheck;
+use crate::policy::max_fails::Peer;
+use crate::policy::outlier::Outliers;
+use crate::slab::Ref;
+use crate::units::Ns;
+use crate::world::{Purpose, World};
+
+/// What a call says of its server.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Verdict {
+    /// It was answered.
+    Good,
+    /// It was answered with a 5xx.
+    Error,
+    /// It was refused, not answered in time, or its connection broke.
+    Unreached,
+    /// Its client left before anything could be said.
+    Abandoned,
+}
+
+/// What the balancer has learnt of the servers of one fleet.
+pub struct Watch {
+    /// Whether none of this is in use, so that nobody need ask.
+    pub is_plain: bool,
+    first: u32,
+    outliers: Option<Outliers>,
+    peers: Vec<Peer>,
+    /// Whether max_fails has a server out, and its end has been foreseen.
+    out: Vec<bool>,
+    /// Since when each is in rotation.
+    since: Vec<Ns>,
+    changes: Vec<(usize, bool)>,
+}
+
+impl Watch {
+    /// Nothing known yet of the servers `first` and following; `is_plain` says that nothing need be.
+    pub fn new(first: u32, count: u32, check: &HealthCheck, is_plain: bool) -> Watch {
+        let count = count as usize;
+        Watch {
+            is_plain,
+            first,
+            outliers: check.outlier.as_ref().map(|_| Outliers::new(count)),
+            peers: check.max_fails.iter().flat_map(|_| vec![Peer::default(); count]).collect(),
+            out: vec![false; count],
+            // Long before the run.
+            since: vec![Ns::ZERO; if check.slow_start.is_some() { count } else { 0 }],
+            changes: Vec::new(),
+        }
+    }
+
+    fn index(&self, server: u32) -> usize {
+        (server - self.first) as usize
+    }
+
+    /// The bit of a server among those tried.
+    pub fn bit(&self, server: u32) -> u64 {
+        1 << ((server - self.first) % 64)
+    }
+
+    /// Whether passive checks keep a server out of rotation.
+    pub fn is_out(&self, server: u32) -> bool {
+        let at = self.index(server);
+        self.out[at] || self.outliers.as_ref().is_some_and(|o| o.is_ejected(at))
+    }
+
+    /// Whether a server in rotation may be chosen now: nginx lets one call at a time try a server that was out.
+    pub fn is_open(&self, check: &HealthCheck, server: u32, now: Ns) -> bool {
+        match (&check.max_fails, self.peers.get(self.index(server))) {
+            (Some(spec), Some(peer)) if self.peers.len() > 1 => peer.is_open(spec, now),
+            _ => true,
+        }
+    }
+
+    /// Since when a server is in rotation.
+    pub fn since(&self, server: u32) -> Ns {
+        self.since[self.index(server)]
+    }
+
+    /// A server comes back into rotation.
+    pub fn back_at(&mut self, server: u32, now: Ns) {
+        let at = self.index(server);
+        if let Some(since) = self.since.get_mut(at) {
+            *since = now;
+        }
+    }
+
+    /// A call goes to a server.
+    pub fn on_chosen(&mut self, check: &HealthCheck, server: u32, now: Ns) {
+        let at = self.index(server);
+        if let (Some(spec), Some(peer)) = (&check.max_fails, self.peers.get_mut(at)) {
+            peer.on_chosen(spec, now);
+        }
+    }
+}
+
+impl World {
+    /// Raises the first sweeps of outlier detection.
+    pub(crate) fn open_watches<K: Kernel>(&mut self, k: &mut K) {
+        if let Some(outlier) = &self.spec.balancer.health.outlier {
+            for fleet in 0..self.backends.len() {
+                k.at(k.now().plus(outlier.interval), Event::OutlierSweep(fleet as u16));
+            }
+        }
+    }
+
+    /// A call's end says something of its server.
+    #[inline]
+    pub(super) fn judge<K: Kernel>(&mut self, k: &mut K, t: Ref, verdict: Verdict) {
+        let try_ = &self.tries[t];
+        if !self.backends[try_.fleet as usize].watch.is_plain && try_.purpose == Purpose::Call {
+            self.judge_server(k, try_.fleet, try_.server, verdict);
+        }
+    }
+
+    fn judge_server<K: Kernel>(&mut self, k: &mut K, fleet: u16, server: u32, verdict: Verdict) {
+        let (check, now) = (&self.spec.balancer.health, k.now());
+        let watch = &mut self.backends[fleet as usize].watch;
+        let at = watch.index(server);
+        if let (Some(spec), Some(outliers)) = (&check.outlier, &mut watch.outliers)
+            && verdict != Verdict::Abandoned
+        {
+            outliers.on_result(spec, at, verdict == Verdict::Good, now);
+        }
+        let alone = watch.peers.len() < 2;
+        if let (Some(spec), Some(peer), false) = (&check.max_fails, watch.peers.get_mut(at), alone) {
+            // An answer is an answer to nginx, whatever its status, unless proxy_next_upstream says otherwise.
+            if verdict != Verdict::Unreached {
+                peer.on_success();
+                watch.out[at] = false;
+            } else {
+                peer.on_failure(spec, now);
+                if let Some(back) = peer.reopens_at(spec) {
+                    watch.out[at] = true;
+                    k.at(back.max(now), Event::PeerReopens(server));
+                }
+                if spec.reset_all && watch.peers.iter().all(|p| !p.is_open(spec, now)) {
+                    watch.peers.iter_mut().for_each(Peer::reset);
+                    watch.out.fill(false);
+                    let all: Vec<u32> = (0..watch.out.len() as u32).map(|i| watch.first + i).collect();
+                    all.into_iter().for_each(|server| self.settle_rotation(k, server));
+                }
+            }
+        }
+        self.settle_rotation(k, server);
+    }
+
+    /// A server that max_fails had taken out may be tried again.
+    pub(crate) fn peer_reopens<K: Kernel>(&mut self, k: &mut K, server: u32) {
+        let Some(spec) = &self.spec.balancer.health.max_fails else { return };
+        let watch = &mut self.backends[self.servers[server as usize].fleet as usize].watch;
+        let at = watch.index(server);
+        // A later failure has put it off.
+        if watch.peers[at].is_open(spec, k.now()) {
+            watch.out[at] = false;
+            self.settle_rotation(k, server);
+        }
+    }
+
+    /// The sweep of outlier detection: servers come back, and those that fail more than the others leave.
+    pub(crate) fn sweep_outliers<K: Kernel>(&mut self, k: &mut K, fleet: u16) {
+        let Some(spec) = &self.spec.balancer.health.outlier else { return };
+        k.at(k.now().plus(spec.interval), Event::OutlierSweep(fleet));
+        let watch = &mut self.backends[fleet as usize].watch;
+        let mut changes = std::mem::take(&mut watch.changes);
+        changes.clear();
+        if let Some(outliers) = &mut watch.outliers {
+            outliers.on_sweep(spec, k.now(), &mut changes);
+        }
+        let first = watch.first;
+        changes.iter().for_each(|(host, _)| self.settle_rotation(k, first + *host as u32));
+        self.backends[fleet as usize].watch.changes = changes;
+    }
+
+    /// A passing check ends an ejection (Envoy: `successful_active_health_check_uneject_host`, on by default).
+    pub(crate) fn check_passed(&mut self, server: u32) {
+        let watch = &mut self.backends[self.servers[server as usize].fleet as usize].watch;
+        let at = watch.index(server);
+        if let Some(outliers) = &mut watch.outliers {
+            outliers.on_check_passed(at);
+        }
+    }
+}

@@ -1,0 +1,207 @@
+//! What stands before the work of a call, and before its store: shedding, limits, bulkhead, breaker.
+//!
+//! The order is that of the usual libraries: what protects the process as a whole comes first (shedding, the server's
+//! own adaptive limit), then what protects it from one kind of call (that kind's limit, its bulkhead); the circuit
+//! breaker stands directly before the store, inside retries in place. The decisions are those of [`crate::policy`].
+//! Health checks pass none of these.
+
+use super::PlanAt;
+use super::spool::SpoolHere;
+use crate::component::collector::Concurrency;
+use crate::kernel::{Event, Kernel, Timer};
+use crate::ledger::Cause;
+use crate::policy::adaptive::Limiter;
+use crate::policy::breaker::BreakerAt;
+use crate::policy::bulkhead::{Admission, Bulkhead};
+use crate::slab::Ref;
+use crate::world::{Back, Limited, Purpose, Try, World};
+use std::collections::VecDeque;
+
+/// What one server has for one kind of call.
+#[derive(Default)]
+pub struct Guard {
+    pub(super) bulkhead: Option<BulkheadAt>,
+    pub(super) breaker: Option<BreakerAt>,
+    pub(super) limiter: Option<Limiter>,
+    pub(super) spool: Option<SpoolHere>,
+}
+
+/// The bulkhead of one kind at one server.
+pub(super) struct BulkheadAt {
+    gate: Bulkhead,
+    waiting: VecDeque<Ref>,
+}
+
+impl Guard {
+    /// What a plan asks for, if anything.
+    pub(super) fn of(plan: &PlanAt) -> Option<Box<Guard>> {
+        let guard = Guard {
+            bulkhead: plan
+                .bulkhead
+                .map(|(limit, queue)| BulkheadAt { gate: Bulkhead::new(limit, queue), waiting: VecDeque::new() }),
+            breaker: plan.breaker.as_ref().map(BreakerAt::new),
+            limiter: plan.limit.as_ref().map(Limiter::new),
+            spool: plan.spool.as_ref().map(|_| SpoolHere::default()),
+        };
+        let any =
+            guard.bulkhead.is_some() || guard.breaker.is_some() || guard.limiter.is_some() || guard.spool.is_some();
+        any.then(|| Box::new(guard))
+    }
+
+    /// Calls in the spool.
+    pub(super) fn spooled(&self) -> usize {
+        self.spool.as_ref().map_or(0, SpoolHere::held)
+    }
+
+    /// The process died, and all that it knew with it; the spool is looked after elsewhere.
+    pub(super) fn reset(&mut self, plan: &PlanAt) {
+        if let Some(bulkhead) = &mut self.bulkhead {
+            bulkhead.gate.reset();
+            bulkhead.waiting.clear();
+        }
+        self.breaker = plan.breaker.as_ref().map(BreakerAt::new);
+        self.limiter = plan.limit.as_ref().map(Limiter::new);
+    }
+}
+
+impl World {
+    /// Whether a call that a worker (or a core) has taken may go to work. If not, it has been answered, or waits.
+    pub(super) fn passes<K: Kernel>(&mut self, k: &mut K, t: Ref) -> bool {
+        let try_ = &mut self.tries[t];
+        if try_.purpose != Purpose::Call {
+            return true;
+        }
+        let fleet = &self.spec.fleets.0[try_.fleet as usize].1;
+        let waited = k.now().minus(try_.since);
+        if fleet.shedding.as_ref().is_some_and(|shedding| shedding.is_stale(waited)) {
+            self.finish(k, t, 503, Cause::Overload);
+            return false;
+        }
+        let server = &mut self.servers[try_.server as usize];
+        if let (Some(limiter), false) = (&mut server.limiter, try_.limited.server) {
+            if !limiter.try_enter() {
+                self.finish(k, t, 503, Cause::LimitReached);
+                return false;
+            }
+            try_.limited.server = true;
+            try_.started = k.now();
+        }
+        match &mut server.guards[try_.plan as usize] {
+            Some(guard) => {
+                if let (Some(limiter), false) = (&mut guard.limiter, try_.limited.kind) {
+                    if !limiter.try_enter() {
+                        self.finish(k, t, 503, Cause::LimitReached);
+                        return false;
+                    }
+                    try_.limited.kind = true;
+                    try_.started = k.now();
+                }
+                self.enters_bulkhead(k, t)
+            }
+            None => true,
+        }
+    }
+
+    fn enters_bulkhead<K: Kernel>(&mut self, k: &mut K, t: Ref) -> bool {
+        let try_ = &mut self.tries[t];
+        let server = &mut self.servers[try_.server as usize];
+        let (fleet, plan) = (try_.fleet as usize, try_.plan as usize);
+        let guard = server.guards[plan].as_mut().and_then(|guard| guard.bulkhead.as_mut());
+        let Some(bulkhead) = guard.filter(|_| !try_.in_bulkhead) else { return true };
+        match bulkhead.gate.on_arrival() {
+            Admission::Enter => {
+                try_.in_bulkhead = true;
+                true
+            }
+            Admission::Reject => {
+                self.finish(k, t, 503, Cause::BulkheadFull);
+                false
+            }
+            Admission::Wait => {
+                try_.back = Back::AtBulkhead;
+                bulkhead.waiting.push_back(t);
+                if let Some(wait) = self.plans[fleet][plan].wait {
+                    try_.step_timer = k.arm(wait, Event::BulkheadTimeout(t));
+                }
+                if self.spec.fleets.0[fleet].1.concurrency == Concurrency::EventLoop {
+                    // A worker waits with its call; a core goes on with the next.
+                    try_.holds_worker = false;
+                    server.busy -= 1;
+                }
+                false
+            }
+        }
+    }
+
+    /// A wait for the bulkhead was too long.
+    pub(crate) fn bulkhead_timed_out<K: Kernel>(&mut self, k: &mut K, t: Ref) {
+        let try_ = &mut self.tries[t];
+        try_.step_timer = Timer::NONE;
+        let Try { server, plan, .. } = *try_;
+        if let Some(bulkhead) = self.bulkhead_at(server, plan) {
+            bulkhead.gate.on_give_up();
+            bulkhead.waiting.retain(|w| *w != t);
+        }
+        self.finish(k, t, 503, Cause::BulkheadFull);
+    }
+
+    fn bulkhead_at(&mut self, server: u32, plan: u16) -> Option<&mut BulkheadAt> {
+        self.servers[server as usize].guards[plan as usize].as_mut()?.bulkhead.as_mut()
+    }
+
+    /// A call leaves its bulkhead; the one that enters in its place, if one waits.
+    pub(super) fn leave_bulkhead(&mut self, server: u32, plan: u16) -> Option<Ref> {
+        let bulkhead = self.bulkhead_at(server, plan)?;
+        if bulkhead.gate.on_exit() { bulkhead.waiting.pop_front() } else { None }
+    }
+
+    /// A call leaves the adaptive limits that it counts against, and tells them how long it took.
+    pub(super) fn leave_limits<K: Kernel>(&mut self, k: &K, t: Ref, status: u16) {
+        let try_ = &mut self.tries[t];
+        let Limited { server: whole, kind } = std::mem::take(&mut try_.limited);
+        let took = k.now().minus(try_.started);
+        // What was turned away at once says nothing of how long the work takes.
+        let sample = match (status, try_.cause) {
+            (200, _) => Some(false),
+            (_, Cause::StoreTimeout | Cause::PoolTimeout) => Some(true),
+            _ => None,
+        };
+        let exit = |limiter: &mut Limiter, spec| match sample {
+            Some(dropped) => limiter.on_exit(spec, took, dropped),
+            None => limiter.on_ignore(),
+        };
+        let (fleet, plan) = (try_.fleet as usize, try_.plan as usize);
+        let server = &mut self.servers[try_.server as usize];
+        if let (true, Some(limiter), Some(spec)) = (whole, &mut server.limiter, &self.spec.fleets.0[fleet].1.limit) {
+            exit(limiter, spec);
+        }
+        let guard = server.guards[plan].as_mut();
+        if let (true, Some(guard), Some(spec)) = (kind, guard, &self.plans[fleet][plan].limit)
+            && let Some(limiter) = &mut guard.limiter
+        {
+            exit(limiter, spec);
+        }
+    }
+
+    /// Whether the circuit breaker, if there is one, lets a try ask its store.
+    pub(super) fn passes_breaker<K: Kernel>(&mut self, k: &K, t: Ref) -> bool {
+        let try_ = &mut self.tries[t];
+        let Some(spec) = &self.plans[try_.fleet as usize][try_.plan as usize].breaker else { return true };
+        let guard = self.servers[try_.server as usize].guards[try_.plan as usize].as_mut();
+        let Some(breaker) = guard.and_then(|guard| guard.breaker.as_mut()) else { return true };
+        try_.since = k.now();
+        try_.permit = breaker.try_enter(spec, k.now());
+        try_.permit.is_some()
+    }
+
+    /// The store has served a try, or failed it: the breaker hears of it.
+    pub(super) fn tell_breaker<K: Kernel>(&mut self, k: &K, t: Ref, ok: bool) {
+        let try_ = &mut self.tries[t];
+        let Some(permit) = try_.permit.take() else { return };
+        let Some(spec) = &self.plans[try_.fleet as usize][try_.plan as usize].breaker else { return };
+        let guard = self.servers[try_.server as usize].guards[try_.plan as usize].as_mut();
+        if let Some(breaker) = guard.and_then(|guard| guard.breaker.as_mut()) {
+            breaker.on_result(spec, permit, ok, k.now().minus(try_.since), k.now());
+        }
+    }
+}

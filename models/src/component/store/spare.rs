@@ -1,0 +1,134 @@
+//! A store's hot spare: replication, failover, and what the change loses.
+//!
+//! When to promote is decided by [`crate::policy::failover`]. A write counts as stored when the spare has it too, one
+//! replication lag after the primary took it; what the spare does not have when the primary goes is lost, although
+//! its client was told ok (asynchronous replication). The change cuts every connection to the old primary.
+
+use crate::kernel::{Event, Kernel, Lane};
+use crate::ledger::Cause;
+use crate::policy::failover::{Failover, Step};
+use crate::slab::Ref;
+use crate::world::World;
+use std::collections::VecDeque;
+
+/// A write that the spare does not have yet.
+struct Unreplicated {
+    call: Ref,
+    client_gone: bool,
+    number: u32,
+}
+
+/// A primary and its spare.
+pub struct Pair {
+    failover: Failover,
+    /// From a write to its arrival at the spare.
+    lane: Lane,
+    unreplicated: VecDeque<Unreplicated>,
+    next: u32,
+    /// Whether replication stands still.
+    is_cut_off: bool,
+}
+
+impl Pair {
+    /// A spare that is up to date.
+    pub(super) fn new(lane: Lane) -> Pair {
+        Pair { failover: Failover::new(), lane, unreplicated: VecDeque::new(), next: 0, is_cut_off: false }
+    }
+}
+
+impl World {
+    fn pair(&mut self, store: u16) -> Option<&mut Pair> {
+        self.stores[store as usize].pair.as_mut().filter(|pair| !pair.failover.is_promoted())
+    }
+
+    /// The primary has executed a write: stored, if there is no spare that must have it first.
+    pub(super) fn written<K: Kernel>(&mut self, k: &mut K, store: u16, call: Ref, client_gone: bool) {
+        let Some(pair) = self.pair(store) else {
+            self.stored(k, call, client_gone);
+            return;
+        };
+        pair.next = pair.next.wrapping_add(1);
+        let (number, lane) = (pair.next, pair.lane);
+        pair.unreplicated.push_back(Unreplicated { call, client_gone, number });
+        self.calls[call].legs += 1;
+        k.after(lane, Event::Replicated(store, number));
+    }
+
+    /// A write has reached the spare, if replication goes on.
+    pub(crate) fn replicated<K: Kernel>(&mut self, k: &mut K, store: u16, number: u32) {
+        let Some(pair) = self.pair(store).filter(|pair| !pair.is_cut_off) else { return };
+        // Writes from before an interruption have been caught up on.
+        if pair.unreplicated.front().is_some_and(|write| write.number == number)
+            && let Some(write) = pair.unreplicated.pop_front()
+        {
+            self.stored(k, write.call, write.client_gone);
+            self.leg_ends(k, write.call, Cause::ClientLeft);
+        }
+    }
+
+    /// The primary serves no more.
+    pub(super) fn primary_down<K: Kernel>(&mut self, k: &mut K, store: u16) {
+        let Some(spec) = self.spec.stores.0[store as usize].1.spare.clone() else { return };
+        let Some(pair) = self.pair(store) else { return };
+        pair.is_cut_off = true;
+        if let Some(at) = pair.failover.on_down(&spec, k.now()) {
+            k.at(at, Event::Failover(store));
+        }
+    }
+
+    /// The primary serves again: the spare catches up, unless its promotion is under way.
+    pub(super) fn primary_up<K: Kernel>(&mut self, k: &mut K, store: u16) {
+        let Some(pair) = self.pair(store) else { return };
+        pair.failover.on_up(k.now());
+        if pair.failover.is_promoting() {
+            return;
+        }
+        pair.is_cut_off = false;
+        for write in std::mem::take(&mut pair.unreplicated) {
+            self.stored(k, write.call, write.client_gone);
+            self.leg_ends(k, write.call, Cause::ClientLeft);
+        }
+    }
+
+    /// A failover may take its next step.
+    pub(crate) fn failover_due<K: Kernel>(&mut self, k: &mut K, store: u16) {
+        let (name, spec) = &self.spec.stores.0[store as usize];
+        let (name, Some(spec)) = (name.text.clone(), spec.spare.clone()) else { return };
+        let Some(pair) = self.pair(store) else { return };
+        match pair.failover.on_due(&spec, k.now()) {
+            Step::None => {}
+            Step::WaitUntil(at) => {
+                k.mark(format!("{name} is given up; its spare is being promoted"), None);
+                k.at(at, Event::Failover(store));
+            }
+            Step::PromotedNow => {
+                let lost = std::mem::take(&mut pair.unreplicated);
+                let of = match lost.len() {
+                    0 => String::new(),
+                    n => format!("; {n} writes had not reached it"),
+                };
+                k.mark(format!("the spare of {name} takes over{of}"), None);
+                self.take_over(k, store, spec.shares_headroom);
+                lost.iter().for_each(|write| self.leg_ends(k, write.call, Cause::NotReplicated));
+            }
+        }
+    }
+
+    /// Another machine serves in the store's place: no fault of the old one is in force any more, except, if it
+    /// `shares_headroom`, the lack of that. Connections to the old one are cut.
+    pub(crate) fn take_over<K: Kernel>(&mut self, k: &mut K, store: u16, shares_headroom: bool) {
+        self.cut(k, store);
+        let headroom = self.spec.stores.0[store as usize].1.headroom.as_ref().map(|h| h.restored_to.0);
+        let s = &mut self.stores[store as usize];
+        let before = s.knobs;
+        let kept = if shares_headroom { s.stopped } else { None };
+        s.stack.keep_only(kept);
+        s.knobs = s.stack.knobs();
+        if let (None, Some(level), false) = (kept, headroom, shares_headroom) {
+            s.stopped = None;
+            s.refill(level, k.now());
+        }
+        self.knobs_changed(k, store, before);
+        self.expect_threshold(k, store);
+    }
+}

@@ -1,0 +1,489 @@
+//! A circuit breaker: after too many failed or slow calls, calls are refused for a while; then a few try.
+//!
+//! The machine is resilience4j's (CircuitBreakerStateMachine.java, CircuitBreakerMetrics.java of main, 2.x). Closed, it
+//! judges after every result: with at least `minimum` calls in the window (no more than a count window holds), it opens
+//! when the share of failed or of slow calls reaches its threshold. Open, it refuses until more than `open_for` has
+//! passed. The next call makes it half-open: so many calls may pass in all, until enough of them have ended for a verdict
+//! by the same thresholds; then it opens again, or closes with an empty window. Hystrix
+//! (HystrixCircuitBreaker.java of 1.5) is the same machine with a window of time and a single trial.
+//!
+//! Different from the sources: a result counts only in the state in which its call was let in; resilience4j also counts
+//! late results in the next state. A cancelled trial gives its place back, as in resilience4j; Hystrix opens again.
+//! Hystrix judges every 500ms and only buckets that are complete; here every result is judged, with the bucket that runs.
+//!
+//! Not modelled: forced and metrics-only states, automatic transition to half-open, growing wait times, the longest
+//! wait in half-open (all off by default).
+
+use crate::setting::Preset;
+use crate::units::{Ns, Share};
+use crate::{choices, settings};
+
+choices! {
+    /// Which results count while the breaker is closed.
+    pub enum Window = Count {
+        /// The last so many.
+        Count = "count",
+        /// Those of the last so long.
+        Time = "time",
+    }
+}
+
+settings! {
+    /// A circuit breaker. `preset` names a library's defaults; other keys change them.
+    pub struct Breaker (presets = PRESETS) {
+        /// Which results count.
+        pub window: Window = Window::Count;
+        /// Results in a count window.
+        pub calls: u32 = 100, 1 ..= 100_000;
+        /// Length of a time window; it moves on by tenths. (time)
+        pub lasts: Ns = Ns::secs(10), "10ms" ..= "1h";
+        /// Fewest results in the window for a verdict; no more than a count window, or the trials, can give.
+        pub minimum: u32 = 100, 1 ..= 1_000_000;
+        /// Share of failed calls that opens it.
+        pub failure_share: Share = Share(0.5), "0.1%" ..= "100%";
+        /// Share of slow calls that opens it.
+        pub slow_share: Share = Share(1.0), "0.1%" ..= "100%";
+        /// A call that takes longer is slow; "never": none is. (time)
+        pub slow_after: Ns = Ns::secs(60), "1ms" ..= "never";
+        /// How long it stays open. (time)
+        pub open_for: Ns = Ns::secs(60), "1ms" ..= "24h";
+        /// Calls that may pass while it is half-open.
+        pub half_open_calls: u32 = 10, 1 ..= 100_000;
+    }
+}
+
+/// Every preset.
+pub const PRESETS: &[Preset<Breaker>] = &[
+    Preset {
+        name: "resilience4j",
+        doc: "resilience4j 2.x defaults: the last 100 calls, at least 100, 50% failed, 100% slower than 60s, open for 60s, \
+              10 trials. Source: CircuitBreakerConfig.java.",
+        make: Breaker::default,
+    },
+    Preset {
+        name: "hystrix",
+        doc: "Hystrix 1.5 defaults: 10s in ten buckets, at least 20 calls, 50% failed, open for 5s, one trial; slow calls \
+              count only as time-outs of the caller. Source: HystrixCommandProperties.java.",
+        make: || Breaker {
+            window: Window::Time,
+            lasts: Ns::secs(10),
+            minimum: 20,
+            slow_after: Ns::NEVER,
+            open_for: Ns::secs(5),
+            half_open_calls: 1,
+            ..Breaker::default()
+        },
+    },
+];
+
+impl Breaker {
+    /// The preset of that name.
+    pub fn named(name: &str) -> Option<Breaker> {
+        Preset::find(PRESETS, name)
+    }
+}
+
+/// What the breaker does with calls.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum State {
+    /// All pass.
+    Closed,
+    /// None passes.
+    Open,
+    /// A few pass, to try.
+    HalfOpen,
+}
+
+/// Leave for one call, of the state in which it was given.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Permit(u32);
+
+/// Results of some calls.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+struct Tally {
+    calls: u32,
+    failed: u32,
+    slow: u32,
+}
+
+impl Tally {
+    const NONE: Tally = Tally { calls: 0, failed: 0, slow: 0 };
+
+    fn of(failed: bool, slow: bool) -> Tally {
+        Tally { calls: 1, failed: u32::from(failed), slow: u32::from(slow) }
+    }
+    fn add(&mut self, other: Tally) {
+        self.calls += other.calls;
+        self.failed += other.failed;
+        self.slow += other.slow;
+    }
+    fn remove(&mut self, other: Tally) {
+        self.calls -= other.calls;
+        self.failed -= other.failed;
+        self.slow -= other.slow;
+    }
+    /// Whether it is too bad; none while there are fewer than `minimum`.
+    fn verdict(self, spec: &Breaker, minimum: u32) -> Option<bool> {
+        if self.calls < minimum.max(1) {
+            return None;
+        }
+        let share = |part: u32| f64::from(part) / f64::from(self.calls);
+        Some(share(self.failed) >= spec.failure_share.0 || share(self.slow) >= spec.slow_share.0)
+    }
+}
+
+const BUCKETS: usize = 10;
+
+/// The results that count while the breaker is closed.
+#[derive(Clone, PartialEq, Debug)]
+enum Results {
+    /// A ring of the last results, and the place of the oldest once it is full.
+    Count { ring: Vec<Tally>, oldest: usize },
+    /// Tenths of the window, and the number of the one that runs.
+    Time { buckets: [Tally; BUCKETS], current: u64 },
+}
+
+/// The state of one breaker.
+#[derive(Clone, PartialEq, Debug)]
+pub struct BreakerAt {
+    state: State,
+    /// Counts the states that were, so that a permit tells its own.
+    generation: u32,
+    opened_at: Ns,
+    /// Of the window while closed, of the trials while half-open.
+    tally: Tally,
+    results: Results,
+    trials_left: u32,
+}
+
+impl BreakerAt {
+    /// Closed, with an empty window.
+    pub fn new(spec: &Breaker) -> BreakerAt {
+        let results = match spec.window {
+            Window::Count => Results::Count { ring: Vec::with_capacity(spec.calls as usize), oldest: 0 },
+            Window::Time => Results::Time { buckets: [Tally::NONE; BUCKETS], current: 0 },
+        };
+        BreakerAt {
+            state: State::Closed,
+            generation: 0,
+            opened_at: Ns::ZERO,
+            tally: Tally::NONE,
+            results,
+            trials_left: 0,
+        }
+    }
+
+    /// What it does now. An open breaker whose time is up shows as half-open once a call has tried.
+    pub fn state(&self) -> State {
+        self.state
+    }
+
+    /// A call asks to pass. None: it is refused.
+    #[inline]
+    pub fn try_enter(&mut self, spec: &Breaker, now: Ns) -> Option<Permit> {
+        match self.state {
+            State::Closed => return Some(Permit(self.generation)),
+            State::Open if now <= self.opened_at.plus(spec.open_for) => return None,
+            State::Open => self.turn(spec, State::HalfOpen, now),
+            State::HalfOpen => {}
+        }
+        if self.trials_left == 0 {
+            return None;
+        }
+        self.trials_left -= 1;
+        Some(Permit(self.generation))
+    }
+
+    /// A call that passed has ended after `took`. Gives the new state, if it changed.
+    #[inline]
+    pub fn on_result(&mut self, spec: &Breaker, permit: Permit, ok: bool, took: Ns, now: Ns) -> Option<State> {
+        if permit.0 != self.generation {
+            return None;
+        }
+        let result = Tally::of(!ok, took > spec.slow_after);
+        let next = match self.state {
+            State::Closed => {
+                self.record(spec, result, now);
+                let minimum = match spec.window {
+                    Window::Count => spec.minimum.min(spec.calls),
+                    Window::Time => spec.minimum,
+                };
+                self.tally.verdict(spec, minimum).filter(|bad| *bad).map(|_| State::Open)
+            }
+            State::Open => None,
+            State::HalfOpen => {
+                self.tally.add(result);
+                let verdict = self.tally.verdict(spec, spec.minimum.min(spec.half_open_calls));
+                verdict.map(|bad| if bad { State::Open } else { State::Closed })
+            }
+        };
+        if let Some(next) = next {
+            self.turn(spec, next, now);
+        }
+        next
+    }
+
+    /// A call that passed has ended without a verdict: its client gave up.
+    pub fn on_cancel(&mut self, permit: Permit) {
+        if permit.0 == self.generation && self.state == State::HalfOpen {
+            self.trials_left += 1;
+        }
+    }
+
+    fn turn(&mut self, spec: &Breaker, next: State, now: Ns) {
+        self.state = next;
+        self.generation = self.generation.wrapping_add(1);
+        self.tally = Tally::NONE;
+        match next {
+            State::Open => self.opened_at = now,
+            State::HalfOpen => self.trials_left = spec.half_open_calls,
+            State::Closed => match &mut self.results {
+                Results::Count { ring, oldest } => {
+                    ring.clear();
+                    *oldest = 0;
+                }
+                Results::Time { buckets, .. } => *buckets = [Tally::NONE; BUCKETS],
+            },
+        }
+    }
+
+    /// Takes a result into the window; what is too old for it leaves.
+    fn record(&mut self, spec: &Breaker, result: Tally, now: Ns) {
+        match &mut self.results {
+            Results::Count { ring, oldest } => {
+                if ring.len() < spec.calls as usize {
+                    ring.push(result);
+                } else {
+                    self.tally.remove(std::mem::replace(&mut ring[*oldest], result));
+                    *oldest = if *oldest + 1 == ring.len() { 0 } else { *oldest + 1 };
+                }
+            }
+            Results::Time { buckets, current } => {
+                let number = now.0 / (spec.lasts.0 / BUCKETS as u64).max(1);
+                for passed in 1..=number.saturating_sub(*current).min(BUCKETS as u64) {
+                    let bucket = &mut buckets[((*current + passed) % BUCKETS as u64) as usize];
+                    self.tally.remove(std::mem::take(bucket));
+                }
+                *current = number.max(*current);
+                buckets[(*current % BUCKETS as u64) as usize].add(result);
+            }
+        }
+        self.tally.add(result);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use proptest::test_runner::RngSeed;
+
+    /// Plays calls at one instant each, so many milliseconds apart: '+' good, '-' failed, 's' slow; a call ends at
+    /// once. Writes down the state after each ('C', 'O', 'H'), in lower case where the call was refused.
+    fn row(spec: &Breaker, at: &mut BreakerAt, from_ms: u64, step_ms: u64, calls: &str) -> String {
+        let step = |(i, call): (usize, char)| {
+            let now = Ns::millis(from_ms + i as u64 * step_ms);
+            let permit = at.try_enter(spec, now);
+            if let Some(permit) = permit {
+                let took = if call == 's' { spec.slow_after.plus(Ns(1)) } else { spec.slow_after };
+                at.on_result(spec, permit, call != '-', took, now);
+            }
+            let state = match at.state() {
+                State::Closed => 'C',
+                State::Open => 'O',
+                State::HalfOpen => 'H',
+            };
+            if permit.is_some() { state } else { state.to_ascii_lowercase() }
+        };
+        calls.chars().enumerate().map(step).collect()
+    }
+
+    #[test]
+    fn resilience4j_conformance() {
+        let preset = Breaker::named("resilience4j").unwrap();
+        assert_eq!(
+            (preset.window, preset.calls, preset.minimum, preset.half_open_calls),
+            (Window::Count, 100, 100, 10)
+        );
+        assert_eq!(
+            (preset.failure_share, preset.open_for, preset.slow_after),
+            (Share(0.5), Ns::secs(60), Ns::secs(60))
+        );
+        let small = Breaker { calls: 4, half_open_calls: 3, ..preset.clone() };
+        for (calls, should_be) in [
+            // The minimum of 100 is cut down to the window of four; at exactly 50% it opens.
+            ("+-+-", "CCCO"),
+            ("---+", "CCCO"),
+            ("+++-", "CCCC"),
+            // The window slides.
+            ("+-++++--", "CCCCCCCO"),
+            // Calls are refused while it is open.
+            ("----+", "CCCOo"),
+            // All slow: the slow share of 100% is reached. Three of four do not reach it.
+            ("ssss", "CCCO"),
+            ("sss+", "CCCC"),
+        ] {
+            assert_eq!(row(&small, &mut BreakerAt::new(&small), 0, 0, calls), should_be, "{calls}");
+        }
+        // A minimum below the size of the window gives a verdict early.
+        let early = Breaker { minimum: 2, ..small.clone() };
+        assert_eq!(row(&early, &mut BreakerAt::new(&early), 0, 0, "-+"), "CO");
+        for (trials, should_be) in [("+++", "HHC"), ("+-+", "HHC"), ("--+", "HHO"), ("+--", "HHO")] {
+            let mut at = BreakerAt::new(&small);
+            row(&small, &mut at, 0, 0, "----");
+            // Still shut at exactly 60s, half-open after.
+            assert_eq!(row(&small, &mut at, 60_000, 1, "+"), "o");
+            assert_eq!(row(&small, &mut at, 60_001, 1, trials), should_be, "{trials}");
+            // Closed, it starts with an empty window; open, it waits anew.
+            let after = if should_be.ends_with('C') { "CCCO" } else { "oooo" };
+            assert_eq!(row(&small, &mut at, 60_010, 1, "----"), after, "{trials}");
+        }
+    }
+
+    #[test]
+    fn hystrix_conformance() {
+        let spec = Breaker::named("hystrix").unwrap();
+        let mut at = BreakerAt::new(&spec);
+        // 19 failures are too few, the 20th call opens it whatever it is.
+        assert_eq!(row(&spec, &mut at, 0, 1, &"-".repeat(19)), "C".repeat(19));
+        assert_eq!(row(&spec, &mut at, 20, 1, "+-"), "Oo");
+        // After 5s one call tries; it fails: 5s more. The next succeeds: closed, and the window is empty.
+        assert_eq!(row(&spec, &mut at, 5020, 1, "--"), "oO");
+        assert_eq!(row(&spec, &mut at, 10_021, 1, "-+"), "oC");
+        assert_eq!(row(&spec, &mut at, 10_023, 1, &"-".repeat(20)), "C".repeat(19) + "O");
+        // Failures older than ten seconds do not count.
+        let mut at = BreakerAt::new(&spec);
+        assert_eq!(row(&spec, &mut at, 0, 1, &"-".repeat(19)), "C".repeat(19));
+        assert_eq!(row(&spec, &mut at, 10_000, 1, "-"), "C");
+        let mut at = BreakerAt::new(&spec);
+        assert_eq!(row(&spec, &mut at, 0, 1, &"-".repeat(19)), "C".repeat(19));
+        assert_eq!(row(&spec, &mut at, 9_999, 1, "-"), "O");
+        // 9 of 20 are too few failures.
+        let mut at = BreakerAt::new(&spec);
+        assert!(!row(&spec, &mut at, 0, 1, &("-".repeat(9) + &"+".repeat(11))).contains('O'));
+    }
+
+    #[test]
+    fn results_of_an_earlier_state_are_ignored_and_a_cancelled_trial_gives_its_place_back() {
+        let spec = Breaker { calls: 1, half_open_calls: 1, ..Breaker::default() };
+        let mut at = BreakerAt::new(&spec);
+        let (old, bad) = (at.try_enter(&spec, Ns::ZERO).unwrap(), at.try_enter(&spec, Ns::ZERO).unwrap());
+        assert_eq!(at.on_result(&spec, bad, false, Ns::ZERO, Ns::ZERO), Some(State::Open));
+        let later = Ns::secs(61);
+        let trial = at.try_enter(&spec, later).unwrap();
+        assert_eq!((at.state(), at.try_enter(&spec, later)), (State::HalfOpen, None));
+        assert_eq!(at.on_result(&spec, old, false, Ns::ZERO, later), None);
+        at.on_cancel(old);
+        assert_eq!(at.try_enter(&spec, later), None);
+        at.on_cancel(trial);
+        let trial = at.try_enter(&spec, later).unwrap();
+        assert_eq!(at.on_result(&spec, trial, true, Ns::ZERO, later), Some(State::Closed));
+    }
+
+    fn specs() -> impl Strategy<Value = Breaker> {
+        (any::<bool>(), 1_u32..12, 1_u32..12, 1_u32..6, 1_u32..=10).prop_map(
+            |(time, calls, minimum, trials, tenths)| Breaker {
+                window: if time { Window::Time } else { Window::Count },
+                lasts: Ns::secs(1),
+                calls,
+                minimum,
+                failure_share: Share(f64::from(tenths) / 10.0),
+                slow_after: Ns::millis(100),
+                open_for: Ns::millis(500),
+                half_open_calls: trials,
+                ..Breaker::default()
+            },
+        )
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig {
+            cases: 256, failure_persistence: None, rng_seed: RngSeed::Fixed(1), ..ProptestConfig::default()
+        })]
+
+        #[test]
+        fn it_lets_through_what_its_state_allows(
+            spec in specs(),
+            events in prop::collection::vec((0_u64..300, 0_u8..10, 0_usize..8), 0..300),
+        ) {
+            let mut at = BreakerAt::new(&spec);
+            let mut inside: Vec<(Permit, State)> = Vec::new();
+            // Every result of the present state, as (bucket, failed, slow), and the calls now on trial.
+            let mut seen: Vec<(u64, bool, bool)> = Vec::new();
+            let (mut trials, mut opened_at, mut now) = (0, None, Ns::ZERO);
+            for (pause, event, which) in events {
+                now = now.plus(Ns::millis(pause));
+                let before = at.state();
+                if event < 5 {
+                    let permit = at.try_enter(&spec, now);
+                    if before != at.state() {
+                        prop_assert_eq!((before, at.state()), (State::Open, State::HalfOpen));
+                        prop_assert!(opened_at.is_some_and(|since: Ns| now > since.plus(spec.open_for)));
+                        (trials, seen) = (0, Vec::new());
+                    }
+                    match at.state() {
+                        State::Closed => prop_assert!(permit.is_some()),
+                        State::Open => prop_assert!(permit.is_none()),
+                        State::HalfOpen => {
+                            trials += u32::from(permit.is_some());
+                            prop_assert!(trials <= spec.half_open_calls);
+                            prop_assert!(permit.is_some() || trials == spec.half_open_calls);
+                        }
+                    }
+                    inside.extend(permit.map(|permit| (permit, at.state())));
+                    continue;
+                }
+                if inside.is_empty() {
+                    continue;
+                }
+                let (permit, _) = inside.swap_remove(which % inside.len());
+                let current = permit.0 == at.generation;
+                if event == 5 {
+                    at.on_cancel(permit);
+                    trials -= u32::from(current && before == State::HalfOpen);
+                    prop_assert_eq!(at.state(), before);
+                    continue;
+                }
+                let (ok, took) = (event > 7, Ns::millis(if event == 9 { 101 } else { 100 }));
+                let change = at.on_result(&spec, permit, ok, took, now);
+                prop_assert_eq!(change.unwrap_or(before), at.state());
+                if !current {
+                    prop_assert_eq!(change, None);
+                    continue;
+                }
+                seen.push((now.0 / 100_000_000, !ok, event == 9));
+                let should_be = verdict(&spec, before, &seen, now);
+                prop_assert_eq!(change, should_be);
+                if change.is_some() {
+                    seen.clear();
+                    opened_at = Some(now);
+                }
+            }
+        }
+    }
+
+    /// The verdict counted out from every result of the state.
+    fn verdict(spec: &Breaker, state: State, seen: &[(u64, bool, bool)], now: Ns) -> Option<State> {
+        let first = now.0 / 100_000_000;
+        let counted: Vec<_> = match (state, spec.window) {
+            (State::Closed, Window::Time) => seen.iter().filter(|s| s.0 + 10 > first).collect(),
+            (State::Closed, Window::Count) => seen.iter().rev().take(spec.calls as usize).collect(),
+            _ => seen.iter().collect(),
+        };
+        let minimum = match (state, spec.window) {
+            (State::Closed, Window::Time) => spec.minimum,
+            (State::Closed, Window::Count) => spec.minimum.min(spec.calls),
+            _ => spec.minimum.min(spec.half_open_calls),
+        };
+        if counted.len() < minimum as usize {
+            return None;
+        }
+        let failed = counted.iter().filter(|s| s.1).count();
+        let tenths = (spec.failure_share.0 * 10.0).round() as usize;
+        let is_bad = failed * 10 >= tenths * counted.len() || counted.iter().all(|s| s.2);
+        match state {
+            State::HalfOpen if !is_bad => Some(State::Closed),
+            _ => is_bad.then_some(State::Open),
+        }
+    }
+}
