@@ -256,7 +256,10 @@ impl World {
         let status = self.spec.balancer.unavailable_status;
         match self.pick(k, t, avoid) {
             Some(server) => self.dispatch(k, t, server),
-            None if self.nobody_can_serve(t) => self.reject(k, t, status, Cause::NoServer),
+            None if self.nobody_can_serve(t) => {
+                self.forget_failures(k, self.tries[t].fleet);
+                self.reject(k, t, status, Cause::NoServer);
+            }
             None => self.enqueue_call(k, t),
         }
     }

@@ -177,7 +177,7 @@ impl World {
             let from = if check.pace == Pace::FromEnd { k.now() } else { checker.started };
             k.at(from.plus(interval.scaled(stretch)).max(k.now()), Event::Check(server));
         }
-        if passed {
+        if passed && checker.health.is_up(check) {
             self.check_passed(server);
         }
         self.settle_rotation(k, server);

@@ -50,17 +50,17 @@ settings! {
 pub const PRESETS: &[Preset<Outlier>] = &[
     Preset {
         name: "envoy",
-        doc: "Envoy before 1.31 (2024), the simulator's default: 5 errors in a row, sweeps every 10s, ejection 30s times the \
-              number of ejections up to 300s, at most 10% of the hosts but always one, success rate 1.9 standard deviations \
-              below the mean with 5 hosts of 100 calls. Source: source/common/upstream/outlier_detection_impl.cc, \
-              api/envoy/config/cluster/v3/outlier_detection.proto.",
-        make: Outlier::default,
+        doc: "Envoy 1.31 (2024) and later, where outlier detection is configured: 5 errors in a row, sweeps every 10s, ejection \
+              30s times the number of ejections up to 300s, at most 10% of the hosts (with fewer than ten: none), success rate \
+              1.9 standard deviations below the mean with 5 hosts of 100 calls. Source: \
+              source/common/upstream/outlier_detection_impl.cc, api/envoy/config/cluster/v3/outlier_detection.proto.",
+        make: || Outlier { at_least_one: false, ..Outlier::default() },
     },
     Preset {
-        name: "envoy-1.31",
-        doc: "Envoy since 1.31 (2024): the same, but with fewer than ten hosts the limit of 10% lets none go out; \
-              `always_eject_one_host` is off. Source: changelogs/1.31.0.yaml, outlier_detection_impl.cc.",
-        make: || Outlier { at_least_one: false, ..Outlier::default() },
+        name: "envoy-before-1.31",
+        doc: "Envoy before 1.31 (2024): as `envoy`, but one host may always be out, however few there are. Source: \
+              outlier_detection_impl.cc before `always_eject_one_host`.",
+        make: Outlier::default,
     },
 ];
 
@@ -233,7 +233,7 @@ mod tests {
 
     #[test]
     fn envoy_conformance_consecutive_errors() {
-        let spec = Outlier::named("envoy").unwrap();
+        let spec = Outlier::named("envoy-before-1.31").unwrap();
         for (row, should_be) in [
             ("-----", "....E"),
             ("----+-----", ".........E"),
@@ -253,7 +253,7 @@ mod tests {
 
     #[test]
     fn envoy_conformance_share_of_hosts() {
-        let spec = Outlier::named("envoy").unwrap();
+        let spec = Outlier::named("envoy-before-1.31").unwrap();
         for (hosts, percent, at_least_one, should_be) in [
             (10, 10, false, 1),
             (9, 10, false, 0),
@@ -273,7 +273,7 @@ mod tests {
 
     #[test]
     fn envoy_conformance_time_out_grows_and_is_forgiven() {
-        let spec = Outlier::named("envoy").unwrap();
+        let spec = Outlier::named("envoy-before-1.31").unwrap();
         let mut outliers = Outliers::new(10);
         let mut now = 0;
         // Seconds until the sweep that brings the host back, when it is ejected anew right after each return.
@@ -303,7 +303,8 @@ mod tests {
 
     #[test]
     fn envoy_conformance_success_rate() {
-        let spec = Outlier { max_share: Share(1.0), consecutive_errors: 0, ..Outlier::named("envoy").unwrap() };
+        let spec =
+            Outlier { max_share: Share(1.0), consecutive_errors: 0, ..Outlier::named("envoy-before-1.31").unwrap() };
         let rates = |rows: &[(u32, u32)]| {
             let mut outliers = Outliers::new(rows.len());
             for (host, (calls, good)) in rows.iter().enumerate() {
@@ -326,7 +327,7 @@ mod tests {
 
     #[test]
     fn a_passed_check_brings_a_host_back_at_once() {
-        let spec = Outlier::named("envoy").unwrap();
+        let spec = Outlier::named("envoy-before-1.31").unwrap();
         let mut outliers = Outliers::new(10);
         assert!(!outliers.on_check_passed(0));
         results(&spec, &mut outliers, "-----");

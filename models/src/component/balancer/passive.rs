@@ -139,15 +139,21 @@ impl World {
                     watch.out[at] = true;
                     k.at(back.max(now), Event::PeerReopens(server));
                 }
-                if spec.reset_all && watch.peers.iter().all(|p| !p.is_open(spec, now)) {
-                    watch.peers.iter_mut().for_each(Peer::reset);
-                    watch.out.fill(false);
-                    let all: Vec<u32> = (0..watch.out.len() as u32).map(|i| watch.first + i).collect();
-                    all.into_iter().for_each(|server| self.settle_rotation(k, server));
-                }
             }
         }
         self.settle_rotation(k, server);
+    }
+
+    /// No server may be chosen for a call: nginx before 1.11.5 then forgets all failures ("for quick recovery").
+    pub(super) fn forget_failures<K: Kernel>(&mut self, k: &mut K, fleet: u16) {
+        if !self.spec.balancer.health.max_fails.as_ref().is_some_and(|spec| spec.reset_all) {
+            return;
+        }
+        let watch = &mut self.backends[fleet as usize].watch;
+        watch.peers.iter_mut().for_each(Peer::reset);
+        watch.out.fill(false);
+        let servers = watch.first..watch.first + watch.peers.len() as u32;
+        servers.for_each(|server| self.settle_rotation(k, server));
     }
 
     /// A server that max_fails had taken out may be tried again.

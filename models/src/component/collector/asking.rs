@@ -230,12 +230,6 @@ impl World {
         let try_ = &mut self.tries[t];
         let plan = &self.plans[try_.fleet as usize][try_.plan as usize];
         let Some(store) = plan.store else { return };
-        if plan.breaker.is_some() && !self.passes_breaker(k, t) {
-            self.ask_failed(k, t, Cause::BreakerOpen);
-            return;
-        }
-        let try_ = &mut self.tries[t];
-        let plan = &self.plans[try_.fleet as usize][try_.plan as usize];
         if plan.appends {
             return;
         }

@@ -49,10 +49,10 @@ impl World {
         }
         let incarnation = server.incarnation;
         k.record(Fact::Process { server: number, alive: false });
+        self.spools_crash(k, number);
         for t in std::mem::take(&mut self.servers[number as usize].active) {
             self.lose(k, t);
         }
-        self.spools_crash(k, number);
         self.process_gone(k, number);
         let restart = &self.fleet_of(number).restart;
         k.at(k.now().plus(restart.delay).plus(restart.boot), Event::Starts(number, incarnation));

@@ -25,20 +25,18 @@ pub(super) struct SpoolHere {
     entries: SpoolAt<Spooled>,
     /// When the next look at it is due, if one is.
     due: Option<Ns>,
-    /// Entries under way to the store.
-    under_way: usize,
 }
 
 impl Default for SpoolHere {
     fn default() -> Self {
-        SpoolHere { entries: SpoolAt::new(), due: None, under_way: 0 }
+        SpoolHere { entries: SpoolAt::new(), due: None }
     }
 }
 
 impl SpoolHere {
     /// Calls in it, those under way included.
     pub(super) fn held(&self) -> usize {
-        self.entries.len() + self.under_way
+        self.entries.len() + self.entries.under_way() as usize
     }
 }
 
@@ -90,7 +88,6 @@ impl World {
                 return;
             }
             let Some(entry) = spool.entries.take(spec, now) else { return };
-            spool.under_way += 1;
             self.write_spooled(k, server, plan, entry);
         }
     }
@@ -126,7 +123,6 @@ impl World {
         let entry = Spooled { call: write.call, salt: write.salt, attempt: write.attempt, accepted: write.started };
         let now = k.now();
         let Some((spec, spool)) = self.spool_of(server, plan) else { return };
-        spool.under_way -= 1;
         if ok {
             spool.entries.on_done();
             let held = if spec.to == SpoolTo::Memory { spec.memory_per_call.0 } else { 0 };
@@ -138,13 +134,14 @@ impl World {
         self.drain(k, server, plan);
     }
 
-    /// A process dies with a write of its spool under way: on disk it is still there.
+    /// A process has died with a write of its spool under way: on disk it is still there.
     pub(super) fn spooled_write_lost<K: Kernel>(&mut self, k: &mut K, write: &Try) {
         let entry = Spooled { call: write.call, salt: write.salt, attempt: write.attempt, accepted: write.started };
-        let now = k.now();
         let Some((spec, spool)) = self.spool_of(write.server, write.plan) else { return };
-        spool.under_way -= 1;
-        spool.entries.on_failed(spec, entry, now);
+        match spec.to {
+            SpoolTo::Disk => spool.entries.put_back(entry),
+            SpoolTo::Memory => self.leg_ends(k, entry.call, Cause::SpoolLost),
+        }
     }
 
     /// A process has died: what its spools had in memory is lost.
