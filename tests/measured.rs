@@ -1,4 +1,4 @@
-//! The model against real software: rows measured on HAProxy 2.6 before six collector processes and PostgreSQL.
+//! The model against real software: rows measured on HAProxy 2.6, nginx 1.22 and Envoy 1.40 before six collector processes and PostgreSQL.
 //!
 //! Each row is a scenario file under `scenarios/measured/`, replayed with the measured arrivals over twenty seeds; a
 //! seed sets the phase of the health checks. What was measured stands in [`ROWS`]. Tolerances are what the noise of
@@ -50,7 +50,7 @@ const fn row(
     Row { name, failed, never_stored, first_ejection, up, downs }
 }
 
-const ROWS: [Row; 8] = [
+const ROWS: [Row; 10] = [
     // Measured twice: .858, .373, 6.8 s and .859, .398, 7.4 s.
     row("shared-shallow-hang", 0.8585, 0.3855, Some(7.1), 2.66, 4.0),
     row("shared-deep-hang", 0.948, 0.906, Some(4.6), 0.51, 1.0),
@@ -60,6 +60,8 @@ const ROWS: [Row; 8] = [
     row("backlog-16-hang", 0.757, 0.480, Some(7.2), 3.5, 5.5),
     row("crash-refuse", 0.747, 0.748, Some(2.6), 3.68, 11.8),
     row("maxconn-8-hang", 0.479, 0.479, None, 6.0, 0.0),
+    row("nginx-shared-hang", 0.816, 0.505, Some(5.5), 2.19, 4.2),
+    row("envoy-bulkhead-deep-hang", 0.0, 0.0, Some(1.0), 0.08, 1.0),
 ];
 
 /// A figure over the seeds.

@@ -464,6 +464,11 @@ impl World {
         counts
     }
 
+    /// Lost calls kept for a replay: in the balancer's log, and by clients.
+    pub fn kept(&self) -> u64 {
+        self.log.kept().sum::<u64>() + self.populations.iter().map(|p| p.kept()).sum::<u64>()
+    }
+
     /// Names of the servers: "collectors-1".
     pub fn server_names(&self) -> Vec<String> {
         let mut names = Vec::new();

@@ -13,15 +13,18 @@ use std::collections::{BTreeMap, BTreeSet};
 /// | `KIND.dropped` | of those, dropped in the end, whatever the cause | calls |
 /// | `KIND.dropped_CAUSE` | of those, dropped for that cause; spaces in the cause become `_` | calls |
 /// | `KIND.failed` | of those offered, failed for their client | calls |
+/// | `KIND.late` | of those offered, stored late | calls |
 /// | `KIND.latency_p50_ms`, `_p90_ms`, `_p99_ms`, `_max_ms` | latency of calls answered ok during the step | ms |
 /// | `in_rotation` | mean number of servers in rotation over the step, all fleets | servers |
 /// | `balancer_queue` | queued at the balancer, at the end of the step | calls |
+/// | `kept` | lost calls kept for a replay, at the end of the step | calls |
 /// | `store.NAME.state` | "up" or the outage modes in force, at the end of the step | |
 /// | `store.NAME.headroom` | headroom left, at the end of the step | of the store |
 /// | `store.NAME.running`, `.waiting` | queries running; waiting or hung, at the end of the step | queries |
 /// | `fleet.NAME.in_rotation`, `.alive` | servers in rotation; processes alive, at the end of the step | servers |
 /// | `fleet.NAME.accept_queue`, `.pending`, `.pool_waiting` | calls not yet accepted; accepted and not answered; waiting for a connection | calls |
 /// | `fleet.NAME.busy`, `.pool_open` | workers or cores busy; connections open | |
+/// | `fleet.NAME.spooled` | calls in spools | calls |
 ///
 /// Columns exist for every kind, cause, store and fleet that occurs in any step. A quantity that a step does not
 /// have is empty; a count of a cause that did not occur is 0. Text is quoted, not altered: what a spreadsheet
@@ -51,7 +54,7 @@ const STORE: [Quantity<StoreGauge>; 4] = [
     ("waiting", |gauge| gauge.waiting.to_string()),
 ];
 
-const FLEET: [Quantity<FleetGauge>; 7] = [
+const FLEET: [Quantity<FleetGauge>; 8] = [
     ("in_rotation", |gauge| gauge.in_rotation.to_string()),
     ("alive", |gauge| gauge.alive.to_string()),
     ("accept_queue", |gauge| gauge.accept_queue.to_string()),
@@ -59,6 +62,7 @@ const FLEET: [Quantity<FleetGauge>; 7] = [
     ("pending", |gauge| gauge.pending.to_string()),
     ("pool_open", |gauge| gauge.pool_open.to_string()),
     ("pool_waiting", |gauge| gauge.pool_waiting.to_string()),
+    ("spooled", |gauge| gauge.spooled.to_string()),
 ];
 
 const LATENCY: [Quantity<Percentiles>; 4] = [
@@ -95,9 +99,10 @@ impl<'a> Columns<'a> {
             header.extend(["offered", "dropped"].map(|name| format!("{kind}.{name}")));
             header.extend(causes.iter().map(|cause| format!("{kind}.dropped_{}", cause.replace(' ', "_"))));
             header.push(format!("{kind}.failed"));
+            header.push(format!("{kind}.late"));
             header.extend(LATENCY.iter().map(|(name, _)| format!("{kind}.{name}")));
         }
-        header.extend(["in_rotation".into(), "balancer_queue".into()]);
+        header.extend(["in_rotation".into(), "balancer_queue".into(), "kept".into()]);
         for store in &self.stores {
             header.extend(STORE.iter().map(|(name, _)| format!("store.{store}.{name}")));
         }
@@ -116,9 +121,10 @@ impl<'a> Columns<'a> {
             row.push(calls.dropped.values().sum::<u64>().to_string());
             row.extend(causes.iter().map(|cause| calls.dropped.get(*cause).copied().unwrap_or(0).to_string()));
             row.push(calls.failed.to_string());
+            row.push(calls.late.to_string());
             row.extend(cells(&LATENCY, calls.latency_ms.as_ref()));
         }
-        row.extend([step.in_rotation.to_string(), step.balancer_queue.to_string()]);
+        row.extend([step.in_rotation.to_string(), step.balancer_queue.to_string(), step.kept.to_string()]);
         for store in &self.stores {
             row.extend(cells(&STORE, step.stores.get(*store)));
         }

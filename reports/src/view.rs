@@ -134,6 +134,10 @@ pub(crate) struct Bucket {
     pub dropped_range: Option<(f64, f64)>,
     /// Mean over the time.
     pub in_rotation: f64,
+    /// Most calls in spools at the end of a step.
+    pub spooled: u64,
+    /// Most lost calls kept for a replay at the end of a step.
+    pub kept: u64,
 }
 
 impl Bucket {
@@ -162,6 +166,8 @@ pub(crate) fn buckets(outcome: &Outcome, kind: &str, per: usize) -> Vec<Bucket> 
             let length = (until - step.t_s).max(1e-9);
             weight += length;
             bucket.in_rotation += step.in_rotation * length;
+            bucket.spooled = bucket.spooled.max(step.fleets.values().map(|fleet| fleet.spooled).sum());
+            bucket.kept = bucket.kept.max(step.kept);
             add_calls(&mut bucket, step, kind);
         }
         bucket.in_rotation /= weight;

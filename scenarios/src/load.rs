@@ -135,6 +135,9 @@ impl<'a> Load<'a> {
         self.check_idle(&overlays, &choice, &world, clock);
         overlays.apply(&choice, &mut world, &mut self.problems);
         self.apply_sets(&mut world, world_sets);
+        // As written: what a copy has from its model is counted once.
+        let provenance = self.provenance(&world);
+        overlay::copy_likes(&mut world, &mut self.problems);
         let spec = self.decode(&world, clock);
         let mut scenario = Scenario {
             name: name.into(),
@@ -149,7 +152,7 @@ impl<'a> Load<'a> {
             limits: header.limits.clone(),
             axes: overlays.axes.iter().map(overlay::AxisTable::public).collect(),
             designs: overlays.designs.iter().map(|d| d.name.clone()).collect(),
-            provenance: self.provenance(&world),
+            provenance,
             calendar: Calendar::bare(Ns::ZERO),
             plan: WorldPlan { spec: WorldSpec::default(), traces: Vec::new(), end: Ns::ZERO },
             evidence: Vec::new(),
@@ -248,6 +251,7 @@ impl<'a> Load<'a> {
                 overlay::places(layer, &mut places);
                 overlay::merge(&mut world, layer, &mut Vec::new());
             }
+            overlay::copy_likes(&mut world, &mut Vec::new());
             let mut reader = Reader::new(clock);
             let _ = WorldSpec::read(&world, &mut reader);
             let inside = |p: &Problem| places.contains(&(p.span.source, p.span.start, p.span.end));

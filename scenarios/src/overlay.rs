@@ -1,7 +1,8 @@
 //! Overlays: axis points, named designs and `--set`, merged into the world's tree.
 
 use crate::document::Assignment;
-use brownout_models::setting::{Data, Key, Problem, Span, Table, Value, closest};
+use brownout_models::setting::{Data, Form, Key, Problem, Settings, Span, Table, Value, closest};
+use brownout_models::spec::WorldSpec;
 use std::collections::BTreeSet;
 
 /// Axis points and designs together; each is decoded once, on top of the whole base.
@@ -373,6 +374,12 @@ pub(crate) fn merge(base: &mut Value, over: &Value, path: &mut Vec<String>) {
         return;
     }
     spell_out(base, path);
+    if let Data::List(entries) = &mut base.data
+        && path[..] == ["timeline"]
+    {
+        merge_entries(entries, over_table);
+        return;
+    }
     let Data::Table(base_table) = &mut base.data else {
         *base = over.clone();
         return;
@@ -387,19 +394,105 @@ pub(crate) fn merge(base: &mut Value, over: &Value, path: &mut Vec<String>) {
     }
 }
 
+/// Lays a table over the timeline: its keys are the `id`s of entries (or their numbers); a new one makes a new entry.
+fn merge_entries(entries: &mut Vec<Value>, over: &Table) {
+    for (key, value) in &over.entries {
+        match entry_named(entries, &key.name) {
+            Some(at) => merge(&mut entries[at], value, &mut vec!["timeline".into(), key.name.clone()]),
+            None => {
+                let mut value = value.clone();
+                if let Data::Table(table) = &mut value.data
+                    && table.get("id").is_none()
+                {
+                    let id = Value::new(key.span, Data::Text(key.name.clone()));
+                    table.entries.push((Key { name: "id".into(), span: key.span }, id));
+                }
+                entries.push(value);
+            }
+        }
+    }
+}
+
+/// The entry of a list that has this `id`, or this number.
+fn entry_named(entries: &[Value], name: &str) -> Option<usize> {
+    let id = |entry: &Value| match &entry.data {
+        Data::Table(table) => table.get("id").is_some_and(|id| id.data == Data::Text(name.into())),
+        _ => false,
+    };
+    entries.iter().position(id).or_else(|| name.parse().ok().filter(|at| *at < entries.len()))
+}
+
+/// The key whose value a word stands for, where a word may stand in place of a table: "preset", or "kind".
+fn word_key(path: &[String], word: &str) -> Option<&'static str> {
+    fn below(form: Form, path: &[String]) -> Option<Form> {
+        let Some((first, rest)) = path.split_first() else { return Some(form) };
+        match form {
+            Form::Table(fields, _) => below(fields.into_iter().find(|f| f.name == first)?.form, rest),
+            Form::Named(of) => below(*of, rest),
+            Form::Either(forms) => forms.into_iter().find_map(|form| below(form, path)),
+            _ => None,
+        }
+    }
+    let of = |form: Form| match form {
+        Form::Table(_, words) => {
+            let found = words.iter().find(|w| w.name == word)?;
+            Some(if found.values.is_some() { "preset" } else { "kind" })
+        }
+        _ => None,
+    };
+    match below(Form::Table(WorldSpec::fields(), Vec::new()), path)? {
+        Form::Either(forms) => forms.into_iter().find_map(of),
+        form => of(form),
+    }
+}
+
 /// Turns a word that stands for a table into that table, so that an overlay can change one key of it.
 fn spell_out(value: &mut Value, path: &[String]) {
-    let path: Vec<_> = path.iter().map(String::as_str).collect();
-    let key = match path[..] {
-        ["balancer"] | ["balancer", "health"] => "preset",
-        ["fleets", _, "health"] => "kind",
-        _ => return,
-    };
-    if let Data::Text(_) = &value.data {
+    if let Data::Text(word) = &value.data
+        && let Some(key) = word_key(path, word)
+    {
         let key = Key { name: key.into(), span: value.span };
         let table = Table { entries: vec![(key, value.clone())] };
         *value = Value::new(value.span, Data::Table(table));
     }
+}
+
+/// Puts in the place of `like = "<name>"` all that the part of that name says and this one does not.
+pub(crate) fn copy_likes(world: &mut Value, problems: &mut Vec<Problem>) {
+    let Data::Table(world) = &mut world.data else { return };
+    for part in ["clients", "fleets", "stores"] {
+        let Some(Value { data: Data::Table(table), .. }) = world.get_mut(part) else { continue };
+        let all = table.clone();
+        for (key, value) in &mut table.entries {
+            match copied(&all, value, part, &mut vec![key.name.clone()]) {
+                Ok(Some(whole)) => *value = whole,
+                Ok(None) => {}
+                Err(found) => problems.push(found),
+            }
+        }
+    }
+}
+
+/// What a part is with the one that it is like below it; nothing if it is like none.
+fn copied(all: &Table, value: &Value, part: &str, seen: &mut Vec<String>) -> Result<Option<Value>, Problem> {
+    let Data::Table(own) = &value.data else { return Ok(None) };
+    let Some(Value { data: Data::Text(name), span, .. }) = own.get("like") else { return Ok(None) };
+    let Some(model) = all.get(name) else {
+        let known: Vec<_> = all.entries.iter().map(|(key, _)| key.name.as_str()).collect();
+        return Err(problem(*span, format!("no {part} \"{name}\""), Some(suggest(name, &known, part))));
+    };
+    if seen.contains(name) {
+        seen.push(name.clone());
+        return Err(problem(*span, format!("`like` leads in a circle: {}", seen.join(" -> ")), None));
+    }
+    seen.push(name.clone());
+    let mut whole = copied(all, model, part, seen)?.unwrap_or_else(|| model.clone());
+    if let Data::Table(table) = &mut whole.data {
+        // Which calls a fleet is for is its own affair.
+        table.remove("serves");
+    }
+    merge(&mut whole, value, &mut vec![part.into(), seen[0].clone()]);
+    Ok(Some(whole))
 }
 
 /// Tables whose names a file chooses; `--set` changes what is there and must not make up a name.
@@ -442,9 +535,9 @@ fn step_into<'v>(at: &'v mut Value, names: &[String], depth: usize, key: &Key) -
     let unknown = |what: &str, help: String| problem(key.span, format!("no {what} \"{}\"", key.name), Some(help));
     match &mut at.data {
         Data::List(items) => {
-            let help = format!("{} has {} entries, counted from 0", names[..depth].join("."), items.len());
-            let index = key.name.parse::<usize>().ok();
-            index.and_then(|index| items.get_mut(index)).ok_or_else(|| unknown("entry", help))
+            let help = format!("{} has {} entries, by `id` or counted from 0", names[..depth].join("."), items.len());
+            let index = entry_named(items, &key.name);
+            index.map(|index| &mut items[index]).ok_or_else(|| unknown("entry", help))
         }
         Data::Table(table) => {
             if last && key.name == "preset" {

@@ -214,6 +214,9 @@ pub struct Step {
     pub stores: BTreeMap<String, StoreGauge>,
     /// Calls queued at the balancer, at the end of the step.
     pub balancer_queue: u64,
+    /// Lost calls kept for a replay, in the balancer's log or by clients, at the end of the step.
+    #[serde(default)]
+    pub kept: u64,
     /// Per fleet, at the end of the step.
     pub fleets: BTreeMap<String, FleetGauge>,
 }
@@ -227,6 +230,9 @@ pub struct StepCalls {
     pub dropped: BTreeMap<String, u64>,
     /// Of those, failed for their client.
     pub failed: u64,
+    /// Of those, stored late.
+    #[serde(default)]
+    pub late: u64,
     /// Latency of calls answered ok during the step, in milliseconds; null without any.
     pub latency_ms: Option<Percentiles>,
 }
@@ -270,6 +276,9 @@ pub struct FleetGauge {
     pub busy: u64,
     /// Calls accepted and not answered, all servers.
     pub pending: u64,
+    /// Calls in spools, all servers.
+    #[serde(default)]
+    pub spooled: u64,
     /// Connections to stores open, all servers.
     pub pool_open: u64,
     /// Calls waiting for a connection, all servers.

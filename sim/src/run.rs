@@ -119,6 +119,8 @@ pub struct Step {
     pub fleets: Vec<FleetGauge>,
     /// Calls queued at the balancer at its end.
     pub balancer_queue: u64,
+    /// Lost calls kept for a replay, in the balancer's log or by clients, at its end.
+    pub kept: u64,
     /// The digest at its end.
     pub digest: u64,
 }
@@ -217,6 +219,7 @@ impl Run {
             stores,
             fleets,
             balancer_queue,
+            kept: self.world.kept(),
             digest,
         });
         self.at = to;
@@ -249,6 +252,7 @@ impl Run {
             gauge.accept_queue += server.queued() as u64;
             gauge.busy += u64::from(server.busy);
             gauge.pending += server.pending() as u64;
+            gauge.spooled += server.spooled() as u64;
             gauge.pool_open += server.pools.iter().map(|p| u64::from(p.open)).sum::<u64>();
             gauge.pool_waiting += server.pools.iter().map(|p| u64::from(p.waits)).sum::<u64>();
         }

@@ -213,6 +213,7 @@ fn timeline(scenario: &Scenario, run: &Run) -> Timeline {
                 offered: c.offered,
                 dropped: named_causes(&c.dropped),
                 failed: c.failed_total(),
+                late: c.late,
                 latency_ms,
             };
             (kind.to_string(), step)
@@ -226,6 +227,7 @@ fn timeline(scenario: &Scenario, run: &Run) -> Timeline {
             in_rotation: s.in_rotation,
             stores: stores.map(|(name, gauge)| (name.to_string(), gauge.clone())).collect(),
             balancer_queue: s.balancer_queue,
+            kept: s.kept,
             fleets: fleets.map(|(name, gauge)| (name.to_string(), gauge.clone())).collect(),
         }
     });

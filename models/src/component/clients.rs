@@ -53,6 +53,8 @@ settings! {
 settings! {
     /// A population of clients that sends one kind of call.
     pub struct Clients {
+        /// Another population, of which this one is a copy where it says nothing itself.
+        pub like: Option<Name> = None;
         /// The kind of call, served by a fleet that lists it under `calls`.
         pub sends (required): Name = Name::default();
         /// Mean rate of calls, all clients together. Not with `trace`. (calls/time)

@@ -160,6 +160,8 @@ settings! {
 settings! {
     /// A fleet of servers of one kind.
     pub struct Fleet {
+        /// Another fleet, of which this one is a copy where it says nothing itself.
+        pub like: Option<Name> = None;
         /// How many servers.
         pub count: u32 = 1, 1 ..= 100000;
         /// Workers or event loop.

@@ -16,6 +16,7 @@ use crate::kernel::{Event, Fact, Kernel, Lane};
 use crate::ledger::Cause;
 use crate::policy::failover::Spare;
 use crate::random::{Distribution, Purpose, draw, unit};
+use crate::setting::Name;
 use crate::settings;
 use crate::slab::Ref;
 use crate::units::{Ns, Quantity, Rate};
@@ -56,6 +57,8 @@ settings! {
 settings! {
     /// A store.
     pub struct Store {
+        /// Another store, of which this one is a copy where it says nothing itself.
+        pub like: Option<Name> = None;
         /// The link between servers and the store.
         pub link: Link = Link { latency: Ns::micros(100), jitter: Ns::ZERO };
         /// Time to serve one query or append. (time or distribution)

@@ -65,6 +65,8 @@ pub(super) fn day(context: &Context<'_>, page: &mut Page) {
         let row = grid.row(|b| level(b.in_rotation / servers as f64, context.style.unicode));
         page.line(Line::label("rotation").add(Ink::Info, &row).add(Ink::Dim, &format!("  {}", notes[0])));
     }
+    backlog(context, &grid, "spooled", |b| b.spooled, page);
+    backlog(context, &grid, "kept", |b| b.kept, page);
     for store in view::stores_ever_down(context.outcome) {
         let spans = view::downtime(context.outcome, store);
         let row = grid.row(|b| state(down_share(&spans, b), context.style.unicode));
@@ -81,6 +83,16 @@ pub(super) fn day(context: &Context<'_>, page: &mut Page) {
     };
     page.line(Line::label("").add(Ink::Dim, &note));
     page.gap();
+}
+
+/// Calls that wait somewhere to be stored late, if there ever were any.
+fn backlog(context: &Context<'_>, grid: &Grid, label: &str, of: fn(&Bucket) -> u64, page: &mut Page) {
+    let most = grid.buckets.iter().map(of).max().unwrap_or(0);
+    if most > 0 {
+        let row = grid.row(|b| level(of(b) as f64 / most as f64, context.style.unicode));
+        let note = format!("  0..{} calls", text::short(most));
+        page.line(Line::label(label).add(Ink::Info, &row).add(Ink::Dim, &note));
+    }
 }
 
 /// Nothing and all have a character of their own, so that neither is claimed where it only came close.

@@ -132,7 +132,7 @@ impl World {
             // An answer is an answer to nginx, whatever its status, unless proxy_next_upstream says otherwise.
             if verdict != Verdict::Unreached {
                 peer.on_success();
-                watch.out[at] = false;
+                watch.out[at] &= peer.reopens_at(spec).is_some();
             } else {
                 peer.on_failure(spec, now);
                 if let Some(back) = peer.reopens_at(spec) {
