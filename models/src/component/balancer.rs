@@ -569,9 +569,13 @@ impl World {
         if try_.front != Front::Closed || try_.back != Back::None {
             return;
         }
-        let (purpose, call, cause) = (try_.purpose, try_.call, try_.cause);
+        let (purpose, call, mut cause, status) = (try_.purpose, try_.call, try_.cause, try_.status);
         self.tries.remove(t);
         if purpose == world::Purpose::Call {
+            if status == 200 && cause == Cause::ClientLeft {
+                // This way did all that it could; what is lost was lost elsewhere (in a spool).
+                cause = self.calls[call].cause;
+            }
             self.leg_ends(k, call, cause);
         }
     }

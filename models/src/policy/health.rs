@@ -312,6 +312,9 @@ impl Health {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
+    use proptest::sample::select;
+    use proptest::test_runner::RngSeed;
 
     /// What '+', '-' and '!' stand for in the rows below.
     fn result(of: char) -> CheckResult {
@@ -363,6 +366,117 @@ mod tests {
         }
         assert!(check.passes(200) && !check.passes(204) && !check.passes(302));
         assert_eq!((check.interval, check.timeout), (Ns::secs(30), Some(Ns::secs(5))));
+    }
+
+    #[test]
+    fn alb_conformance() {
+        let check = HealthCheck::named("alb").unwrap();
+        for (results, should_be) in [
+            ("--", "Ud"),
+            ("--+++++", "UdddddU"),
+            // Four passes and a failure: five more are due.
+            ("--++++-+++++", "UddddddddddU"),
+            ("-+-+--", "UUUUUd"),
+        ] {
+            assert_eq!(states(&check, results), should_be, "{results}");
+        }
+        // The first pass after registration is enough; after a first failure five are due.
+        let registered = HealthCheck { initial: Initial::Down, ..check.clone() };
+        assert_eq!((states(&registered, "+"), states(&registered, "-+++++")), ("U".into(), "dddddU".into()));
+        assert!(check.passes(200) && !check.passes(204) && !check.passes(302));
+        assert_eq!((check.interval, check.timeout), (Ns::secs(30), Some(Ns::secs(5))));
+        assert_eq!((check.fail_open_below, check.slow_start), (Some(FailOpenBelow::Count(1)), None));
+    }
+
+    #[test]
+    fn envoy_conformance() {
+        let check = HealthCheck::named("envoy").unwrap();
+        for (results, should_be) in [
+            // An unexpected status ejects at once; what is not answered counts up to the threshold.
+            ("!", "d"),
+            ("---", "UUd"),
+            ("--+--!", "UUUUUd"),
+            ("!++", "ddU"),
+            ("!+-++", "ddddU"),
+        ] {
+            assert_eq!(states(&check, results), should_be, "{results}");
+        }
+        let added = HealthCheck { initial: Initial::Down, ..check.clone() };
+        assert_eq!((states(&added, "+"), states(&added, "!++")), ("U".into(), "ddU".into()));
+        assert!(check.passes(200) && !check.passes(204) && !check.passes(503));
+        assert_eq!((check.fail_open_below, check.outlier), (Some(FailOpenBelow::Share(0.5)), None));
+    }
+
+    #[test]
+    fn kubernetes_readiness_conformance() {
+        let check = HealthCheck::named("kubernetes-readiness").unwrap();
+        for (results, should_be) in [("---", "UUd"), ("--+---", "UUUUUd"), ("---+", "UUdU"), ("!!!+", "UUdU")] {
+            assert_eq!(states(&check, results), should_be, "{results}");
+        }
+        assert!(check.passes(200) && check.passes(399) && !check.passes(400));
+        assert_eq!((check.interval, check.timeout), (Ns::secs(10), Some(Ns::secs(1))));
+        assert!(check.follows_process && check.fail_open_below.is_none());
+        let mut restarted = Health::new(&check);
+        restarted.reset();
+        assert!(!restarted.is_up(&check));
+        assert_eq!(restarted.on_result(&check, CheckResult::Passed), Some(Change::Up));
+    }
+
+    #[test]
+    fn nginx_checks_nothing_by_itself() {
+        for (name, resets) in [("nginx", false), ("nginx-before-1.11.5", true)] {
+            let check = HealthCheck::named(name).unwrap();
+            assert!(!check.enabled && check.fail_open_below.is_none());
+            let passive = check.max_fails.unwrap();
+            assert_eq!((passive.fails, passive.window, passive.reset_all), (1, Ns::secs(10), resets));
+        }
+    }
+
+    fn any_check() -> impl Strategy<Value = HealthCheck> {
+        (1..12_u32, 1..6_u32, any::<[bool; 3]>()).prop_map(|(rise, fall, [status_ejects, first_pass, down])| {
+            HealthCheck {
+                rise,
+                fall,
+                status_ejects,
+                first_pass,
+                initial: if down { Initial::Down } else { Initial::Up },
+                ..HealthCheck::default()
+            }
+        })
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig {
+            cases: 256,
+            failure_persistence: None,
+            rng_seed: RngSeed::Fixed(1),
+            ..ProptestConfig::default()
+        })]
+
+        #[test]
+        fn a_server_comes_back_after_rise_passes_in_a_row_and_leaves_after_fall_failures_in_a_row(
+            check in any_check(),
+            results in proptest::collection::vec(select(&['+', '+', '-', '-', '!'][..]), 1..200),
+        ) {
+            let mut health = Health::new(&check);
+            let (mut passes, mut failures) = (0, 0);
+            for (i, r) in results.into_iter().enumerate() {
+                let was_up = health.is_up(&check);
+                let change = health.on_result(&check, result(r));
+                (passes, failures) = if r == '+' { (passes + 1, 0) } else { (0, failures + 1) };
+                let is_up = health.is_up(&check);
+                prop_assert_eq!(change.is_some(), was_up != is_up);
+                if change == Some(Change::Up) {
+                    prop_assert!(passes >= check.rise || (check.first_pass && i == 0), "up after {} passes", passes);
+                }
+                if change == Some(Change::Down) {
+                    prop_assert!(failures >= check.fall || (r == '!' && check.status_ejects), "down after {}", failures);
+                }
+                // And no later than that.
+                prop_assert!(is_up || passes < check.rise);
+                prop_assert!(!is_up || failures < check.fall);
+            }
+        }
     }
 
     #[test]

@@ -194,9 +194,8 @@ impl World {
     pub(crate) fn finish<K: Kernel>(&mut self, k: &mut K, t: Ref, status: u16, cause: Cause) {
         let try_ = &mut self.tries[t];
         try_.status = status;
-        if status != 200 {
-            try_.cause = cause;
-        }
+        // Of a success, too: that an earlier server refused it no longer matters.
+        try_.cause = cause;
         if try_.ask_timer != Timer::NONE {
             k.cancel(try_.ask_timer);
         }
