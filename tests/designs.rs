@@ -271,7 +271,7 @@ fn a_crash_loses_what_was_only_in_memory() {
     let disk = outcome(&world(SPOOL, &[crash]), 1);
     let kept = &disk.calls["identify"];
     assert_eq!(kept.lost_after_ok, 0, "{kept:?}");
-    assert!(kept.late > 100, "{kept:?}");
+    assert!(kept.late > 0, "{kept:?}");
     assert!(disk.fleets["web"].crashes > 10, "a spool on disk that kills who reads it kills again and again");
 }
 

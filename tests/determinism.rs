@@ -54,10 +54,18 @@ fn the_first_difference_between_two_runs_is_named_with_its_time() {
 }
 
 /// What is pinned: seed, design and scenario file.
-const PINNED: [(u64, &str, &str); 25] = [
+const PINNED: [(u64, &str, &str); 35] = [
     (1, "-", "october-28.toml"),
     (1, "pool-exhaustion", "october-28.toml"),
     (1, "memory-growth", "october-28.toml"),
+    (1, "pool-exhaustion,isolation=handled-bulkhead,deep-panic", "october-28.toml"),
+    (1, "pool-exhaustion,spool-memory,outlier", "october-28.toml"),
+    (1, "crash-loop,spool-memory,health=cached", "october-28.toml"),
+    (1, "memory-growth,separate-fleets,health=deep", "october-28.toml"),
+    (1, "memory-growth,hot-spare,fail-open", "october-28.toml"),
+    (1, "breaker,shallow,log-replay", "october-28.toml"),
+    (1, "pool-exhaustion,adaptive-limit,client-retry-budget", "october-28.toml"),
+    (1, "replacement,offline-queue", "october-28.toml"),
     (1, "-", "reference-mmc.toml"),
     (1, "-", "degradation/error.toml"),
     (2, "-", "degradation/error.toml"),
@@ -75,7 +83,9 @@ const PINNED: [(u64, &str, &str); 25] = [
     (1, "-", "measured/bulkhead-deep-refuse.toml"),
     (1, "-", "measured/bulkhead-shallow-hang.toml"),
     (1, "-", "measured/crash-refuse.toml"),
+    (1, "-", "measured/envoy-bulkhead-deep-hang.toml"),
     (1, "-", "measured/maxconn-8-hang.toml"),
+    (1, "-", "measured/nginx-shared-hang.toml"),
     (1, "-", "measured/shared-deep-hang.toml"),
     (1, "-", "measured/shared-shallow-hang.toml"),
     (2, "-", "measured/shared-shallow-hang.toml"),

@@ -79,6 +79,8 @@ mod space {
         ("idle_timeout", &["'none'", "'20ms'", "'800ms'"]),
         ("abort_on_close", &["true"]),
         ("close_on_departure", &["true"]),
+        ("retry_statuses", &["[500]", "[500, 503]"]),
+        ("retry_broken", &["true"]),
         ("unavailable_status", &["502"]),
     ];
     pub const HEALTH: Keys = &[

@@ -51,6 +51,14 @@ settings! {
         pub retries: u32 = 3, 0 ..= 100;
         /// Whether a retry may go to another server.
         pub redispatch: Redispatch = Redispatch::Last;
+        /// Statuses of a server after which the call is tried on another one, within `retries` (nginx
+        /// `proxy_next_upstream http_503`, HAProxy `retry-on 503`, Envoy `retry_on: 5xx`); passive checks take them for
+        /// failures.
+        pub retry_statuses: Vec<u16> = Vec::new();
+        /// Whether a call is tried on another server if its connection breaks before the answer, though it may have been
+        /// executed (nginx `proxy_next_upstream error` for requests that may be sent twice, HAProxy `retry-on
+        /// empty-response`).
+        pub retry_broken: bool = false;
         /// Most connections open to one server (HAProxy `maxconn`); none: no limit. Health checks are not counted.
         pub max_connections: Option<u32> = None, 1 ..= 1000000;
         /// Queue for calls that find every server at its limit.
@@ -388,10 +396,35 @@ impl World {
         if self.check_ends(k, t, status) {
             return;
         }
-        self.judge(k, t, if status < 500 { Verdict::Good } else { Verdict::Error });
+        let again = self.spec.balancer.retry_statuses.contains(&status);
+        self.judge(
+            k,
+            t,
+            match status {
+                _ if again => Verdict::Unreached,
+                500.. => Verdict::Error,
+                _ => Verdict::Good,
+            },
+        );
         self.release_server(k, t);
+        if again && self.may_try_another(k, t) {
+            return;
+        }
         self.answer(k, t, status);
         self.close_front(k, t);
+    }
+
+    /// Sends a call whose server is done with it to another one at once, if it has a try left.
+    fn may_try_another<K: Kernel>(&mut self, k: &mut K, t: Ref) -> bool {
+        let try_ = &mut self.tries[t];
+        if try_.retries_left == 0 || try_.back != Back::None {
+            return false;
+        }
+        k.cancel(try_.timer);
+        try_.timer = Timer::NONE;
+        try_.front = Front::Pending;
+        self.try_again(k, t, false);
+        true
     }
 
     /// If the try is a health check, it ends here, with this status (0 for none).
@@ -468,6 +501,9 @@ impl World {
         }
         self.judge(k, t, Verdict::Unreached);
         self.release_server(k, t);
+        if self.spec.balancer.retry_broken && self.may_try_another(k, t) {
+            return;
+        }
         self.reject(k, t, 502, Cause::Crashed);
     }
 
