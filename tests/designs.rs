@@ -467,3 +467,41 @@ concurrency = 1
         assert!(open.calls["work"].failed_rate > 0.8, "{}", open.calls["work"].failed_rate);
     }
 }
+
+/// Servers that take one connection each and die of every write; a refused connection is tried again at the same server.
+const CROWDED: &str = r#"
+brownout = 1
+title = "places that are kept"
+step = "1s"
+span = "1min"
+[clients.users]
+sends = "write"
+rate = "40/s"
+[balancer]
+max_connections = 1
+redispatch = "never"
+retries = 3
+algorithm = "least-requests"
+[fleets.web]
+count = 2
+workers = 50
+restart.delay = "500ms"
+calls.write = { work = "5ms", asks = "db", writes = true, on_error = "crash" }
+[stores.db]
+[[timeline]]
+at = "5s"
+do = "outage"
+store = "db"
+mode = "error"
+lasts = "40s"
+"#;
+
+#[test]
+fn a_call_that_waits_to_try_the_same_server_again_keeps_its_place_there() {
+    let scenario = world(CROWDED, &[]);
+    let mut run = brownout::sim::run::Run::new(&scenario.plan, brownout::sim::orders(&scenario, 1));
+    while run.step().expect("the books balance").is_none() {
+        assert!(run.world().connections.iter().all(|c| *c <= 1), "{:?}", run.world().connections);
+    }
+    assert!(run.ledger().crashes.iter().all(|c| *c > 5), "{:?}", run.ledger().crashes);
+}

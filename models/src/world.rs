@@ -187,6 +187,8 @@ pub struct Try {
     pub back: Back,
     /// Whether its client waits no longer.
     pub client_gone: bool,
+    /// Whether it counts among its server's connections while it pauses before another try there.
+    pub keeps_place: bool,
     /// Whether it is inside its bulkhead.
     pub in_bulkhead: bool,
     /// Whether it holds a worker.

@@ -222,6 +222,7 @@ impl Try {
             front: Front::Pending,
             back: Back::None,
             client_gone: false,
+            keeps_place: false,
             in_bulkhead: false,
             holds_worker: false,
             at_store: false,
@@ -340,7 +341,9 @@ impl World {
         try_.dispatches += 1;
         try_.connects = 0;
         try_.since = k.now();
-        self.connections[server as usize] += 1;
+        if !std::mem::take(&mut try_.keeps_place) {
+            self.connections[server as usize] += 1;
+        }
         let watch = &mut self.backends[try_.fleet as usize].watch;
         if !watch.is_plain {
             try_.tried |= watch.bit(server);
@@ -456,7 +459,6 @@ impl World {
             return;
         }
         self.judge(k, t, Verdict::Unreached);
-        self.release_server(k, t);
         let try_ = &mut self.tries[t];
         let balancer = &self.spec.balancer;
         let servers_up = self.backends[try_.fleet as usize].rotation.len();
@@ -469,7 +471,12 @@ impl World {
             servers_up,
             balancer.connect_timeout,
         );
+        // Whoever will try the same server again keeps its place there (HAProxy counts it throughout).
+        try_.keeps_place = matches!(next, Next::Same(_));
         try_.front = Front::Pending;
+        if !try_.keeps_place {
+            self.release_server(k, t);
+        }
         match next {
             Next::GiveUp => self.reject(k, t, self.spec.balancer.unavailable_status, cause),
             Next::Another(Ns::ZERO) => self.try_again(k, t, false),
@@ -545,7 +552,12 @@ impl World {
                 self.release_server(k, t);
                 self.give_up(k, t, Cause::ClientLeft);
             }
-            Front::Pending if self.tries[t].dispatches > 0 => self.give_up(k, t, Cause::ClientLeft),
+            Front::Pending if self.tries[t].dispatches > 0 => {
+                if std::mem::take(&mut self.tries[t].keeps_place) {
+                    self.release_server(k, t);
+                }
+                self.give_up(k, t, Cause::ClientLeft);
+            }
             _ => {}
         }
     }
