@@ -486,7 +486,7 @@ algorithm = "least-requests"
 count = 2
 workers = 50
 restart.delay = "500ms"
-calls.write = { work = "5ms", asks = "db", writes = true, on_error = "crash" }
+calls.write = { work = "700ms", asks = "db", writes = true, on_error = "crash" }
 [stores.db]
 [[timeline]]
 at = "5s"
