@@ -3,6 +3,7 @@
 #![warn(clippy::unwrap_used)]
 
 mod command;
+mod patience;
 mod terminal;
 
 use brownout::exit;
@@ -24,8 +25,16 @@ pub struct Cli {
 enum Command {
     /// Run a scenario once, from a seed, and show what was dropped and why
     Run(command::run::Args),
+    /// Cross designs and see which of them help, at what price, and how sure that is
+    Compare(command::compare::Args),
     /// Read scenario files and report every mistake; run nothing
     Check(command::check::Args),
+    /// Write a small commented scenario to start from
+    Init(command::init::Args),
+    /// List presets, faults, actions, metrics, keys, or the designs of a file
+    List(command::list::Args),
+    /// Say all that is known of a name: a preset with its numbers, a fault, a key, a design
+    Explain(command::explain::Args),
     /// Write a completion script for a shell to stdout
     Completions(command::completions::Args),
 }
@@ -35,7 +44,11 @@ fn main() -> ExitCode {
     let terminal = terminal::Terminal::new(cli.color);
     let exit = match &cli.command {
         Command::Run(args) => command::run::run(args, &terminal),
+        Command::Compare(args) => command::compare::run(args, &terminal),
         Command::Check(args) => command::check::run(args, &terminal),
+        Command::Init(args) => command::init::run(args, &terminal),
+        Command::List(args) => command::list::run(args, &terminal),
+        Command::Explain(args) => command::explain::run(args, &terminal),
         Command::Completions(args) => command::completions::run(args),
     };
     exit.into()

@@ -37,6 +37,88 @@ fn commands_print_what_they_should() {
     trycmd::TestCases::new().case("tests/cmd/*.trycmd").case("README.md");
 }
 
+/// The guide is followed in a folder where `brownout init my-service.toml` has been run, as it says.
+#[test]
+fn the_guide_does_what_it_says() {
+    let out = folder("guide");
+    let inside = out.join("guide.in");
+    std::fs::create_dir_all(&inside).expect("a folder");
+    let scenario = inside.join("my-service.toml").display().to_string();
+    let output = finished(&["init", &scenario]);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    let guide = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/guide.md");
+    let copy = out.join("guide.md");
+    std::fs::copy(&guide, &copy).expect("a copy");
+    trycmd::TestCases::new().case(&copy).run();
+    if std::env::var("TRYCMD").is_ok_and(|mode| mode == "overwrite") {
+        std::fs::copy(&copy, &guide).expect("docs/ can be written");
+    }
+}
+
+#[test]
+fn init_writes_once_what_passes_its_own_check() {
+    let out = folder("init");
+    std::fs::create_dir_all(&out).expect("a folder");
+    let file = out.join("brownout.toml");
+    let name = file.display().to_string();
+    let written = finished(&["init", &name]);
+    assert_eq!(written.status.code(), Some(0), "{}", text(&written.stderr));
+    assert!(text(&written.stdout).contains("brownout check "), "{}", text(&written.stdout));
+    assert!(out.join("brownout.schema.json").is_file());
+    assert_eq!(finished(&["check", &name]).status.code(), Some(0));
+    std::fs::write(&file, "mine").expect("a file");
+    let refused = finished(&["init", &name]);
+    assert_eq!(refused.status.code(), Some(2));
+    assert!(text(&refused.stderr).contains("--force"), "{}", text(&refused.stderr));
+    assert_eq!(std::fs::read_to_string(&file).expect("text"), "mine");
+    assert_eq!(finished(&["init", &name, "--force"]).status.code(), Some(0));
+    assert_eq!(finished(&["init", "/dev/null/x.toml"]).status.code(), Some(5));
+}
+
+/// What the guide says of the matrix: some designs lose no checkout, checks that ask the recommender lose most.
+#[test]
+fn the_scenario_to_start_from_has_something_to_show() {
+    let template = concat!(env!("CARGO_MANIFEST_DIR"), "/scenarios/template.toml");
+    let dropped = |design: &str| {
+        let output = finished(&["run", template, "--design", design, "--json"]);
+        let document: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+        let checkout = &document["calls"]["checkout"];
+        checkout["dropped"].as_f64().expect("a count") / checkout["offered"].as_f64().expect("a count")
+    };
+    assert!(dropped("isolation=shared,health=shared") > 0.5);
+    assert_eq!([dropped("short-timeout,health=shared"), dropped("bulkhead,health=shallow")], [0.0, 0.0]);
+    assert!(dropped("bulkhead,health=deep") > 0.5 && dropped("isolation=shared,health=deep") > 0.5);
+}
+
+#[test]
+fn lists_and_explanations_are_json_documents() {
+    let json = |args: &[&str]| -> Value {
+        let output = finished(args);
+        assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+        serde_json::from_slice(&output.stdout).expect("one JSON document")
+    };
+    let overview = json(&["list", "--json"]);
+    for topic in ["presets", "faults", "actions", "words", "metrics", "causes", "seen", "keys"] {
+        let of = |value: &Value| value[topic].as_array().map(Vec::len).unwrap_or_default();
+        assert!(of(&overview) > 2, "{topic}");
+        assert_eq!(of(&overview), of(&json(&["list", topic, "--json"])), "{topic}");
+    }
+    let template = concat!(env!("CARGO_MANIFEST_DIR"), "/scenarios/template.toml");
+    let designs = json(&["list", "designs", template, "--json"]);
+    assert_eq!(designs["designs"].as_array().map(Vec::len), Some(6));
+    let bulkhead = json(&["explain", "isolation=bulkhead", "--file", template, "--json"]);
+    let change = &bulkhead[0]["changes"][0];
+    assert_eq!(change["path"], "fleets.web.calls.recommend.at_most");
+    assert_eq!((&change["from"], &change["to"]), (&Value::from("none"), &Value::from("25%")));
+    // Whatever is listed can be explained.
+    for topic in ["presets", "faults", "actions", "metrics", "causes", "seen"] {
+        for entry in overview[topic].as_array().expect("a list") {
+            let name = entry["name"].as_str().expect("a name").replace("<calls>", "all");
+            json(&["explain", &name, "--json"]);
+        }
+    }
+}
+
 #[test]
 fn json_is_one_document_with_the_promised_keys_and_nothing_else() {
     let output = finished(&["run", DAY, "--json", "--seed", "3"]);

@@ -1,38 +1,167 @@
-//! The reference page of the scenario format says what the decoder does, because it is written from it.
+//! The reference page and the schema of the scenario format say what the decoder does: both are written from it.
 
-use std::path::Path;
+use brownout::models::component::operator::actions;
+use brownout::scenarios::{Request, catalogue, load, load_text, reference, schema};
+use serde_json::Value;
+use std::path::{Path, PathBuf};
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// The file is what the code writes; `BROWNOUT_BLESS=1` writes it.
+fn assert_current(file: &str, text: &str) {
+    let path = root().join(file);
+    if std::env::var_os("BROWNOUT_BLESS").is_some() {
+        std::fs::write(&path, text).expect("docs/ can be written");
+    }
+    let committed = std::fs::read_to_string(&path).unwrap_or_default();
+    assert!(committed == text, "{file} is out of date: BROWNOUT_BLESS=1 cargo test --test reference");
+}
 
 #[test]
 fn the_reference_page_is_current() {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/scenario-format.md");
-    let page = brownout::scenarios::reference();
-    if std::env::var_os("BROWNOUT_BLESS").is_some() {
-        std::fs::write(&path, &page).expect("docs/ can be written");
+    assert_current("docs/scenario-format.md", &reference());
+}
+
+#[test]
+fn the_schema_is_current() {
+    assert_current("docs/scenario.schema.json", &schema());
+}
+
+/// Every scenario file of the repository.
+fn files() -> Vec<PathBuf> {
+    let mut out = Vec::new();
+    for folder in ["scenarios", "scenarios/degradation", "scenarios/measured"] {
+        for entry in std::fs::read_dir(root().join(folder)).expect("the catalogue is there") {
+            let path = entry.expect("a readable entry").path();
+            let other = path.ends_with("Cargo.toml") || path.ends_with("clippy.toml");
+            if path.extension().is_some_and(|e| e == "toml") && !other {
+                out.push(path);
+            }
+        }
     }
-    let committed = std::fs::read_to_string(&path).unwrap_or_default();
-    assert!(committed == page, "docs/scenario-format.md is out of date: BROWNOUT_BLESS=1 cargo test --test reference");
+    out
+}
+
+fn validator() -> jsonschema::Validator {
+    let schema: Value = serde_json::from_str(&schema()).expect("the schema is JSON");
+    jsonschema::draft202012::meta::validate(&schema).expect("the schema is a schema");
+    jsonschema::draft202012::new(&schema).expect("its references lead somewhere")
+}
+
+fn as_json(text: &str) -> Value {
+    toml::from_str(text).expect("TOML")
+}
+
+#[test]
+fn the_schema_takes_every_scenario_of_the_catalogue() {
+    let validator = validator();
+    for path in files() {
+        let text = std::fs::read_to_string(&path).expect("a readable file");
+        let found: Vec<_> =
+            validator.iter_errors(&as_json(&text)).map(|e| format!("{}: {e}", e.instance_path())).collect();
+        assert!(found.is_empty(), "{}: {found:#?}", path.display());
+    }
+}
+
+const SMALL: &str = r#"
+brownout = 1
+title = "small"
+span = "10min"
+[clients.users]
+sends = "my-calls"
+rate = "10/s"
+[balancer]
+health = "haproxy"
+[fleets.my-fleet]
+calls.my-calls = { work = "4ms", asks = "my-store" }
+[stores.my-store]
+"#;
+
+#[test]
+fn the_schema_refuses_what_the_decoder_refuses() {
+    let validator = validator();
+    assert!(validator.is_valid(&as_json(SMALL)));
+    let wrong = [
+        ("rate = \"10/s\"", "rate = 10"),
+        ("rate = \"10/s\"", "rate = { value = 10, assumed = [5, 50] }"),
+        ("rate = \"10/s\"", "rate = { value = \"10/s\" }"),
+        ("rate = \"10/s\"", "ratte = \"10/s\""),
+        ("sends = \"my-calls\"", "timeout = \"1s\""),
+        ("health = \"haproxy\"", "health = \"haprox\""),
+        ("health = \"haproxy\"", "health = { preset = \"elb\" }"),
+        ("health = \"haproxy\"", "health = { fall = 0 }"),
+        ("health = \"haproxy\"", "health = { fall = { value = 0, assumed = [0, 5] } }"),
+        ("health = \"haproxy\"", "algorithm = \"round\""),
+        ("brownout = 1", "brownout = 2"),
+        ("title = \"small\"", ""),
+        ("[stores.my-store]", "[[timeline]]\nat = \"1min\"\ndo = \"explode\"\n[stores.my-store]"),
+        ("[stores.my-store]", "[[timeline]]\nat = \"1min\"\ndo = \"outage\"\n[stores.my-store]"),
+        ("[stores.my-store]", "[axes.a.b]\nfleet.my-fleet.workers = 3\n[stores.my-store]"),
+        ("[stores.my-store]", "[axes.a.b]\nfleets.my-fleet.workers = \"3\"\n[stores.my-store]"),
+    ];
+    for (right, wrong) in wrong {
+        let text = SMALL.replace(right, wrong);
+        assert_ne!(text, SMALL, "{right} is not there");
+        assert!(!validator.is_valid(&as_json(&text)), "the schema takes {wrong}");
+        assert!(load_text("small.toml", &text, Path::new("."), &[], &[]).is_err(), "the decoder takes {wrong}");
+    }
+}
+
+#[test]
+fn designs_need_no_required_key() {
+    let text = format!(
+        "{SMALL}\n[axes.load]\ndefault = \"more\"\nmore.clients.users.rate = \"20/s\"\n[designs.x]\nbased_on = \"y\"\n[designs.y]\nclients.users.timeout = \"1s\""
+    );
+    load_text("small.toml", &text, Path::new("."), &[], &[]).unwrap_or_else(|mistakes| panic!("{mistakes}"));
+    assert!(validator().is_valid(&as_json(&text)));
+}
+
+#[test]
+fn every_example_of_an_action_loads_and_suits_the_schema() {
+    let validator = validator();
+    for (word, ..) in actions() {
+        let example = catalogue::example(word).expect("it has an example");
+        // What some actions need beside it.
+        let log = "health = \"haproxy\"\nlog = { calls = [\"my-calls\"] }";
+        let text = format!("{}\n{example}", SMALL.replace("health = \"haproxy\"", log));
+        load_text(word, &text, Path::new("."), &[], &[]).unwrap_or_else(|mistakes| panic!("{example}\n{mistakes}"));
+        assert!(validator.is_valid(&as_json(&text)), "{example}");
+    }
+}
+
+#[test]
+fn every_preset_by_its_name_suits_the_schema() {
+    let validator = validator();
+    for preset in catalogue::presets() {
+        let key = preset.key.replace(".<name>", ".users").replace("fleets.users", "fleets.my-fleet");
+        let path =
+            key.replace("my-fleet.calls.users", "my-fleet.calls.my-calls").replace("stores.users", "stores.my-store");
+        let set = [format!("{path}.preset={}", preset.name)];
+        let base = SMALL.replace("[balancer]\nhealth = \"haproxy\"", "");
+        load_text("small.toml", &base, Path::new("."), &set, &[])
+            .unwrap_or_else(|mistakes| panic!("{set:?}\n{mistakes}"));
+        let mut value = as_json(&base);
+        let mut at = &mut value;
+        for key in path.split('.') {
+            at = at.as_object_mut().expect("a table").entry(key).or_insert_with(|| Value::Object(Default::default()));
+        }
+        at.as_object_mut().expect("a table").insert("preset".into(), preset.name.into());
+        assert!(validator.is_valid(&value), "{path} = {}", preset.name);
+    }
 }
 
 #[test]
 fn every_key_of_the_format_is_documented_and_every_scenario_of_the_catalogue_loads() {
     assert!(!brownout::scenarios::reference().contains("|  |\n"), "a key without a meaning");
-    let mut count = 0;
-    for folder in ["scenarios", "scenarios/degradation", "scenarios/measured"] {
-        for entry in
-            std::fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join(folder)).expect("the catalogue is there")
-        {
-            let path = entry.expect("a readable entry").path();
-            let is_crate = path.file_name().is_some_and(|name| name == "Cargo.toml");
-            if path.extension().is_some_and(|e| e == "toml") && !is_crate && !path.ends_with("clippy.toml") {
-                let request = brownout::scenarios::Request { path: &path, set: &[], design: &[] };
-                if let Err(mistakes) = brownout::scenarios::load(&request) {
-                    panic!("{mistakes}");
-                }
-                count += 1;
-            }
+    let files = files();
+    for path in &files {
+        if let Err(mistakes) = load(&Request { path, set: &[], design: &[] }) {
+            panic!("{mistakes}");
         }
     }
-    assert!(count >= 16, "{count} scenarios");
+    assert!(files.len() >= 17, "{} scenarios", files.len());
 }
 
 #[test]

@@ -13,7 +13,7 @@
 //! logarithm behind exponential times, drawn twice or more per call, is our own: additions and multiplications only,
 //! so as portable, and in half the time.
 
-use crate::setting::{Data, Form, Reader, Setting, Value};
+use crate::setting::{Data, Field, Form, Reader, Setting, Value};
 use crate::units::Ns;
 use rand_core::Rng;
 use rand_pcg::Pcg64Mcg;
@@ -277,12 +277,30 @@ impl Setting for Distribution {
         }
     }
     fn form() -> Form {
-        Form::Text("4ms")
+        let key = |name, doc, form| Field { name, doc, form, default: None, range: None };
+        let two = Form::Pair(Box::new(Ns::form()), Box::new(Ns::form()));
+        let table = |keys| Form::Table(keys, Vec::new());
+        Form::Either(vec![
+            Ns::form(),
+            table(vec![key("exponential", "Exponential, of this mean. (time)", Ns::form())]),
+            table(vec![
+                key("lognormal", "Lognormal, of this median. (time)", Ns::form()),
+                key("sigma", "Standard deviation of its logarithm.", Form::Number),
+            ]),
+            table(vec![
+                key("pareto", "Pareto, of this least value. (time)", Ns::form()),
+                key("shape", "Its shape: the lower, the heavier the tail.", Form::Number),
+            ]),
+            table(vec![key("uniform", "Uniform between two times.", two)]),
+        ])
     }
     fn show(&self) -> String {
         match self {
             Distribution::Constant(time) => time.to_string(),
-            other => format!("{other:?}"),
+            Distribution::Exponential(mean) => format!("{{ exponential = {mean} }}"),
+            Distribution::Lognormal { median, sigma } => format!("{{ lognormal = {median}, sigma = {sigma} }}"),
+            Distribution::Pareto { least, shape } => format!("{{ pareto = {least}, shape = {shape} }}"),
+            Distribution::Uniform(low, high) => format!("{{ uniform = [{low}, {high}] }}"),
         }
     }
 }

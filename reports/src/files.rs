@@ -56,13 +56,21 @@ impl std::error::Error for WriteError {
 ///
 /// [`WriteError`], which names the path. Documents renamed into place before the error stay.
 pub fn write_all(outcome: &Outcome, dir: &Path) -> Result<Vec<PathBuf>, WriteError> {
-    let documents = [
+    let documents: [Document; 5] = [
         ("outcome.json", json::to_json(outcome).map_err(Into::into)),
         ("timeline.csv", csv::timeline_csv(outcome).map_err(Into::into)),
         ("dropped.svg", svg::dropped(outcome).map_err(Into::into)),
         ("rotation.svg", svg::rotation(outcome).map_err(Into::into)),
         ("causes.svg", svg::causes(outcome).map_err(Into::into)),
     ];
+    write_documents(documents.into(), dir)
+}
+
+/// A name in the directory, and what goes there.
+pub(crate) type Document = (&'static str, Result<String, Box<dyn std::error::Error + Send + Sync>>);
+
+/// As [`write_all`] promises.
+pub(crate) fn write_documents(documents: Vec<Document>, dir: &Path) -> Result<Vec<PathBuf>, WriteError> {
     let documents: Vec<(PathBuf, String)> = documents
         .into_iter()
         .map(|(name, document)| match document {

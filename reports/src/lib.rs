@@ -10,12 +10,14 @@
 //! | [`csv`] | the day, one row per step, for a spreadsheet or a notebook |
 //! | [`json`] | the whole outcome, for programs |
 //! | [`files`] | all of these into a directory |
+//! | [`compare`] | what `brownout compare` prints and writes |
 //!
-//! Not here: comparisons between runs, intervals over seeds, the HTML report.
+//! Not here: the HTML report.
 
 #![warn(clippy::unwrap_used)]
 
 mod clock;
+pub mod compare;
 pub mod csv;
 pub mod files;
 pub mod json;

@@ -5,12 +5,16 @@
 
 mod canvas;
 mod causes;
+mod compare;
 mod day;
 mod dropped;
 mod marks;
 mod rotation;
+mod sweep;
 
 pub use canvas::PlotError;
 pub use causes::causes;
+pub use compare::{differences, matrix};
 pub use dropped::dropped;
 pub use rotation::rotation;
+pub use sweep::sweep;

@@ -2,7 +2,7 @@
 
 mod command;
 mod glance;
-mod page;
+pub(crate) mod page;
 mod tables;
 
 use crate::clock::Clock;

@@ -241,7 +241,7 @@ fn the_table_has_the_documented_columns() {
     let header = table.lines().next().expect("a header");
     assert!(header.starts_with("t_s,at,identify.offered,identify.dropped,identify.dropped_dependency_error,"));
     assert!(header.contains(",track.dropped_no_server_in_rotation,track.failed,track.late,track.latency_p50_ms,"));
-    assert!(header.contains(",in_rotation,balancer_queue,store.identify.state,store.identify.headroom,"));
+    assert!(header.contains(",in_rotation,balancer_queue,kept,store.identify.state,store.identify.headroom,"));
     assert_eq!(table.lines().count(), 141);
     golden("timeline-head.csv", &table.lines().take(3).chain(table.lines().skip(138)).collect::<Vec<_>>().join("\n"));
 }

@@ -1,6 +1,6 @@
 //! What was observed on the day, and how near to it a run must come.
 
-use crate::header::{Period, Raw};
+use crate::header::{Between, Period, Seen};
 use brownout_models::metrics::Unit;
 use brownout_models::setting::{Clock, Data, Name, Problem, Span, Value};
 use brownout_models::settings;
@@ -16,11 +16,11 @@ settings! {
         /// What it is compared with: "track.dropped_rate".
         pub metric (required): Name = Name::default();
         /// What was observed: "54%", "10min", "11:46", "3", or two times.
-        pub observed: Raw = Raw::default();
+        pub observed: Seen = Seen::default();
         /// How far a run may be off: "4pp", "10%", "2min", "5".
         pub within: Option<Name> = None;
         /// Instead of `within`: the lowest and the highest value accepted.
-        pub between: Raw = Raw::default();
+        pub between: Between = Between::default();
         /// When; without it, the window.
         pub over: Option<Period> = None;
     }

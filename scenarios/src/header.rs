@@ -44,9 +44,9 @@ settings! {
         /// What was observed on the day.
         pub evidence: Vec<EvidenceEntry> = Vec::new();
         /// Axes of designs: `[axes.<axis>.<point>]` overlays, `default`, `wins_over`.
-        pub axes: Raw = Raw::default();
+        pub axes: Axes = Axes::default();
         /// Named overlays; `based_on` names another.
-        pub designs: Raw = Raw::default();
+        pub designs: Designs = Designs::default();
         /// What must hold.
         pub expect: Vec<Placed<ExpectEntry>> = Vec::new();
     }
@@ -68,20 +68,60 @@ settings! {
     }
 }
 
-/// A value kept as written, to be read later.
-#[derive(Clone, PartialEq, Debug, Default)]
-pub struct Raw(pub Option<Value>);
+settings! {
+    /// What an axis says beside its points.
+    pub struct AxisKeys {
+        /// The point in force where no design chooses; without it, the file as written.
+        pub default: Name = Name::default();
+        /// Axes before this one that this one may overrule where both write a key.
+        pub wins_over: Vec<Name> = Vec::new();
+    }
+}
 
-impl Setting for Raw {
-    fn read(value: &Value, _: &mut Reader<'_>) -> Option<Self> {
-        Some(Raw(Some(value.clone())))
+settings! {
+    /// What a named design says beside the keys that it changes.
+    pub struct DesignKeys {
+        /// The design that this one is laid over.
+        pub based_on: Name = Name::default();
     }
-    fn form() -> Form {
-        Form::Text("see the description")
-    }
-    fn show(&self) -> String {
-        String::new()
-    }
+}
+
+macro_rules! kept_as_written {
+    ($($(#[doc = $doc:literal])* $name:ident = $form:expr;)*) => { $(
+        $(#[doc = $doc])*
+        #[derive(Clone, PartialEq, Debug, Default)]
+        pub struct $name(pub Option<Value>);
+
+        impl Setting for $name {
+            fn read(value: &Value, _: &mut Reader<'_>) -> Option<Self> {
+                Some($name(Some(value.clone())))
+            }
+            fn form() -> Form {
+                $form
+            }
+            fn show(&self) -> String {
+                String::new()
+            }
+        }
+    )* };
+}
+
+kept_as_written! {
+    /// The axes, kept as written, to be read later.
+    Axes = Form::Named(Box::new(Form::Open(AxisKeys::fields(), Box::new(Form::Overlay(Vec::new())))));
+    /// The named designs, kept as written, to be read later.
+    Designs = Form::Named(Box::new(Form::Overlay(DesignKeys::fields())));
+    /// An observed value, kept as written, to be read later.
+    Seen = Form::Either(vec![
+        Form::Text("54%"),
+        Form::Number,
+        Form::Pair(Box::new(Moment::form()), Box::new(Moment::form())),
+    ]);
+    /// Two bounds, kept as written, to be read later.
+    Between = {
+        let bound = || Box::new(Form::Either(vec![Form::Text("50%"), Form::Number]));
+        Form::Pair(bound(), bound())
+    };
 }
 
 /// A setting with its place.
@@ -191,7 +231,7 @@ impl Setting for Extent {
         }
     }
     fn form() -> Form {
-        Form::Either(vec![Form::Text("130s"), Days::form()])
+        Form::Either(vec![Form::Amount("time", "130s"), Days::form()])
     }
     fn show(&self) -> String {
         String::new()

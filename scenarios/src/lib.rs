@@ -7,7 +7,9 @@
 
 #![warn(clippy::unwrap_used)]
 
+pub mod catalogue;
 mod clock;
+mod designs;
 mod diagnose;
 mod document;
 mod evidence;
@@ -16,19 +18,22 @@ mod load;
 mod marks;
 mod overlay;
 mod reference;
+mod schema;
 mod trace;
 
 #[cfg(test)]
 mod tests;
 
 pub use clock::Calendar;
+pub use designs::{Change, Design};
 pub use diagnose::Diagnostics;
 pub use evidence::{EvidenceSpec, Observed};
 pub use header::{Expect, ExpectKind, FORMAT, Limits};
-pub use load::{load, load_text};
+pub use load::{load, load_designs, load_text};
 pub use marks::Provenance;
 pub use overlay::Axis;
 pub use reference::reference;
+pub use schema::schema;
 
 use brownout_models::setting::{Field, Settings};
 use brownout_models::spec::{WorldPlan, WorldSpec};

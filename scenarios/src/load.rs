@@ -1,6 +1,7 @@
 //! From text to a scenario: parse, mark, overlay, decode, cross-check. Every stage adds its mistakes.
 
 use crate::clock::{AnyTime, Calendar};
+use crate::designs::{self, Design};
 use crate::diagnose::{Diagnostics, Sources};
 use crate::document::{self, Assignment};
 use crate::evidence::{self, EvidenceSpec};
@@ -41,6 +42,17 @@ pub fn load(request: &Request<'_>) -> Result<Scenario, Diagnostics> {
     load_text(&name, &text, base_dir, request.set, request.design)
 }
 
+/// As [`load`], and with the scenario what each of its designs changes.
+///
+/// # Errors
+/// As [`load`].
+pub fn load_designs(request: &Request<'_>) -> Result<(Scenario, Vec<Design>), Diagnostics> {
+    let name = request.path.display().to_string();
+    let text = read_file(request.path).map_err(|why| Diagnostics::nowhere(format!("cannot read {name}: {why}")))?;
+    let base_dir = request.path.parent().unwrap_or(Path::new(""));
+    load_all(&name, &text, base_dir, request.set, request.design, true)
+}
+
 fn read_file(path: &Path) -> Result<String, String> {
     let file = File::open(path).map_err(|why| why.to_string())?;
     if file.metadata().is_ok_and(|about| about.is_dir()) {
@@ -65,6 +77,18 @@ pub fn load_text(
     set: &[String],
     design: &[String],
 ) -> Result<Scenario, Diagnostics> {
+    load_all(name, text, base_dir, set, design, false).map(|(scenario, _)| scenario)
+}
+
+/// Reads a text; what designs change is told only if asked for, as it decodes each of them.
+fn load_all(
+    name: &str,
+    text: &str,
+    base_dir: &Path,
+    set: &[String],
+    design: &[String],
+    tell: bool,
+) -> Result<(Scenario, Vec<Design>), Diagnostics> {
     if text.len() > SIZE {
         return Err(Diagnostics::nowhere(format!("{name} is larger than {} MiB", SIZE >> 20)));
     }
@@ -72,7 +96,7 @@ pub fn load_text(
         return Err(Diagnostics::nowhere(format!("more than {TEXTS} settings and designs")));
     }
     std::thread::scope(|scope| {
-        let work = || Load::run(name, text, base_dir, set, design);
+        let work = || Load::run(name, text, base_dir, (set, design), tell);
         let thread = std::thread::Builder::new().stack_size(STACK).spawn_scoped(scope, work);
         match thread.map(|t| t.join()) {
             Ok(Ok(result)) => result,
@@ -88,6 +112,8 @@ struct Load<'a> {
     problems: Vec<Problem>,
     marks: Marks,
     base_dir: &'a Path,
+    /// What the designs change, if that was asked for.
+    designs: Option<Vec<Design>>,
 }
 
 /// The parts of a file, marks taken off.
@@ -102,10 +128,12 @@ impl<'a> Load<'a> {
         name: &str,
         text: &str,
         base_dir: &'a Path,
-        set: &[String],
-        design: &[String],
-    ) -> Result<Scenario, Diagnostics> {
-        let mut load = Load { sources: Sources::default(), problems: Vec::new(), marks: Marks::default(), base_dir };
+        (set, design): (&[String], &[String]),
+        tell: bool,
+    ) -> Result<(Scenario, Vec<Design>), Diagnostics> {
+        let designs = tell.then(Vec::new);
+        let (sources, marks) = (Sources::default(), Marks::default());
+        let mut load = Load { sources, problems: Vec::new(), marks, base_dir, designs };
         let source = load.sources.add(name, text);
         let root = match document::parse(text, source) {
             Ok((root, problems)) => {
@@ -117,7 +145,7 @@ impl<'a> Load<'a> {
         let scenario = load.build(name, root, set, design);
         load.problems.append(&mut load.marks.problems);
         match scenario {
-            Some(scenario) if load.problems.is_empty() => Ok(scenario),
+            Some(scenario) if load.problems.is_empty() => Ok((scenario, load.designs.unwrap_or_default())),
             _ => Err(Diagnostics::new(load.sources, load.problems)),
         }
     }
@@ -133,6 +161,9 @@ impl<'a> Load<'a> {
         let asked = self.read_designs(design);
         let choice = overlays.choose(&asked, &mut self.problems);
         self.check_idle(&overlays, &choice, &world, clock);
+        if let Some(told) = &mut self.designs {
+            *told = designs::tell(&overlays, &world, clock);
+        }
         overlays.apply(&choice, &mut world, &mut self.problems);
         self.apply_sets(&mut world, world_sets);
         // As written: what a copy has from its model is counted once.

@@ -349,6 +349,25 @@ fn written(value: &Value, path: &mut Vec<String>, out: &mut Vec<Write>) {
     }
 }
 
+/// The paths that an overlay writes, with what it writes there, in the order of the file.
+pub(crate) fn leaves(value: &Value) -> Vec<(String, String)> {
+    fn visit(value: &Value, path: &mut Vec<String>, out: &mut Vec<(String, String)>) {
+        match &value.data {
+            Data::Table(table) => {
+                for (key, value) in &table.entries {
+                    path.push(key.name.clone());
+                    visit(value, path, out);
+                    path.pop();
+                }
+            }
+            _ => out.push((path.join("."), value.to_text())),
+        }
+    }
+    let mut out = Vec::new();
+    visit(value, &mut Vec::new(), &mut out);
+    out
+}
+
 /// All places of an overlay, to tell its mistakes from those of the base.
 pub(crate) fn places(value: &Value, out: &mut BTreeSet<(u16, u32, u32)>) {
     let mut add = |span: Span| out.insert((span.source, span.start, span.end));
@@ -414,7 +433,7 @@ fn merge_entries(entries: &mut Vec<Value>, over: &Table) {
 }
 
 /// The entry of a list that has this `id`, or this number.
-fn entry_named(entries: &[Value], name: &str) -> Option<usize> {
+pub(crate) fn entry_named(entries: &[Value], name: &str) -> Option<usize> {
     let id = |entry: &Value| match &entry.data {
         Data::Table(table) => table.get("id").is_some_and(|id| id.data == Data::Text(name.into())),
         _ => false,

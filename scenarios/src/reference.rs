@@ -1,6 +1,6 @@
 //! The format's reference page, written from the declarations that decode it.
 
-use brownout_models::setting::{Field, Form};
+use brownout_models::setting::{Field, Form, Word};
 use std::fmt::Write;
 
 /// `docs/scenario-format.md`, whole.
@@ -33,32 +33,54 @@ and lists replace, a `preset` starts its table afresh, `--set path=value` comes 
 fn table(page: &mut String, path: &str, fields: &[Field]) {
     let title = if path.is_empty() { "top level".to_string() } else { format!("[{path}]") };
     let _ = write!(page, "\n## {title}\n\n| key | written | default | meaning |\n|---|---|---|---|\n");
-    for field in fields {
-        let default = match &field.default {
-            None => "required".to_string(),
-            Some(text) if text.is_empty() || text == "{}" || text == "[]" => String::new(),
-            Some(text) => format!("`{text}`"),
-        };
-        let range = field.range.map_or(String::new(), |(low, high)| {
-            format!(" From {} to {}.", low.trim_matches('"'), high.trim_matches('"'))
-        });
-        let doc = field.doc.split('\n').map(str::trim).collect::<Vec<_>>().join(" ");
-        let _ = writeln!(page, "| `{}` | {} | {default} | {}{range} |", field.name, written(&field.form), cell(&doc));
-    }
+    fields.iter().for_each(|field| row(page, field));
     for field in fields {
         let below = if path.is_empty() { field.name.to_string() } else { format!("{path}.{}", field.name) };
         inner(page, &below, &field.form);
     }
 }
 
+/// One key in its table.
+fn row(page: &mut String, field: &Field) {
+    let default = match &field.default {
+        None => "required".to_string(),
+        Some(text) if text.is_empty() || text == "{}" || text == "[]" => String::new(),
+        Some(text) => format!("`{text}`"),
+    };
+    let range = field
+        .range
+        .map_or(String::new(), |(low, high)| format!(" From {} to {}.", low.trim_matches('"'), high.trim_matches('"')));
+    let doc = field.doc.split('\n').map(str::trim).collect::<Vec<_>>().join(" ");
+    let _ = writeln!(page, "| `{}` | {} | {default} | {}{range} |", field.name, written(&field.form), cell(&doc));
+}
+
 /// The tables and choices below a field.
 fn inner(page: &mut String, path: &str, form: &Form) {
     match form {
-        Form::Table(fields, _) => table(page, path, fields),
+        Form::Table(fields, words) => {
+            table(page, path, fields);
+            presets(page, path, words);
+        }
         Form::Named(of) => inner(page, &format!("{path}.<name>"), of),
         Form::List(of) => inner(page, path, of),
+        Form::Pair(one, two) => [one, two].into_iter().for_each(|f| inner(page, path, f)),
+        Form::Either(forms) if forms.iter().filter(|f| matches!(f, Form::Table(..))).count() > 1 => {
+            alternatives(page, path, forms);
+        }
         Form::Either(forms) => forms.iter().for_each(|f| inner(page, path, f)),
-        Form::Tagged(key, variants) => {
+        Form::Open(fields, of) => {
+            table(page, path, fields);
+            inner(page, &format!("{path}.<name>"), of);
+        }
+        Form::Overlay(fields) => {
+            let _ = write!(page, "\n## [{path}]\n\nAny keys of the world, none required.\n");
+            if !fields.is_empty() {
+                page.push_str("Beside them:\n\n| key | written | default | meaning |\n|---|---|---|---|\n");
+                fields.iter().for_each(|field| row(page, field));
+            }
+        }
+        Form::Tagged(key, common, variants) => {
+            table(page, path, common);
             for (word, doc, fields) in variants {
                 let _ = write!(page, "\n### [[{path}]] with `{key} = \"{word}\"`\n\n{doc}\n");
                 table(page, &format!("{path}, {word}"), fields);
@@ -70,22 +92,55 @@ fn inner(page: &mut String, path: &str, form: &Form) {
                 let _ = writeln!(page, "- `\"{word}\"`: {}", doc.trim());
             }
         }
-        Form::Choice(_) | Form::Text(_) | Form::Integer | Form::Bool => {}
+        Form::Choice(_) | Form::Text(_) | Form::Amount(..) | Form::Integer | Form::Number | Form::Bool => {}
     }
 }
 
-fn written(form: &Form) -> String {
+/// Words in place of a table.
+fn presets(page: &mut String, path: &str, words: &[Word]) {
+    if words.is_empty() {
+        return;
+    }
+    let also = if words.iter().any(|w| w.values.is_some()) { ", as may its key `preset`" } else { "" };
+    let _ = write!(page, "\n`{path}` itself may be one of these words{also}:\n\n");
+    for word in words {
+        let _ = writeln!(page, "- `\"{}\"`: {}", word.name, word.doc.trim());
+    }
+}
+
+/// Several tables that may stand behind one key.
+fn alternatives(page: &mut String, path: &str, forms: &[Form]) {
+    let _ = write!(page, "\n`{path}` may also be a table of\n\n");
+    for form in forms {
+        let Form::Table(fields, _) = form else { continue };
+        let keys = fields.iter().map(|f| format!("`{}` ({}): {}", f.name, written(&f.form), cell(f.doc.trim())));
+        let _ = writeln!(page, "- {}", keys.collect::<Vec<_>>().join(" "));
+    }
+}
+
+/// How a form is written, in a few words of Markdown.
+pub(crate) fn written(form: &Form) -> String {
     match form {
-        Form::Text(example) => format!("`\"{}\"`", cell(example)),
+        Form::Text(example) | Form::Amount(_, example) => format!("`\"{}\"`", cell(example)),
         Form::Integer => "whole number".into(),
+        Form::Number => "number".into(),
         Form::Bool => "`true`, `false`".into(),
         Form::Choice(words) if words.len() == 1 => format!("`\"{}\"`", words[0].0),
         Form::Choice(_) => "a word".into(),
         Form::List(of) => format!("list of {}", written(of)),
+        Form::Pair(one, two) => format!("[{}, {}]", written(one), written(two)),
         Form::Named(_) => "named tables".into(),
-        Form::Table(..) => "table".into(),
+        Form::Table(..) | Form::Open(..) | Form::Overlay(..) => "table".into(),
         Form::Tagged(..) => "tables".into(),
-        Form::Either(forms) => forms.iter().map(written).collect::<Vec<_>>().join(" or "),
+        Form::Either(forms) => {
+            let mut ways: Vec<String> = Vec::new();
+            for way in forms.iter().map(written) {
+                if !ways.contains(&way) {
+                    ways.push(way);
+                }
+            }
+            ways.join(" or ")
+        }
     }
 }
 

@@ -1,5 +1,10 @@
 //! One file per subcommand.
 
 pub mod check;
+pub mod compare;
 pub mod completions;
+pub mod explain;
+pub mod init;
+pub mod list;
+pub mod prose;
 pub mod run;

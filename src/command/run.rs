@@ -1,5 +1,6 @@
 //! `brownout run`: one run of one scenario.
 
+use crate::patience::{bar_of_one_run, bar_of_runs, lose_a_call, stop_on_ctrl_c};
 use crate::terminal::Terminal;
 use brownout::exit::Exit;
 use brownout::lab::ranges::{self, Failure};
@@ -7,10 +8,7 @@ use brownout::reports;
 use brownout::reports::terminal::{Detail, Style};
 use brownout::scenarios::{Request, Scenario, load};
 use brownout::sim::{self, outcome::Outcome};
-use indicatif::{ProgressBar, ProgressStyle};
 use std::path::PathBuf;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 /// Arguments of `run`.
@@ -135,10 +133,7 @@ fn check_determinism(terminal: &Terminal, scenario: &Scenario, seed: u64) -> Exi
 fn walk_ranges(args: &Args, evidence: &str, terminal: &Terminal) -> Exit {
     let request = Request { path: &args.file, set: &args.set, design: &args.design };
     let stop = stop_on_ctrl_c();
-    let bar = ProgressBar::new(0);
-    if let Ok(style) = ProgressStyle::with_template("{bar:40} {pos} of {len} runs, {eta} left") {
-        bar.set_style(style);
-    }
+    let bar = bar_of_runs();
     let found = ranges::ranges(&request, evidence, usize::from(args.points), args.seed, &stop, &|done, all| {
         bar.set_length(all as u64);
         bar.set_position(done as u64);
@@ -180,30 +175,12 @@ fn walk_ranges(args: &Args, evidence: &str, terminal: &Terminal) -> Exit {
     Exit::Fine
 }
 
-/// A flag that the first Ctrl-C sets; the second ends the process.
-fn stop_on_ctrl_c() -> Arc<AtomicBool> {
-    let stop = Arc::new(AtomicBool::new(false));
-    let told = stop.clone();
-    // Where no handler can be set, Ctrl-C ends the process as it does without us.
-    let _ = ctrlc::set_handler(move || {
-        if told.swap(true, Ordering::Relaxed) {
-            std::process::exit(Exit::Interrupted as i32);
-        }
-    });
-    stop
-}
-
 /// Simulates with a progress bar on stderr; Ctrl-C ends the run early and keeps what is done.
 fn simulate(scenario: &Scenario, seed: u64) -> Result<Outcome, sim::ledger::Imbalance> {
     let stop = stop_on_ctrl_c();
-    let bar = ProgressBar::new(1000);
-    if let Ok(style) = ProgressStyle::with_template("{bar:40} {percent}% of the run, {eta} left") {
-        bar.set_style(style);
-    }
+    let bar = bar_of_one_run();
     let begun = Instant::now();
-    // For the test of exit code 4: a ledger that is broken on purpose must be noticed all the way out here.
-    let lose_a_call = std::env::var_os("BROWNOUT_LOSE_A_CALL").is_some();
-    let orders = sim::run::Orders { lose_a_call, ..sim::orders(scenario, seed) };
+    let orders = sim::run::Orders { lose_a_call: lose_a_call(), ..sim::orders(scenario, seed) };
     let mut outcome =
         sim::simulate_as(scenario, orders, Some(&stop), &mut |share| bar.set_position((share * 1000.0) as u64));
     bar.finish_and_clear();

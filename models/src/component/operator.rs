@@ -130,7 +130,7 @@ macro_rules! actions {
 
             fn read(word: &str, value: &Value, reader: &mut Reader<'_>) -> Option<Option<Action>> {
                 match word {
-                    $( $word => Some(crate::setting::read_settings::<$ty>(value, reader, COMMON).map(Action::$variant)), )*
+                    $( $word => Some(crate::setting::read_settings::<$ty>(value, reader, &common()).map(Action::$variant)), )*
                     _ => None,
                 }
             }
@@ -150,7 +150,28 @@ actions! {
     Note(Note) = "note", "A mark on the pictures.";
 }
 
-const COMMON: &[&str] = &["id", "at", "when", "delay", "expected_at", "enabled", "do"];
+settings! {
+    /// What every entry of the timeline may say beside what it does: exactly one of `at` and `when`.
+    pub struct Schedule {
+        /// Its name, for `done:<id>`.
+        pub id: Option<Name> = None;
+        /// The time at which it happens, of the day or since the start.
+        pub at: Option<Moment> = None;
+        /// Instead of `at`: the sign that sets it off, `stores.<name>.alert`, `stores.<name>.stop`, `stores.<name>.back` or `done:<id>`.
+        pub when: Option<Name> = None;
+        /// Time between the sign and the action. (time)
+        pub delay: Ns = Ns::ZERO;
+        /// When it happened on the day; the report compares.
+        pub expected_at: Option<Moment> = None;
+        /// Whether it happens at all: a design may switch an entry on or off.
+        pub enabled: bool = true;
+    }
+}
+
+/// The keys of an entry that do not belong to its action.
+fn common() -> Vec<&'static str> {
+    Schedule::fields().iter().map(|field| field.name).chain(["do"]).collect()
+}
 
 /// What sets an entry off.
 #[derive(Clone, PartialEq, Debug)]
@@ -185,10 +206,12 @@ impl Setting for Entry {
             return None;
         };
         let action = read_action(table, value, reader);
-        let get = |key| table.get(key);
-        let trigger = match (get("at"), get("when")) {
-            (Some(at), None) => Moment::read(at, reader).map(|m| Trigger::At(m.0)),
-            (None, Some(when)) => Name::read(when, reader).map(Trigger::When),
+        let mut schedule = Schedule::default();
+        schedule.apply(table, reader);
+        let says = |key| table.get(key).is_some_and(|v| !matches!(&v.data, Data::Text(text) if text == "none"));
+        let trigger = match (says("at"), says("when")) {
+            (true, false) => schedule.at.map(|m| Trigger::At(m.0)),
+            (false, true) => schedule.when.clone().map(Trigger::When),
             _ => {
                 reader.problem_with_help(
                     value.span,
@@ -198,16 +221,12 @@ impl Setting for Entry {
                 None
             }
         };
-        let mut delay = Ns::ZERO;
-        crate::setting::read_field(&mut delay, "delay", None, table, reader);
-        let mut enabled = true;
-        crate::setting::read_field(&mut enabled, "enabled", None, table, reader);
-        let expected_at = get("expected_at").and_then(|v| Moment::read(v, reader)).map(|m| m.0);
-        let id = get("id").and_then(|v| Name::read(v, reader));
+        let Schedule { id, delay, enabled, .. } = schedule;
+        let expected_at = schedule.expected_at.map(|m| m.0);
         Some(Entry { id, trigger: trigger?, delay, expected_at, enabled, action: action? })
     }
     fn form() -> Form {
-        Form::Tagged("do", actions())
+        Form::Tagged("do", Schedule::fields(), actions())
     }
     fn show(&self) -> String {
         self.action.word().into()

@@ -40,7 +40,7 @@ impl Setting for Limit {
         }
     }
     fn form() -> Form {
-        Form::Either(vec![Form::Integer, Form::Text("10%")])
+        Form::Either(vec![Form::Integer, Form::Amount("share", "10%")])
     }
     fn show(&self) -> String {
         match self {

@@ -61,7 +61,7 @@ impl Setting for FailOpenBelow {
         }
     }
     fn form() -> Form {
-        Form::Either(vec![Form::Integer, Form::Text("50%")])
+        Form::Either(vec![Form::Integer, Form::Amount("share", "50%")])
     }
     fn show(&self) -> String {
         match self {

@@ -32,13 +32,13 @@ fn unquoted(limit: &str) -> &str {
 }
 
 macro_rules! text_setting {
-    ($ty:ty, $parse:path, $example:literal, $show:expr, $size:expr) => {
+    ($ty:ty, $parse:path, $what:literal, $example:literal, $show:expr, $size:expr) => {
         impl Setting for $ty {
             fn read(value: &Value, reader: &mut Reader<'_>) -> Option<Self> {
                 read_text(value, reader, $parse)
             }
             fn form() -> Form {
-                Form::Text($example)
+                Form::Amount($what, $example)
             }
             fn show(&self) -> String {
                 let show: fn(&$ty) -> String = $show;
@@ -55,12 +55,13 @@ macro_rules! text_setting {
     };
 }
 
-text_setting!(Ns, units::parse_duration, "250ms", Ns::to_string, |ns| ns.0 as f64);
-text_setting!(Rate, units::parse_rate, "180/s", |r| format!("{}/s", r.0), |r| r.0);
-text_setting!(Share, units::parse_share, "10%", |s| format!("{}%", s.0 * 100.0), |s| s.0);
+text_setting!(Ns, units::parse_duration, "time", "250ms", Ns::to_string, |ns| ns.0 as f64);
+text_setting!(Rate, units::parse_rate, "rate", "180/s", |r| format!("{}/s", r.0), |r| r.0);
+text_setting!(Share, units::parse_share, "share", "10%", |s| format!("{}%", s.0 * 100.0), |s| s.0);
 text_setting!(
     Bytes,
     units::parse_bytes,
+    "size",
     "1.4GB",
     |b| if *b == Bytes::UNLIMITED { "none".into() } else { format!("{}B", b.0) },
     |b| b.0 as f64
@@ -76,7 +77,7 @@ impl Setting for Quantity {
         Some(quantity)
     }
     fn form() -> Form {
-        Form::Text("13M")
+        Form::Either(vec![Form::Amount("quantity", "13M"), Form::Number])
     }
     fn show(&self) -> String {
         self.0.to_string()
@@ -141,7 +142,7 @@ impl Setting for f64 {
         }
     }
     fn form() -> Form {
-        Form::Text("4.5")
+        Form::Number
     }
     fn show(&self) -> String {
         self.to_string()
@@ -230,7 +231,7 @@ impl Setting for Moment {
         }
     }
     fn form() -> Form {
-        Form::Text("11:46")
+        Form::Amount("moment", "11:46")
     }
     fn show(&self) -> String {
         self.0.to_string()
@@ -380,7 +381,7 @@ impl Setting for Points {
         Some(Points(points))
     }
     fn form() -> Form {
-        Form::List(Box::new(Form::Text("[\"12:00\", 1.4]")))
+        Form::List(Box::new(Form::Pair(Box::new(Moment::form()), Box::new(f64::form()))))
     }
     fn show(&self) -> String {
         "[]".into()

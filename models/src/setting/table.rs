@@ -5,22 +5,32 @@ use super::{Data, Reader, Table, Value, closest};
 /// What a setting looks like in a file; feeds `explain` and the JSON schema.
 #[derive(Clone, PartialEq, Debug)]
 pub enum Form {
-    /// A string with a unit or other syntax, with an example.
+    /// A string, with an example.
     Text(&'static str),
+    /// A string that holds a number with a unit: what it is ("time", "rate"), with an example.
+    Amount(&'static str, &'static str),
     /// A whole number.
     Integer,
+    /// A number, whole or with a fraction.
+    Number,
     /// True or false.
     Bool,
     /// One of some words, each with what it means.
     Choice(Vec<(&'static str, &'static str)>),
     /// A list of such.
     List(Box<Form>),
+    /// A list of exactly two.
+    Pair(Box<Form>, Box<Form>),
     /// A table of free names, each of such.
     Named(Box<Form>),
     /// A table with these fields, and the words that may stand in its place.
     Table(Vec<Field>, Vec<Word>),
-    /// One of several tables, told apart by a key.
-    Tagged(&'static str, Vec<(&'static str, &'static str, Vec<Field>)>),
+    /// A table with these fields, and beside them free names, each of such.
+    Open(Vec<Field>, Box<Form>),
+    /// A part of the world laid over the rest: any keys of the world, none required, and beside them these fields.
+    Overlay(Vec<Field>),
+    /// One of several tables, told apart by a key: the key, the fields that all have, and each word with its own.
+    Tagged(&'static str, Vec<Field>, Vec<(&'static str, &'static str, Vec<Field>)>),
     /// Any of several forms.
     Either(Vec<Form>),
 }

@@ -1,12 +1,12 @@
 //! Lines of inked words, cut to the page's width when rendered.
 
 use crate::text;
-use anstyle::{AnsiColor, Style};
+use anstyle::{Ansi256Color, AnsiColor, Style};
 use std::fmt::Write as _;
 
 /// What words are, from which follows their colour.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Ink {
+pub(crate) enum Ink {
     Plain,
     Bold,
     Dim,
@@ -14,6 +14,8 @@ pub(super) enum Ink {
     Bad,
     Warn,
     Info,
+    /// A cell of a matrix, from 0 (as good as nothing) to 4.
+    Heat(u8),
 }
 
 impl Ink {
@@ -27,67 +29,72 @@ impl Ink {
             Ink::Bad => colour(AnsiColor::Red).bold(),
             Ink::Warn => colour(AnsiColor::Yellow).bold(),
             Ink::Info => colour(AnsiColor::Cyan),
+            // Black on green, yellows, orange and vermilion: apart under every common colour blindness.
+            Ink::Heat(level) => {
+                let ground = [36, 230, 222, 214, 203][usize::from(level.min(4))];
+                Style::new().fg_color(Some(Ansi256Color(16).into())).bg_color(Some(Ansi256Color(ground).into()))
+            }
         }
     }
 }
 
 /// One line.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Line {
+pub(crate) struct Line {
     words: Vec<(Ink, String)>,
     whole: bool,
 }
 
 impl Line {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Line::default()
     }
 
     /// A line that begins with a section's label.
-    pub(super) fn label(label: &str) -> Self {
+    pub(crate) fn label(label: &str) -> Self {
         Line::new().add(Ink::Dim, &format!("  {label:<width$}", width = super::LABEL))
     }
 
-    pub(super) fn add(mut self, ink: Ink, words: &str) -> Self {
+    pub(crate) fn add(mut self, ink: Ink, words: &str) -> Self {
         self.words.push((ink, words.to_owned()));
         self
     }
 
-    pub(super) fn plain(self, words: &str) -> Self {
+    pub(crate) fn plain(self, words: &str) -> Self {
         self.add(Ink::Plain, words)
     }
 
     /// Must not be cut: a command.
-    pub(super) fn whole(mut self) -> Self {
+    pub(crate) fn whole(mut self) -> Self {
         self.whole = true;
         self
     }
 }
 
 /// The lines so far.
-pub(super) struct Page {
+pub(crate) struct Page {
     lines: Vec<Line>,
     width: usize,
     unicode: bool,
 }
 
 impl Page {
-    pub(super) fn new(width: usize, unicode: bool) -> Self {
+    pub(crate) fn new(width: usize, unicode: bool) -> Self {
         Page { lines: Vec::new(), width, unicode }
     }
 
-    pub(super) fn line(&mut self, line: Line) {
+    pub(crate) fn line(&mut self, line: Line) {
         self.lines.push(line);
     }
 
     /// An empty line, unless there is one already.
-    pub(super) fn gap(&mut self) {
+    pub(crate) fn gap(&mut self) {
         if self.lines.last().is_some_and(|line| !line.words.is_empty()) {
             self.lines.push(Line::new());
         }
     }
 
-    pub(super) fn render(&self, color: bool) -> String {
+    pub(crate) fn render(&self, color: bool) -> String {
         let mut out = String::new();
         for line in &self.lines {
             let mut room = self.width;

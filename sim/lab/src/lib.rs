@@ -1,7 +1,11 @@
 //! Experiments on Brownout worlds: many runs of one scenario, in parallel, reduced in a fixed order.
 //!
-//! [`ranges`] asks how much of what is merely assumed a conclusion needs.
+//! [`compare`] crosses designs and says which of them help, at what price, and how sure that is; [`ranges`] asks how
+//! much of what is merely assumed a conclusion needs.
 
 #![warn(clippy::unwrap_used)]
 
+pub mod compare;
 pub mod ranges;
+pub mod stats;
+pub mod values;

@@ -21,16 +21,11 @@ pub(super) struct Spooled {
 }
 
 /// The spool of one server for one kind of call.
+#[derive(Default)]
 pub(super) struct SpoolHere {
     entries: SpoolAt<Spooled>,
     /// When the next look at it is due, if one is.
     due: Option<Ns>,
-}
-
-impl Default for SpoolHere {
-    fn default() -> Self {
-        SpoolHere { entries: SpoolAt::new(), due: None }
-    }
 }
 
 impl SpoolHere {

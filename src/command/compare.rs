@@ -1,0 +1,202 @@
+//! `brownout compare`: which design helps, at what price, and how sure that is.
+
+use crate::patience::{bar_of_runs, lose_a_call, stop_on_ctrl_c};
+use crate::terminal::Terminal;
+use brownout::exit::Exit;
+use brownout::lab::compare::{Ask, Comparison, Failure, Plan};
+use brownout::models::units::parse_share;
+use brownout::reports::compare::{self as report, Detail};
+use std::path::PathBuf;
+
+/// Arguments of `compare`.
+#[derive(clap::Args, Debug)]
+pub struct Args {
+    /// The scenario file
+    file: PathBuf,
+    /// Cross an axis: isolation for all its points, or isolation=shared,bulkhead; may be repeated [default: all axes]
+    #[arg(long, value_name = "AXIS")]
+    axis: Vec<String>,
+    /// Sweep a number: path=4..128:5 or path=4,16,64; twice for a map of two
+    #[arg(long, value_name = "PATH=VALUES")]
+    sweep: Vec<String>,
+    /// Seeds per cell, the same for all; with --precision, those of the pilot
+    #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..=10_000))]
+    seeds: u64,
+    /// The first of them
+    #[arg(long, value_name = "SEED", default_value_t = 1, value_parser = clap::value_parser!(u64).range(..1 << 60))]
+    first_seed: u64,
+    /// Add seeds until every interval is as narrow as this, to both sides: 0.5pp
+    #[arg(long, value_name = "POINTS", value_parser = points)]
+    precision: Option<f64>,
+    /// Most seeds per cell, with --precision
+    #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u64).range(1..=100_000))]
+    max_seeds: u64,
+    /// The share of calls to compare, lower is better [default: what the first clients send, .dropped_rate]
+    #[arg(long, value_name = "METRIC")]
+    metric: Option<String>,
+    /// A design is safe where the upper end of its interval lies below this
+    #[arg(long, value_name = "SHARE", default_value = "0.1%", value_parser = share)]
+    safe: f64,
+    /// What to compare with: points of axes, isolation=bulkhead [default: the axes' defaults]
+    #[arg(long, value_name = "DESIGN")]
+    baseline: Vec<String>,
+    /// The axis that says what goes wrong, not what is built [default: the first, of three or more]
+    #[arg(long, value_name = "AXIS")]
+    under: Option<String>,
+    /// Take a design in every cell: a point of an axis, or a named design; may be repeated
+    #[arg(long, value_name = "DESIGN")]
+    design: Vec<String>,
+    /// Change a value in every cell: path=value; may be repeated
+    #[arg(long, value_name = "PATH=VALUE")]
+    set: Vec<String>,
+    /// Runs at a time [default: as many as cores]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    jobs: Option<u16>,
+    /// Print the costs of all cells
+    #[arg(long)]
+    costs: bool,
+    /// Print the paired differences of all cells
+    #[arg(long)]
+    differences: bool,
+    /// Write compare.json, compare.csv, cells.csv and the pictures into this folder
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    /// Print the comparison as one JSON document
+    #[arg(long)]
+    json: bool,
+}
+
+fn share(text: &str) -> Result<f64, String> {
+    parse_share(text).map(|share| share.0)
+}
+
+fn points(text: &str) -> Result<f64, String> {
+    let number = text.trim().strip_suffix("pp").and_then(|number| number.trim().parse::<f64>().ok());
+    let number = number.filter(|x| *x > 0.0 && *x <= 100.0);
+    number.map(|x| x / 100.0).ok_or_else(|| "a precision is a number of percentage points: 0.5pp".into())
+}
+
+/// Runs the subcommand.
+pub fn run(args: &Args, terminal: &Terminal) -> Exit {
+    if args.precision.is_some() && args.seeds < 2 {
+        terminal.complain("error: --precision needs at least two seeds to see how much they differ: --seeds 5");
+        return Exit::Usage;
+    }
+    let plan = match Plan::new(&ask(args)) {
+        Ok(plan) => plan,
+        Err(failure) => return refuse(&failure, terminal),
+    };
+    let (cells, runs) = plan.size();
+    let more = if args.precision.is_some() { ", and more for the precision" } else { "" };
+    terminal.complain(&format!(
+        "{} x {} = {}{more}",
+        counted(cells as u64, "cell"),
+        counted(args.seeds, "seed"),
+        counted(runs, "run")
+    ));
+    let stop = stop_on_ctrl_c();
+    let bar = bar_of_runs();
+    bar.set_length(runs);
+    let comparison = plan.run(&stop, &|done, all| {
+        bar.set_length(all as u64);
+        bar.set_position(done as u64);
+    });
+    bar.finish_and_clear();
+    if args.json {
+        match report::to_json(&comparison) {
+            Ok(json) => terminal.say(&json),
+            Err(why) => {
+                terminal.complain(&format!("error: the comparison cannot be written as JSON: {why}"));
+                return Exit::Limit;
+            }
+        }
+    } else {
+        let detail = Detail { costs: args.costs, differences: args.differences };
+        terminal.say(&report::text(&comparison, &terminal.style(), detail));
+    }
+    finish(args, &comparison, terminal)
+}
+
+fn ask(args: &Args) -> Ask<'_> {
+    Ask {
+        path: &args.file,
+        set: &args.set,
+        design: &args.design,
+        axes: &args.axis,
+        under: args.under.as_deref(),
+        baseline: &args.baseline,
+        metric: args.metric.as_deref(),
+        sweeps: &args.sweep,
+        seeds: args.seeds,
+        first_seed: args.first_seed,
+        precision: args.precision,
+        max_seeds: args.max_seeds,
+        safe: args.safe,
+        jobs: args.jobs.map(usize::from),
+        lose_a_call: lose_a_call(),
+    }
+}
+
+/// "1,755 runs".
+fn counted(n: u64, what: &str) -> String {
+    let digits = n.to_string();
+    let mut out = String::new();
+    for (i, digit) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    format!("{out} {what}{}", if n == 1 { "" } else { "s" })
+}
+
+/// Says what is wrong with the question.
+fn refuse(failure: &Failure, terminal: &Terminal) -> Exit {
+    match failure {
+        Failure::Usage(all) => all.iter().for_each(|why| terminal.complain(&format!("error: {why}"))),
+        Failure::Scenario(all) => {
+            for (cells, mistakes) in all {
+                if !cells.is_empty() {
+                    terminal.complain(&format!("in {cells}:"));
+                }
+                terminal.complain(&mistakes.render(terminal.color_stderr()));
+            }
+        }
+        Failure::Threads(why) => {
+            terminal.complain(&format!("error: no threads to run with: {why}; --jobs 1 needs the fewest"));
+            return Exit::Limit;
+        }
+    }
+    Exit::Usage
+}
+
+/// What follows the comparison: files, and the exit code.
+fn finish(args: &Args, comparison: &Comparison, terminal: &Terminal) -> Exit {
+    if let Some(dir) = &args.out {
+        match report::write_all(comparison, dir) {
+            Ok(files) => {
+                let names: Vec<_> = files.iter().map(|f| f.display().to_string()).collect();
+                terminal.complain(&format!("wrote {}", names.join(", ")));
+            }
+            Err(why) => {
+                terminal.complain(&format!("error: {why}"));
+                return Exit::Limit;
+            }
+        }
+    }
+    if let Some(broken) = comparison.troubles.iter().find(|trouble| trouble.broken) {
+        terminal.complain(&format!(
+            "error: {}\nThis is a bug in Brownout: please report it with the seed {} and the command above.",
+            broken.why, broken.seed
+        ));
+        return Exit::Broken;
+    }
+    if comparison.is_interrupted() {
+        return Exit::Interrupted;
+    }
+    if let Some(limit) = comparison.troubles.first() {
+        terminal.complain(&format!("error: {}", limit.why));
+        return Exit::Limit;
+    }
+    Exit::Fine
+}

@@ -1,0 +1,73 @@
+//! `brownout init`: a small commented scenario to start from, and beside it the schema for the editor.
+
+use crate::terminal::Terminal;
+use brownout::exit::Exit;
+use brownout::scenarios::schema;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+/// The scenario that is written; a file of the catalogue like any other.
+const TEMPLATE: &str = include_str!("../../scenarios/template.toml");
+/// The schema's file, as the template's first line names it.
+const SCHEMA: &str = "brownout.schema.json";
+
+/// Arguments of `init`.
+#[derive(clap::Args, Debug)]
+pub struct Args {
+    /// The file to write
+    #[arg(default_value = "brownout.toml")]
+    file: PathBuf,
+    /// Overwrite the file if it is there
+    #[arg(long)]
+    force: bool,
+    /// Print the scenario instead of writing it
+    #[arg(long, conflicts_with_all = ["force", "file"])]
+    stdout: bool,
+}
+
+/// Runs the subcommand.
+pub fn run(args: &Args, terminal: &Terminal) -> Exit {
+    if args.stdout {
+        terminal.say(TEMPLATE);
+        return Exit::Fine;
+    }
+    let name = args.file.display().to_string();
+    if let Err(why) = write(&args.file, TEMPLATE, args.force) {
+        if why.kind() == std::io::ErrorKind::AlreadyExists {
+            terminal.complain(&format!("error: {name} is there already; --force overwrites it, or name another file"));
+            return Exit::Usage;
+        }
+        terminal.complain(&format!("error: cannot write {name}: {why}"));
+        return Exit::Limit;
+    }
+    let beside = args.file.with_file_name(SCHEMA);
+    let schema = match write(&beside, &schema(), args.force) {
+        Ok(()) => format!("wrote {} for your editor: it completes keys and marks slips\n", beside.display()),
+        // An older one still serves; --force renews it.
+        Err(why) if why.kind() == std::io::ErrorKind::AlreadyExists => String::new(),
+        Err(why) => {
+            terminal.complain(&format!("error: cannot write {}: {why}", beside.display()));
+            return Exit::Limit;
+        }
+    };
+    terminal.say(&format!(
+        "wrote {name}: a small system to start from\n{schema}
+  brownout check {name}      after each change: every mistake, with its place
+  brownout run {name}        what is lost as it is, and why
+  brownout list {name}       the designs to compare
+  brownout compare {name}    which of them would have helped\n"
+    ));
+    Exit::Fine
+}
+
+/// Writes a file that must not be there yet, unless it may be overwritten.
+fn write(path: &Path, text: &str, force: bool) -> std::io::Result<()> {
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true);
+    if force {
+        options.create(true).truncate(true)
+    } else {
+        options.create_new(true)
+    };
+    options.open(path)?.write_all(text.as_bytes())
+}
