@@ -162,7 +162,7 @@ impl Show<'_> {
             said.push_str(&format!(" Not reached within {} seeds: ", c.max_seeds));
             let name = |cell: &&Cell| {
                 let e = cell.estimate.as_ref();
-                let half = e.and_then(|e| grid::half(e)).map_or("-".into(), |h| grid::points(h, self.style.unicode));
+                let half = e.and_then(grid::half).map_or("-".into(), |h| grid::points(h, self.style.unicode));
                 format!("{} ({half})", label_of(c, cell))
             };
             said.push_str(&capped.iter().take(8).map(name).collect::<Vec<_>>().join(", "));

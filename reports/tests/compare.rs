@@ -45,7 +45,7 @@ fn made_up(sweep: bool) -> Comparison {
             }),
             safe: Some(high < 0.001),
             baseline,
-            difference: (i != baseline).then(|| Difference {
+            difference: (i != baseline).then_some(Difference {
                 mean: mean - 0.526,
                 low: Some(mean - 0.526 - half),
                 high: Some(mean - 0.526 + half),

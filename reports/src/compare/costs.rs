@@ -7,6 +7,9 @@ use crate::text;
 use brownout_lab::compare::{Comparison, Costs};
 use std::collections::BTreeSet;
 
+/// What a column says of a cell, by its place; none without figures.
+type Figure = Box<dyn Fn(&Comparison, usize) -> Option<f64>>;
+
 /// One figure of the costs.
 pub(super) struct Column {
     /// Its name as a key: "identify.lost".
@@ -14,7 +17,7 @@ pub(super) struct Column {
     /// Its name in words.
     head: String,
     /// Its value.
-    pub(super) value: Box<dyn Fn(&Comparison, usize) -> Option<f64>>,
+    pub(super) value: Figure,
     /// Its value in words.
     show: fn(f64) -> String,
     /// Up to such a difference between designs it is not worth a sentence, as a part of the larger and outright.

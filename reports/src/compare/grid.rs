@@ -162,8 +162,8 @@ pub(super) fn difference(c: &Comparison, i: usize, unicode: bool) -> String {
         (Some(d), _) => {
             let (mean, half) = (d.mean * 100.0, d.high.map(|high| (high - d.mean) * 100.0));
             match half {
-                Some(half) if half == 0.0 && mean == 0.0 => "0 same".into(),
-                Some(half) if half == 0.0 => format!("{mean:+.1} same"),
+                Some(0.0) if mean == 0.0 => "0 same".into(),
+                Some(0.0) => format!("{mean:+.1} same"),
                 Some(half) if mean < 0.0 => spread(mean, half, unicode),
                 Some(half) => format!("+{}", spread(mean, half, unicode)),
                 None => format!("{mean:+.1}"),

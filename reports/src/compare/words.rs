@@ -43,8 +43,11 @@ fn plural(name: &str) -> String {
     if name.ends_with(['s', 'h', 'x', 'z']) { format!("points of {name}") } else { format!("{name}s") }
 }
 
-/// Every design (its place in the design dimensions), and for each setting whether it is safe there.
-fn settings(c: &Comparison) -> (Vec<usize>, Vec<(Vec<usize>, Vec<Option<bool>>)>) {
+/// A design (its place in the design dimensions), and for each setting whether it is safe there.
+type Verdicts = (Vec<usize>, Vec<Option<bool>>);
+
+/// The design dimensions, and every design with its verdicts.
+fn settings(c: &Comparison) -> (Vec<usize>, Vec<Verdicts>) {
     let design = c.design_dimensions();
     let rest: Vec<usize> = (0..c.dimensions.len()).filter(|d| !design.contains(d)).collect();
     let lengths = |dims: &[usize]| dims.iter().map(|d| c.dimensions[*d].points.len()).collect::<Vec<_>>();
