@@ -209,6 +209,45 @@ fn checks_without_jitter_march_in_step_and_eject_healthy_servers() {
     assert!(in_step.rotation.mean_downs > 0.0, "checks that all start together all pass");
 }
 
+/// A store that one kind of call asks is shut for a minute; checks look at the process alone.
+const OBSERVED: &str = r#"
+brownout = 1
+title = "errors of live traffic"
+span = "4min"
+window = { from = "60s", to = "120s" }
+[clients.users]
+sends = "read"
+rate = "40/s"
+[balancer.health]
+preset = "haproxy"
+[fleets.web]
+count = 2
+health = "shallow"
+calls.read = { work = "1ms", asks = "db", timeout = "1s" }
+[stores.db]
+service = "1ms"
+[[timeline]]
+at = "60s"
+do = "outage"
+store = "db"
+mode = "refuse"
+lasts = "60s"
+"#;
+
+#[test]
+fn errors_of_live_traffic_take_a_server_out_only_where_they_outrun_the_checks() {
+    let downs = |set: &[&str]| outcome(&world(OBSERVED, set), 1).rotation.mean_downs;
+    assert_eq!(downs(&[]), 0.0, "shallow checks see nothing");
+    // A row of ten comes every half second, a passing check every two: three rows beat one pass, 30 do not.
+    let fail_check = downs(&["balancer.health.observe = \"haproxy\""]);
+    assert!(fail_check > 5.0, "{fail_check}");
+    assert_eq!(downs(&["balancer.health.observe.errors = 30"]), 0.0);
+    // Marked down, a server is back after two passes: some five rounds in the minute, or more with faster checks.
+    let marked = |more: &[&str]| downs(&[&["balancer.health.observe = { on_error = \"mark-down\" }"], more].concat());
+    let (plain, fast) = (marked(&[]), marked(&["balancer.health.fast_interval = 500ms"]));
+    assert!(plain > 5.0 && fast > 1.5 * plain, "{plain} and {fast}");
+}
+
 /// A store is shut for three minutes, and identify calls go through a spool.
 const SPOOL: &str = r#"
 brownout = 1

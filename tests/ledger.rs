@@ -104,6 +104,7 @@ mod space {
             "outlier",
             &["'envoy'", "{ consecutive_errors = 2, interval = '300ms', base_ejection = '1s', max_share = '60%' }"],
         ),
+        ("observe", &["'haproxy'", "{ errors = 1, on_error = 'mark-down' }", "{ errors = 2, on_error = 'fastinter' }"]),
         ("max_fails", &["'nginx'", "{ fails = 2, window = '1s', reset_all = true }"]),
     ];
     pub const FLEET: Keys = &[

@@ -164,6 +164,7 @@ impl Balancer {
             && health.slow_start.is_none()
             && health.outlier.is_none()
             && health.max_fails.is_none()
+            && health.observe.is_none()
             && self.redispatch != Redispatch::Untried
     }
 

@@ -7,6 +7,7 @@
 use crate::component::collector::CheckKind;
 use crate::kernel::{Event, Kernel, Lane, Timer};
 use crate::policy::health::{Health, Pace};
+use crate::policy::observe::Finding;
 use crate::random::{Purpose as Draw, Stream, mix};
 use crate::slab::Ref;
 use crate::units::Ns;
@@ -22,6 +23,8 @@ pub struct Checker {
     pub in_rotation: bool,
     number: u32,
     started: Ns,
+    /// When the next check begins; one foreseen for another time was put off or brought forward.
+    due: Ns,
     pending: bool,
     timer: Timer,
     at: Ref,
@@ -50,6 +53,7 @@ impl World {
                 in_rotation: Health::new(check).is_up(check),
                 number: 0,
                 started: Ns::ZERO,
+                due: first,
                 pending: false,
                 timer: Timer::NONE,
                 at: Ref::NONE,
@@ -74,6 +78,9 @@ impl World {
         let fleet = self.servers[server as usize].fleet;
         let kind = self.spec.fleets.0[fleet as usize].1.health.kind;
         let checker = &mut self.checkers[server as usize];
+        if checker.due != k.now() || checker.pending {
+            return;
+        }
         checker.number += 1;
         checker.started = k.now();
         checker.pending = true;
@@ -171,16 +178,35 @@ impl World {
         let interval = checker.health.interval(check);
         if check.jitter.0 == 0.0 && check.pace == Pace::FromEnd {
             let lane = checker.lanes.iter().find(|(i, _)| *i == interval).map_or(checker.lanes[0].1, |(_, lane)| *lane);
+            checker.due = k.now().plus(interval);
             k.after(lane, Event::Check(server));
         } else {
             let stretch = 1.0 + check.jitter.0 * (2.0 * checker.stream.unit() - 1.0);
             let from = if check.pace == Pace::FromEnd { k.now() } else { checker.started };
-            k.at(from.plus(interval.scaled(stretch)).max(k.now()), Event::Check(server));
+            checker.due = from.plus(interval.scaled(stretch)).max(k.now());
+            k.at(checker.due, Event::Check(server));
         }
         if passed && checker.health.is_up(check) {
             self.check_passed(server);
         }
         self.settle_rotation(k, server);
+    }
+
+    /// Live traffic has found so many errors at a server that its health suffers, or that it is to be checked sooner.
+    pub(crate) fn errors_observed<K: Kernel>(&mut self, k: &mut K, server: u32, finding: Finding) {
+        let check = &self.spec.balancer.health;
+        let checker = &mut self.checkers[server as usize];
+        if let Some(degrade) = finding.degrade {
+            checker.health.on_traffic(check, degrade);
+        }
+        if let Some(fast) = check.fast_interval
+            && check.enabled
+            && !checker.pending
+            && checker.due > k.now().plus(fast)
+        {
+            checker.due = k.now().plus(fast);
+            k.at(checker.due, Event::Check(server));
+        }
     }
 
     /// Operators take a server out of rotation, or let it back in if its checks pass.

@@ -7,12 +7,13 @@
 //! and "consecutive passes" it is also the machine of AWS's Classic Load Balancer.
 //!
 //! Beside the checks stand what else decides who gets calls: fail-open ([`super::fail_open`]), passive checks
-//! ([`super::outlier`], [`super::max_fails`]) and slow start ([`super::balance::takes`]).
+//! ([`super::outlier`], [`super::max_fails`], [`super::observe`]) and slow start ([`super::balance::takes`]).
 //!
-//! Not modelled here: HAProxy's `observe`, agent checks, Envoy's interval before the first call, gRPC checks.
+//! Not modelled here: agent checks, Envoy's interval before the first call, gRPC checks.
 
 use super::fail_open::FailOpenBelow;
 use super::max_fails::MaxFails;
+use super::observe::Observe;
 use super::outlier::Outlier;
 use crate::setting::Preset;
 use crate::units::{Ns, Share};
@@ -85,6 +86,8 @@ settings! {
         pub outlier: Option<Outlier> = None;
         /// Passive checks: servers that fail calls get none for a while, then one as a probe (nginx).
         pub max_fails: Option<MaxFails> = None;
+        /// Errors of calls that count as failed checks (HAProxy `observe layer7`).
+        pub observe: Option<Observe> = None;
     }
 }
 
@@ -252,6 +255,17 @@ pub enum CheckResult {
     Unanswered,
 }
 
+/// What errors of live traffic do to a server's health.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Degrade {
+    /// As much as a failed check.
+    OneCheck,
+    /// As much as a failed check, and no more than one further failure is left.
+    AllButOne,
+    /// It is down.
+    Down,
+}
+
 impl Health {
     /// The state before any check.
     pub fn new(check: &HealthCheck) -> Health {
@@ -294,6 +308,21 @@ impl Health {
             (true, false) => Some(Change::Down),
             _ => None,
         }
+    }
+
+    /// Takes in what live traffic says of the server (HAProxy's `on-error`).
+    pub fn on_traffic(&mut self, check: &HealthCheck, degrade: Degrade) -> Option<Change> {
+        match degrade {
+            Degrade::OneCheck => {}
+            Degrade::AllButOne if self.credit > check.rise => self.credit = check.rise + 1,
+            Degrade::AllButOne => {}
+            Degrade::Down => self.credit = self.credit.min(check.rise),
+        }
+        let fresh = self.fresh;
+        let change = self.on_result(check, CheckResult::Unanswered);
+        // Traffic is no check: the first one is still to come.
+        self.fresh = fresh;
+        change
     }
 
     /// The interval to the next check in this state, before jitter.

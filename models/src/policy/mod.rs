@@ -11,6 +11,7 @@ pub mod fail_open;
 pub mod failover;
 pub mod health;
 pub mod max_fails;
+pub mod observe;
 pub mod outlier;
 pub mod redispatch;
 pub mod retry;

@@ -1,11 +1,12 @@
 //! What the calls themselves say of the servers: passive checks, and who is being eased in.
 //!
-//! The decisions are those of [`crate::policy::outlier`] and [`crate::policy::max_fails`]; here they are fed with
-//! what becomes of calls, and their timers are kept. Health checks do not count.
+//! The decisions are those of [`crate::policy::outlier`], [`crate::policy::max_fails`] and [`crate::policy::observe`]; here
+//! they are fed with what becomes of calls, and their timers are kept. Health checks do not count.
 
 use crate::kernel::{Event, Kernel};
 use crate::policy::health::HealthCheck;
 use crate::policy::max_fails::Peer;
+use crate::policy::observe::Observed;
 use crate::policy::outlier::Outliers;
 use crate::slab::Ref;
 use crate::units::Ns;
@@ -31,6 +32,7 @@ pub struct Watch {
     first: u32,
     outliers: Option<Outliers>,
     peers: Vec<Peer>,
+    observed: Vec<Observed>,
     /// Whether max_fails has a server out, and its end has been foreseen.
     out: Vec<bool>,
     /// Since when each is in rotation.
@@ -47,6 +49,7 @@ impl Watch {
             first,
             outliers: check.outlier.as_ref().map(|_| Outliers::new(count)),
             peers: check.max_fails.iter().flat_map(|_| vec![Peer::default(); count]).collect(),
+            observed: check.observe.iter().flat_map(|_| vec![Observed::default(); count]).collect(),
             out: vec![false; count],
             // Long before the run.
             since: vec![Ns::ZERO; if check.slow_start.is_some() { count } else { 0 }],
@@ -140,6 +143,15 @@ impl World {
                     k.at(back.max(now), Event::PeerReopens(server));
                 }
             }
+        }
+        let finding = match (&check.observe, watch.observed.get_mut(at)) {
+            (Some(spec), Some(observed)) if verdict != Verdict::Abandoned => {
+                observed.on_result(spec, verdict == Verdict::Good)
+            }
+            _ => None,
+        };
+        if let Some(finding) = finding {
+            self.errors_observed(k, server, finding);
         }
         self.settle_rotation(k, server);
     }

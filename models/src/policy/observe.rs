@@ -1,0 +1,140 @@
+//! Errors of live traffic that count as failed checks.
+//!
+//! The rule is HAProxy's `observe layer7` with `error-limit` and `on-error` (doc/configuration.txt; `__health_adjust` in
+//! src/check.c): so many errors in a row on the calls themselves do something to the server's health, and counting starts
+//! over. An answer below 500 ends the row. Errors are a 5xx, a connection that failed, an answer that did not come in time
+//! or was cut off; a call whose client has left says nothing. If a fast interval is configured, the next check is
+//! brought forward to it, whatever `on_error` says.
+//!
+//! Not modelled: `observe layer4`; that HAProxy takes 501 and 505 for good answers.
+
+use super::health::Degrade;
+use crate::setting::Preset;
+use crate::{choices, settings};
+
+choices! {
+    /// What a row of errors does to a server (HAProxy `on-error`).
+    pub enum OnError = FailCheck {
+        /// Only the next check comes sooner.
+        Fastinter = "fastinter",
+        /// It counts as a failed check.
+        FailCheck = "fail-check",
+        /// It counts as a failed check, and one more failure takes the server out.
+        SuddenDeath = "sudden-death",
+        /// The server is out at once.
+        MarkDown = "mark-down",
+    }
+}
+
+settings! {
+    /// Counting errors of live traffic as failed checks. `preset` names a product's defaults; other keys change them.
+    pub struct Observe (presets = PRESETS) {
+        /// Errors in a row (HAProxy `error-limit`).
+        pub errors: u32 = 10, 1 ..= 1000000;
+        /// What they do (HAProxy `on-error`).
+        pub on_error: OnError = OnError::FailCheck;
+    }
+}
+
+/// Every preset.
+pub const PRESETS: &[Preset<Observe>] = &[Preset {
+    name: "haproxy",
+    doc: "HAProxy 2.6 (2022) with `observe layer7`: error-limit 10, on-error fail-check. Off unless configured. Source: \
+          doc/configuration.txt, src/check.c.",
+    make: Observe::default,
+}];
+
+impl Observe {
+    /// The preset of that name.
+    pub fn named(name: &str) -> Option<Observe> {
+        Preset::find(PRESETS, name)
+    }
+}
+
+/// What live traffic has said of one server.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub struct Observed {
+    errors: u32,
+}
+
+/// What follows from a row of errors.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Finding {
+    /// What it does to the health of the server; none: nothing but the sooner check.
+    pub degrade: Option<Degrade>,
+}
+
+impl Observed {
+    /// Takes in what became of a call; says what follows once the row is full.
+    pub fn on_result(&mut self, spec: &Observe, good: bool) -> Option<Finding> {
+        if good {
+            self.errors = 0;
+            return None;
+        }
+        self.errors += 1;
+        if self.errors < spec.errors {
+            return None;
+        }
+        self.errors = 0;
+        let degrade = match spec.on_error {
+            OnError::Fastinter => None,
+            OnError::FailCheck => Some(Degrade::OneCheck),
+            OnError::SuddenDeath => Some(Degrade::AllButOne),
+            OnError::MarkDown => Some(Degrade::Down),
+        };
+        Some(Finding { degrade })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::policy::health::{CheckResult, Health, HealthCheck};
+
+    /// Plays calls ('+' answered, 'e' error) and checks ('p' passed, 'f' failed) and writes down the state after each ('U' up, 'd' down).
+    fn row(check: &HealthCheck, spec: &Observe, events: &str) -> String {
+        let (mut health, mut observed) = (Health::new(check), Observed::default());
+        let step = |event: char| {
+            match event {
+                'p' => drop(health.on_result(check, CheckResult::Passed)),
+                'f' => drop(health.on_result(check, CheckResult::Unanswered)),
+                call => {
+                    let finding = observed.on_result(spec, call == '+');
+                    if let Some(degrade) = finding.and_then(|f| f.degrade) {
+                        health.on_traffic(check, degrade);
+                    }
+                }
+            }
+            if health.is_up(check) { 'U' } else { 'd' }
+        };
+        events.chars().map(step).collect()
+    }
+
+    #[test]
+    fn haproxy_observe_conformance() {
+        let check = HealthCheck::named("haproxy").unwrap();
+        let default = Observe::named("haproxy").unwrap();
+        assert_eq!((default.errors, default.on_error), (10, OnError::FailCheck));
+        let two = |on_error| Observe { errors: 2, on_error };
+        for (spec, events, should_be) in [
+            // Two errors count as one failed check; three of those, and the server is out.
+            (two(OnError::FailCheck), "eeeeee", "UUUUUd"),
+            // A good answer ends the row, a pass restores the credit.
+            (two(OnError::FailCheck), "ee+e+e+eepee", "UUUUUUUUUUUU"),
+            (two(OnError::FailCheck), "eeff", "UUUd"),
+            // After the row one failure is left, of a check or of a row.
+            (two(OnError::SuddenDeath), "eef", "UUd"),
+            (two(OnError::SuddenDeath), "eeee", "UUUd"),
+            (two(OnError::SuddenDeath), "eepff", "UUUUU"),
+            (two(OnError::MarkDown), "e+ee", "UUUd"),
+            (two(OnError::MarkDown), "eepp", "UddU"),
+            // Errors of calls under way when it left start recovery over.
+            (two(OnError::FailCheck), "fffpeepp", "UUdddddU"),
+            (two(OnError::Fastinter), "eeeeeeee", "UUUUUUUU"),
+            (default.clone(), "eeeeeeeeeff", "UUUUUUUUUUU"),
+            (default, "eeeeeeeeeeff", "UUUUUUUUUUUd"),
+        ] {
+            assert_eq!(row(&check, &spec, events), should_be, "{events} with {spec:?}");
+        }
+    }
+}
