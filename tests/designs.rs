@@ -111,7 +111,9 @@ fn checks_that_query_the_closed_store_lose_nearly_everything_without_fail_open()
             _ => (*isolation, [Fate::Gone; 3]),
         })
         .collect();
-    expect_fates("deep", &all);
+    for health in ["deep", "cached"] {
+        expect_fates(health, &all);
+    }
 }
 
 #[test]

@@ -272,12 +272,17 @@ impl World {
     /// The background query of a cached health check.
     pub(crate) fn cached_query<K: Kernel>(&mut self, k: &mut K, number: u32) {
         let fleet = self.servers[number as usize].fleet;
+        let plan = self.check_plan(fleet);
+        if self.plans[fleet as usize][plan as usize].store.is_none() {
+            // A fleet that needs no store has nothing to query: the flag stays as it is.
+            return;
+        }
         k.at(k.now().plus(self.fleet_of(number).health.every), Event::CachedQuery(number));
         if !self.servers[number as usize].alive {
             return;
         }
         let salt = draw(u64::from(number), Draw::Query, k.now().0 as u32);
-        let mut background = Try::new(Ref::NONE, salt, 0, fleet, self.check_plan(fleet));
+        let mut background = Try::new(Ref::NONE, salt, 0, fleet, plan);
         background.purpose = Purpose::Background;
         background.server = number;
         background.front = Front::Closed;
