@@ -29,8 +29,8 @@ use std::collections::VecDeque;
 settings! {
     /// Calls that wait at the balancer for a server with room.
     pub struct Surge {
-        /// Most calls that wait; one more gets a 503 at once. (Classic ELB: 1,024)
-        pub limit: u32 = 4294967295, 0 ..= 4294967295;
+        /// Most calls that wait; one more gets a 503 at once (Classic ELB: 1,024). None: no limit.
+        pub limit: Option<u32> = None, 0 ..= 4294967295;
         /// Longest wait, then 503; none: as the connect timeout (HAProxy `timeout queue`). (time)
         pub timeout: Option<Ns> = None, "1ms" ..= "24h";
     }
@@ -93,7 +93,7 @@ pub const PRESETS: &[Preset<Balancer>] = &[
         make: || Balancer {
             algorithm: Algorithm::LeastRequests,
             health: HealthCheck::named("classic-elb-2015").unwrap_or_default(),
-            queue: Surge { limit: 1024, timeout: None },
+            queue: Surge { limit: Some(1024), timeout: None },
             idle_timeout: Some(Ns::secs(60)),
             ..Balancer::default()
         },
@@ -318,7 +318,7 @@ impl World {
     fn enqueue_call<K: Kernel>(&mut self, k: &mut K, t: Ref) {
         let status = self.spec.balancer.unavailable_status;
         let backend = &mut self.backends[self.tries[t].fleet as usize];
-        if backend.queued >= self.spec.balancer.queue.limit {
+        if self.spec.balancer.queue.limit.is_some_and(|limit| backend.queued >= limit) {
             self.reject(k, t, status, Cause::QueueFull);
             return;
         }

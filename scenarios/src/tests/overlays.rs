@@ -55,7 +55,7 @@ fn a_word_that_stands_for_a_table_can_be_changed_in_one_key() {
         .replace("balancer = \"classic-elb-2015\"\n", "")
         .replace("[clients", "balancer = \"classic-elb-2015\"\n[clients");
     let changed = good_with(&whole, &["balancer.retries=1"], &[]).plan.spec.balancer;
-    assert_eq!((changed.retries, changed.queue.limit), (1, 1024));
+    assert_eq!((changed.retries, changed.queue.limit), (1, Some(1024)));
 }
 
 #[test]
