@@ -266,10 +266,9 @@ calls.identify = { work = "1ms", asks = "db", writes = true, timeout = "1s", spo
 service = "1ms"
 [[timeline]]
 at = "2min"
-do = "outage"
+do = "refuse"
 store = "db"
-mode = "refuse"
-lasts = "3min"
+for = "3min"
 "#;
 
 fn spooled(outcome: &Outcome, at_s: f64) -> u64 {
@@ -332,9 +331,8 @@ service = "1ms"
 spare = { detection = "20s", promotion = "40s", lag = "5s" }
 [[timeline]]
 at = "2min"
-do = "outage"
+do = "refuse"
 store = "db"
-mode = "refuse"
 "#;
 
 #[test]
@@ -359,7 +357,7 @@ fn a_hot_spare_serves_after_detection_and_promotion_and_lacks_what_was_not_repli
 
 #[test]
 fn an_outage_shorter_than_detection_changes_no_primary_and_loses_nothing() {
-    let short = SPARE.replace("mode = \"refuse\"", "mode = \"refuse\"\nlasts = \"15s\"");
+    let short = SPARE.replace("do = \"refuse\"", "do = \"refuse\"\nfor = \"15s\"");
     let out = outcome(&world(&short, &[]), 1);
     assert_eq!(out.outages[0].to_s, Some(135.0));
     assert_eq!(out.calls["identify"].lost_after_ok, 0);
@@ -462,10 +460,9 @@ calls.read = { work = "1ms", asks = "db", breaker = "hystrix" }
 service = "1ms"
 [[timeline]]
 at = "1min"
-do = "outage"
+do = "error"
 store = "db"
-mode = "error"
-lasts = "2min"
+for = "2min"
 "#;
 
 #[test]
@@ -531,10 +528,9 @@ calls.write = { work = "700ms", asks = "db", writes = true, on_error = "crash" }
 [stores.db]
 [[timeline]]
 at = "5s"
-do = "outage"
+do = "error"
 store = "db"
-mode = "error"
-lasts = "40s"
+for = "40s"
 "#;
 
 #[test]

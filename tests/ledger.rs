@@ -2,7 +2,7 @@
 //!
 //! Random small worlds, written as scenario files, run for some simulated minutes' part: populations with retries and
 //! impatience, every balancer setting, workers and event loops with small backlogs and heaps, bulkheads, pools, stores
-//! whose six outage modes overlap, headroom that runs out, operators. Whatever happens in them: nothing panics, the run
+//! whose outages overlap, headroom that runs out, operators. Whatever happens in them: nothing panics, the run
 //! ends, the ledger balances at every step, what the outcome says adds up, and a second run is the same. The worlds
 //! must have come to every cause of loss, every mode of outage and everything that clients can see, or the test fails.
 //!
@@ -11,12 +11,14 @@
 //! `tests/regressions/ledger.txt` and tried again first. Cases are the same on every machine; `PROPTEST_CASES=20000`
 //! tries more and `PROPTEST_RNG_SEED=7` others.
 
-use brownout::models::fault::Mode;
+use brownout::models::fault::{self, Course, Kind};
 use brownout::models::ledger::{Cause, Seen};
+use brownout::models::setting::Data;
 use brownout::scenarios::{Scenario, load_text};
 use brownout::sim::outcome::{Outcome, Totals};
 use brownout::sim::run::{Ended, Run};
 use brownout::sim::{orders, write_up};
+use proptest::option;
 use proptest::prelude::*;
 use proptest::sample::select;
 use proptest::test_runner::{Config, FileFailurePersistence, RngSeed, TestRunner};
@@ -43,6 +45,7 @@ type Keys = &'static [(&'static str, &'static [&'static str])];
 /// The space of worlds.
 mod space {
     use super::Keys;
+    use brownout::models::fault::Class;
 
     pub const CLIENTS: Keys = &[
         ("arrivals", &["'constant'", "'burst'"]),
@@ -180,12 +183,14 @@ mod space {
         ("background", &["'20/s'", "'200/s'"]),
         ("restored_to", &["'700'", "'5k'"]),
     ];
-    pub const OUTAGE: Keys = &[
-        ("lasts", &["'1ms'", "'700ms'", "'6s'", "'15s'"]),
-        ("factor", &["0", "0.5", "100"]),
-        ("share", &["'0%'", "'30%'"]),
-    ];
-    pub const MODES: &[&str] = &["hang", "refuse", "sever", "error", "refuse-writes", "slow"];
+    pub const FOR: &[&str] = &["1ms", "700ms", "6s", "15s"];
+    pub const RAMP: &[&str] = &["0s", "1ms", "300ms", "900ms"];
+    /// What a kind of fault may be aimed at, as its keys.
+    pub fn targets(class: Class) -> &'static [&'static str] {
+        match class {
+            Class::Store => &["store = 'db'", "store = 'log'"],
+        }
+    }
     pub const WHEN: &[&str] = &[
         "at = '2s'",
         "at = '5s'",
@@ -201,7 +206,7 @@ mod space {
         "do = 'maintenance'\nstore = 'db'\ntakes = '3s'",
         "do = 'maintenance'\nstore = 'log'\ntakes = '1ms'",
         "do = 'relieve'\nstore = 'db'\nby = '100%'",
-        "do = 'shed'\ncalls = 'identify'\nlasts = '4s'",
+        "do = 'shed'\ncalls = 'identify'\nfor = '4s'",
         "do = 'shed'\ncalls = 'track'\nshare = '40%'",
         "do = 'take-down'\nfleet = 'first'\ncount = 2",
         "do = 'bring-back'\nfleet = 'first'\ncount = 9",
@@ -282,12 +287,48 @@ fn stores() -> BoxedStrategy<String> {
     all(vec![table("stores.log", space::STORE), table("stores.db", space::STORE), headroom.boxed()])
 }
 
+/// A fault of any kind, at any target that the worlds have, as bad as can be and worse.
+fn faults() -> BoxedStrategy<String> {
+    let timing = (option::of(select(space::FOR)), select(space::RAMP), option::of((1..9_u32, 1..5_u32)));
+    let drawn = (select(fault::kinds()), 0..1000_usize, proptest::collection::vec(-0.5..1.5, 4), timing);
+    drawn
+        .prop_map(|(kind, target, levels, (length, ramp, repeat))| {
+            fault(&kind, target, &levels, (length, ramp, repeat))
+        })
+        .boxed()
+}
+
+type TimingOf = (Option<&'static str>, &'static str, Option<(u32, u32)>);
+
+fn fault(kind: &Kind, target: usize, levels: &[f64], (length, ramp, repeat): TimingOf) -> String {
+    let targets = space::targets(kind.class);
+    let mut out = format!("do = '{}'\n{}\n", kind.word, targets[target % targets.len()]);
+    for (severity, level) in kind.severities.iter().zip(levels) {
+        let written = match severity.range.at(*level) {
+            Data::Text(text) => format!("'{text}'"),
+            Data::Integer(i) => i.to_string(),
+            Data::Float(x) => x.to_string(),
+            other => panic!("{other:?} is no severity"),
+        };
+        out.push_str(&format!("{} = {written}\n", severity.key));
+    }
+    let lasting = kind.course != Course::Instant;
+    if let (Some(length), true) = (length, lasting) {
+        out.push_str(&format!("for = '{length}'\n"));
+        // What is over sooner than it would have risen is refused.
+        if kind.is_gradual() && length != "1ms" && (length != "700ms" || ramp != "900ms") {
+            out.push_str(&format!("ramp = '{ramp}'\n"));
+        }
+    }
+    if let Some((every, times)) = repeat.filter(|_| length.is_some() || !lasting) {
+        out.push_str(&format!("repeat = {{ every = '{every}s', times = {times} }}\n"));
+    }
+    out
+}
+
 fn timeline() -> BoxedStrategy<String> {
-    let outage =
-        (select(&["db", "log"][..]), select(space::MODES), table("", space::OUTAGE)).prop_map(|(store, mode, more)| {
-            format!("do = 'outage'\nstore = '{store}'\nmode = '{mode}'\n{}", more.trim_start_matches("[]\n"))
-        });
-    let action = prop_oneof![3 => outage, 2 => select(space::OPERATORS).prop_map(|text| format!("{text}\n"))];
+    let fault = faults();
+    let action = prop_oneof![3 => fault, 2 => select(space::OPERATORS).prop_map(|text| format!("{text}\n"))];
     let entry = (select(space::WHEN), action).prop_map(|(when, action)| format!("[[timeline]]\n{when}\n{action}"));
     proptest::collection::vec(entry, 0..7).prop_map(|entries| entries.concat()).boxed()
 }
@@ -360,7 +401,8 @@ fn note(happened: &mut Happened, outcome: &Outcome) {
         ];
         happened.extend(counts.iter().filter(|(_, n)| *n > 0).map(|(what, _)| what.to_string()));
     }
-    happened.extend(outcome.outages.iter().map(|o| format!("outage: {}", o.mode)));
+    let effective = outcome.faults.iter().filter(|fault| fault.effects > 0);
+    happened.extend(effective.map(|fault| format!("took effect: {}", fault.kind)));
     let rotation = &outcome.rotation;
     let counts = [("crashes", rotation.crashes.values().sum()), ("ejections", rotation.downs.values().sum::<u64>())];
     happened.extend(counts.iter().filter(|(_, n)| *n > 0).map(|(what, _)| what.to_string()));
@@ -370,7 +412,7 @@ fn note(happened: &mut Happened, outcome: &Outcome) {
 fn must_happen() -> Happened {
     let dropped = Cause::ALL.iter().map(|cause| format!("dropped: {}", cause.word()));
     let seen = Seen::ALL.iter().map(|seen| format!("seen: {}", seen.word()));
-    let outages = Mode::ALL.iter().map(|mode| format!("outage: {}", mode.word()));
+    let faults = fault::kinds().into_iter().map(|kind| format!("took effect: {}", kind.word));
     let rest = [
         "zombies",
         "stored late",
@@ -381,7 +423,7 @@ fn must_happen() -> Happened {
         "crashes",
         "ejections",
     ];
-    dropped.chain(seen).chain(outages).chain(rest.map(String::from)).collect()
+    dropped.chain(seen).chain(faults).chain(rest.map(String::from)).collect()
 }
 
 fn check(world: &World, seed: u64) -> Outcome {
@@ -453,9 +495,8 @@ const FOUND: [(&str, &str, u64); 1] = [(
     [stores.log]
     [[timeline]]
     at = '2s'
-    do = 'outage'
-    store = 'log'
-    mode = 'error'",
+    do = 'error'
+    store = 'log'",
     0,
 )];
 

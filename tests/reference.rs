@@ -97,7 +97,7 @@ fn the_schema_refuses_what_the_decoder_refuses() {
         ("brownout = 1", "brownout = 2"),
         ("title = \"small\"", ""),
         ("[stores.my-store]", "[[timeline]]\nat = \"1min\"\ndo = \"explode\"\n[stores.my-store]"),
-        ("[stores.my-store]", "[[timeline]]\nat = \"1min\"\ndo = \"outage\"\n[stores.my-store]"),
+        ("[stores.my-store]", "[[timeline]]\nat = \"1min\"\ndo = \"hang\"\n[stores.my-store]"),
         ("[stores.my-store]", "[axes.a.b]\nfleet.my-fleet.workers = 3\n[stores.my-store]"),
         ("[stores.my-store]", "[axes.a.b]\nfleets.my-fleet.workers = \"3\"\n[stores.my-store]"),
     ];

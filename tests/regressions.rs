@@ -17,7 +17,7 @@ const ASKING: &str = "[clients.c]\nsends = \"k\"\nrate = \"5/s\"\n[fleets.f.call
 
 #[test]
 fn a_store_that_times_out_kills_a_process_that_dies_of_errors() {
-    let hang = "timeout = \"2s\"\non_error = \"crash\"\n[stores.db]\n[[timeline]]\nat = \"5s\"\ndo = \"outage\"\nstore = \"db\"\nmode = \"hang\"\n";
+    let hang = "timeout = \"2s\"\non_error = \"crash\"\n[stores.db]\n[[timeline]]\nat = \"5s\"\ndo = \"hang\"\nstore = \"db\"\n";
     let outcome = run(&format!("{ASKING}{hang}"));
     assert!(outcome.rotation.crashes["f-1"] > 5, "{:?}", outcome.rotation.crashes);
 }
@@ -31,12 +31,10 @@ fn headroom_for_a_thousand_years_is_not_used_up_at_once() {
 
 #[test]
 fn an_outage_set_off_twice_by_a_sign_ends_twice() {
-    let other = |at: u32| {
-        format!("[[timeline]]\nat = \"{at}s\"\ndo = \"outage\"\nstore = \"a\"\nmode = \"refuse\"\nlasts = \"1s\"\n")
-    };
+    let other = |at: u32| format!("[[timeline]]\nat = \"{at}s\"\ndo = \"refuse\"\nstore = \"a\"\nfor = \"1s\"\n");
     let twice = format!(
-        "[fleets.f.calls.j]\nasks = \"a\"\n[stores.a]\n[stores.db]\n{}{}[[timeline]]\nwhen = \"stores.a.back\"\ndo = \"outage\"\n\
-         store = \"db\"\nmode = \"refuse\"\nlasts = \"10s\"\n",
+        "[fleets.f.calls.j]\nasks = \"a\"\n[stores.a]\n[stores.db]\n{}{}[[timeline]]\nwhen = \"stores.a.back\"\ndo = \"refuse\"\n\
+         store = \"db\"\nfor = \"10s\"\n",
         other(5),
         other(10)
     );

@@ -81,6 +81,10 @@ pub enum Event {
     Timeline(u32),
     /// A timed action of the timeline ends.
     TimelineEnds(u32),
+    /// A fault that repeats is due again; so many times are left, this one included.
+    FaultAgain(u32, u32),
+    /// A fault that rises is due for its next step: the entry, and the ticket of the fault.
+    FaultRises(u32, u32),
     /// A server that passive checks had taken out may be chosen again.
     PeerReopens(u32),
     /// The sweep of a fleet's outlier detection is due.

@@ -303,6 +303,17 @@ impl Setting for Distribution {
             Distribution::Uniform(low, high) => format!("{{ uniform = [{low}, {high}] }}"),
         }
     }
+    fn toml(&self) -> String {
+        match self {
+            Distribution::Constant(time) => time.toml(),
+            Distribution::Exponential(mean) => format!("{{ exponential = {} }}", mean.toml()),
+            Distribution::Lognormal { median, sigma } => {
+                format!("{{ lognormal = {}, sigma = {sigma} }}", median.toml())
+            }
+            Distribution::Pareto { least, shape } => format!("{{ pareto = {}, shape = {shape} }}", least.toml()),
+            Distribution::Uniform(low, high) => format!("{{ uniform = [{}, {}] }}", low.toml(), high.toml()),
+        }
+    }
 }
 
 #[cfg(test)]

@@ -184,7 +184,7 @@ impl WorldSpec {
             }
             match &entry.action {
                 Action::Maintenance(a) => self.known(&a.store, "store", self.stores.names(), found),
-                Action::Outage(a) => self.known(&a.store, "store", self.stores.names(), found),
+                Action::Fault(fault, _) => found.extend(fault.problems(self)),
                 Action::Relieve(a) => self.known(&a.store, "store", self.stores.names(), found),
                 Action::Shed(a) => self.known(&a.calls, "kind of call", kinds.iter().copied(), found),
                 Action::TakeDown(a) => self.known(&a.fleet, "fleet", self.fleets.names(), found),
@@ -254,7 +254,8 @@ impl WorldSpec {
         }
     }
 
-    fn known<'n>(&self, name: &Name, what: &str, known: impl Iterator<Item = &'n str>, found: &mut Vec<Problem>) {
+    /// Notes a name that is not among those known.
+    pub fn known<'n>(&self, name: &Name, what: &str, known: impl Iterator<Item = &'n str>, found: &mut Vec<Problem>) {
         let known: Vec<_> = known.collect();
         if known.contains(&name.text.as_str()) {
             return;

@@ -10,6 +10,7 @@ use crate::component::collector::{PlanAt, Server};
 use crate::component::operator::Desk;
 use crate::component::probe::Checker;
 use crate::component::store::StoreAt;
+use crate::fault::Effects;
 use crate::kernel::{Account, Cohort, Event, Fact, Kernel, Lane, Timer};
 use crate::ledger::{Cause, Seen};
 use crate::policy::breaker::Permit;
@@ -292,6 +293,8 @@ pub struct World {
     pub stores: Vec<StoreAt>,
     /// The operators and the timeline.
     pub desk: Desk,
+    /// How often each entry of the timeline has changed anything, if it is a fault.
+    pub effects: Effects,
     /// Calls that the balancer's log has kept.
     pub log: LogAt,
     /// Calls alive.
@@ -330,6 +333,7 @@ impl World {
             plans: Vec::new(),
             stores: Vec::new(),
             desk: Desk::default(),
+            effects: Effects::default(),
             log: LogAt::default(),
             calls: Slab::default(),
             tries: Slab::default(),
@@ -394,6 +398,8 @@ impl World {
             Event::Starts(server, incarnation) => self.starts(k, server, incarnation),
             Event::Timeline(entry) => self.act(k, entry),
             Event::TimelineEnds(entry) => self.act_ends(k, entry),
+            Event::FaultAgain(entry, left) => self.begin_fault(k, entry, left),
+            Event::FaultRises(entry, ticket) => self.fault_rises(k, entry, ticket),
             Event::Headroom(store, estimate) => self.headroom_due(k, store, estimate),
             Event::PeerReopens(server) => self.peer_reopens(k, server),
             Event::OutlierSweep(fleet) => self.sweep_outliers(k, fleet),

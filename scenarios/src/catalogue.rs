@@ -4,6 +4,7 @@
 
 use crate::reference;
 use brownout_models::component::operator::actions;
+use brownout_models::fault::{Course, Kind};
 use brownout_models::setting::{Field, Form, Word};
 
 /// One key of the format.
@@ -145,6 +146,12 @@ pub fn example(action: &str) -> Option<String> {
     Some(out)
 }
 
+/// A fault in the timeline, for five minutes if it lasts. Names of the file begin with "my-".
+pub fn fault_example(kind: &Kind) -> String {
+    let length = if kind.course == Course::Instant { "" } else { "for = \"5min\"\n" };
+    format!("[[timeline]]\nat = \"1min\"\ndo = \"{}\"\n{}\n{length}", kind.word, kind.example)
+}
+
 /// A value for a required key.
 fn sample(key: &str, form: &Form) -> String {
     match form {
@@ -170,7 +177,7 @@ pub fn as_toml(form: &Form, shown: &str) -> String {
         Form::Either(forms) => forms.iter().any(|form| as_toml(form, shown) == shown),
         _ => shown.starts_with(['{', '[']),
     };
-    if bare { shown.to_string() } else { format!("\"{shown}\"") }
+    if bare && shown != "none" { shown.to_string() } else { format!("\"{shown}\"") }
 }
 
 /// Calls `f` for every key below these fields, with its path and, in the timeline, its action.

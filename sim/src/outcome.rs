@@ -48,6 +48,9 @@ pub struct Outcome {
     pub stores: BTreeMap<String, StoreTotals>,
     /// Outages of stores, in order of their beginning.
     pub outages: Vec<OutageSpan>,
+    /// Faults of the timeline, in its order: whether and how often each took effect.
+    #[serde(default)]
+    pub faults: Vec<FaultTotals>,
     /// The day's marks: alerts, outages, operators' actions.
     pub events: Vec<Mark>,
     /// The run over time.
@@ -171,6 +174,38 @@ pub struct OutageSpan {
     pub store: String,
     /// The modes at its onset: "hang".
     pub mode: String,
+    /// Its beginning.
+    pub from_s: f64,
+    /// Its end; null if the run ended first.
+    pub to_s: Option<f64>,
+}
+
+/// A fault of the timeline. One without effects never changed anything: it missed its target, or met no load.
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+pub struct FaultTotals {
+    /// Its place in the timeline, from 0.
+    pub entry: u64,
+    /// Its id, if it has one.
+    pub id: Option<String>,
+    /// Its kind: "hang".
+    pub kind: String,
+    /// What it is: "hang of identify".
+    pub what: String,
+    /// Its first beginning; null if it never began.
+    pub from_s: Option<f64>,
+    /// Its last end; null if it never began, or the run ended first.
+    pub to_s: Option<f64>,
+    /// Every time during which it was in force, in order of the beginnings.
+    pub spells: Vec<FaultSpell>,
+    /// How many calls, queries, connects, checks or servers it changed.
+    pub effects: u64,
+    /// What these are: "writes that got an error".
+    pub counts: String,
+}
+
+/// A time during which a fault was in force.
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+pub struct FaultSpell {
     /// Its beginning.
     pub from_s: f64,
     /// Its end; null if the run ended first.

@@ -3,11 +3,12 @@
 use crate::ledger::{Counts, Entry, Imbalance};
 use crate::metric;
 use crate::outcome::{
-    Assumption, FleetTotals, Mark, Meta, OutageSpan, Outcome, Percentiles, Span, Step, StepCalls, StoreTotals,
-    Timeline, Totals, VERSION,
+    Assumption, FaultSpell, FaultTotals, FleetTotals, Mark, Meta, OutageSpan, Outcome, Percentiles, Span, Step,
+    StepCalls, StoreTotals, Timeline, Totals, VERSION,
 };
 use crate::rotation;
 use crate::run::{Ended, Orders, Run};
+use brownout_models::component::operator::{Action, Spell};
 use brownout_models::ledger::{Cause, Seen};
 use brownout_models::metrics::populations;
 use brownout_models::units::Ns;
@@ -85,6 +86,7 @@ pub fn write_up(scenario: &Scenario, seed: u64, run: &Run, ended: Ended) -> Outc
         fleets: fleet_totals(run),
         stores: store_totals(run),
         outages: outages(run),
+        faults: faults(run),
         events: marks(scenario, run),
         timeline: timeline(scenario, run),
         evidence: scenario.evidence.iter().map(|e| metric::compare(scenario, run, e)).collect(),
@@ -190,6 +192,28 @@ fn outages(run: &Run) -> Vec<OutageSpan> {
         to_s: o.to.map(Ns::as_secs),
     });
     spans.collect()
+}
+
+fn faults(run: &Run) -> Vec<FaultTotals> {
+    let world = run.world();
+    let totals = world.spec.timeline.iter().enumerate().filter_map(|(index, entry)| {
+        let Action::Fault(fault, _) = &entry.action else { return None };
+        let spell = |s: &Spell| FaultSpell { from_s: s.from.as_secs(), to_s: s.to.map(Ns::as_secs) };
+        let spells: Vec<FaultSpell> = world.desk.spells(index).iter().map(spell).collect();
+        let ends = spells.iter().map(|spell| spell.to_s).collect::<Option<Vec<f64>>>();
+        Some(FaultTotals {
+            entry: index as u64,
+            id: entry.id.as_ref().map(|id| id.text.clone()),
+            kind: fault.word().into(),
+            what: fault.describe(),
+            from_s: spells.first().map(|spell| spell.from_s),
+            to_s: ends.and_then(|ends| ends.into_iter().reduce(f64::max)),
+            spells,
+            effects: world.effects.0[index],
+            counts: fault.kind().counts.into(),
+        })
+    });
+    totals.collect()
 }
 
 fn marks(scenario: &Scenario, run: &Run) -> Vec<Mark> {

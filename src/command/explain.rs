@@ -5,8 +5,8 @@ use super::list::{self, say_json};
 use super::prose::Prose;
 use crate::terminal::Terminal;
 use brownout::exit::Exit;
-use brownout::models::component::operator::actions;
-use brownout::models::fault::Mode;
+use brownout::models::component::operator::{actions, operator_actions};
+use brownout::models::fault::{Kind, kinds};
 use brownout::models::ledger::{Cause, Seen};
 use brownout::models::metrics::{self, Metric, Subject};
 use brownout::models::setting::closest;
@@ -32,7 +32,7 @@ pub struct Args {
 /// Something that a name may mean.
 enum Found {
     Preset(PresetInfo),
-    Fault(Mode),
+    Fault(Kind),
     Action(&'static str, &'static str),
     Metric(&'static Metric),
     Cause(Cause),
@@ -84,8 +84,9 @@ fn find(name: &str, designs: &[Design]) -> Vec<Found> {
     let asked = |d: &Design| is(&d.name) || d.axis.as_ref().is_some_and(|axis| name == format!("{axis}={}", d.name));
     out.extend(designs.iter().filter(|d| asked(d)).cloned().map(Found::Design));
     out.extend(catalogue::presets().into_iter().filter(|p| is(p.name)).map(Found::Preset));
-    out.extend(Mode::ALL.iter().filter(|m| is(m.word())).map(|m| Found::Fault(*m)));
-    out.extend(actions().into_iter().filter(|(word, ..)| is(word)).map(|(word, doc, _)| Found::Action(word, doc)));
+    out.extend(kinds().into_iter().filter(|kind| is(kind.word)).map(Found::Fault));
+    let operators = operator_actions().into_iter().filter(|(word, ..)| is(word));
+    out.extend(operators.map(|(word, doc, _)| Found::Action(word, doc)));
     // A metric is named with its subject or without; a path of the world may end like one, and is a key.
     let metric = |m: &&Metric| match name.rsplit_once('.') {
         None => is(m.name),
@@ -94,7 +95,7 @@ fn find(name: &str, designs: &[Design]) -> Vec<Found> {
     out.extend(metrics::ALL.iter().filter(metric).map(Found::Metric));
     out.extend(Cause::ALL.iter().filter(|c| is(c.word())).map(|c| Found::Cause(*c)));
     out.extend(Seen::ALL.iter().filter(|s| is(s.word())).map(|s| Found::Seen(*s)));
-    let modes: Vec<_> = Mode::ALL.iter().map(|m| m.word()).collect();
+    let modes: Vec<_> = kinds().iter().map(|kind| kind.word).collect();
     for words in catalogue::words() {
         let faults = words.words.iter().all(|(word, _)| modes.contains(word));
         if let Some((word, _)) = words.words.iter().find(|(word, _)| is(word) && !faults) {
@@ -115,7 +116,6 @@ fn find(name: &str, designs: &[Design]) -> Vec<Found> {
 fn nearest(name: &str, designs: &[Design], args: &Args) -> String {
     let mut known: Vec<String> = designs.iter().map(|d| d.name.clone()).collect();
     known.extend(catalogue::presets().iter().map(|p| p.name.to_string()));
-    known.extend(Mode::ALL.iter().map(|m| m.word().to_string()));
     known.extend(actions().iter().map(|(word, ..)| word.to_string()));
     known.extend(metrics::ALL.iter().map(|m| m.name.to_string()));
     known.extend(Cause::ALL.iter().map(|c| c.word().to_string()));
@@ -135,7 +135,7 @@ fn nearest(name: &str, designs: &[Design], args: &Args) -> String {
 fn as_json(found: &Found) -> Value {
     let (kind, value) = match found {
         Found::Preset(preset) => ("preset", list::preset_json(preset)),
-        Found::Fault(mode) => ("fault", list::word_json(mode.word(), mode.doc())),
+        Found::Fault(kind) => ("fault", list::fault_json(kind)),
         Found::Action(word, doc) => ("action", list::action_json(word, doc)),
         Found::Metric(metric) => ("metric", list::metric_json(metric)),
         Found::Cause(cause) => ("cause", list::word_json(cause.word(), cause.doc())),
@@ -156,20 +156,7 @@ fn as_json(found: &Found) -> Value {
 fn show(page: &mut Prose, found: &Found) {
     match found {
         Found::Preset(preset) => show_preset(page, preset),
-        Found::Fault(mode) => {
-            page.heading(mode.word(), "a fault of a store");
-            page.text(mode.doc().trim());
-            page.gap();
-            let example = catalogue::example("outage").unwrap_or_default();
-            let line = |line: &str| match line.split_once('=') {
-                Some((key, rest)) if key.trim() == "mode" => {
-                    let doc = rest.split_once('#').map_or("", |(_, doc)| doc.trim());
-                    format!("{key}= {:15} # {doc}", format!("\"{}\"", mode.word()))
-                }
-                _ => line.to_string(),
-            };
-            page.verbatim(&example.lines().map(line).collect::<Vec<_>>().join("\n"));
-        }
+        Found::Fault(kind) => show_fault(page, kind),
         Found::Action(word, doc) => {
             page.heading(word, "an action of the timeline");
             page.text(doc);
@@ -197,6 +184,17 @@ fn show(page: &mut Prose, found: &Found) {
         Found::Key(key) => show_key(page, key),
         Found::Design(design) => show_design(page, design),
     }
+}
+
+fn show_fault(page: &mut Prose, kind: &Kind) {
+    page.heading(kind.word, &format!("a fault of {}", kind.class.name()));
+    page.text(kind.doc);
+    page.text(&format!("Its effects are counted: {}.", kind.counts));
+    page.gap();
+    page.verbatim(&catalogue::fault_example(kind));
+    page.gap();
+    page.text("All of its keys:");
+    page.verbatim(&catalogue::example(kind.word).unwrap_or_default());
 }
 
 fn show_preset(page: &mut Prose, preset: &PresetInfo) {

@@ -3,8 +3,8 @@
 use super::prose::Prose;
 use crate::terminal::Terminal;
 use brownout::exit::Exit;
-use brownout::models::component::operator::actions;
-use brownout::models::fault::Mode;
+use brownout::models::component::operator::operator_actions;
+use brownout::models::fault::{Class, Kind, kinds};
 use brownout::models::ledger::{Cause, Seen};
 use brownout::models::metrics::{self, Metric, Subject, Unit};
 use brownout::models::setting::closest;
@@ -49,14 +49,14 @@ const TOPICS: &[Topic] = &[
     },
     Topic {
         word: "faults",
-        title: "Faults of a store: mode = \"...\"",
+        title: "Faults in the timeline: do = \"...\"",
         rows: fault_rows,
         json: faults_json,
         overview: true,
     },
     Topic {
         word: "actions",
-        title: "Actions of the timeline: do = \"...\"",
+        title: "Actions of operators in the timeline: do = \"...\"",
         rows: action_rows,
         json: actions_json,
         overview: true,
@@ -187,11 +187,15 @@ fn plain(rows: impl Iterator<Item = (String, String)>) -> Vec<Section> {
 }
 
 fn fault_rows() -> Vec<Section> {
-    plain(Mode::ALL.iter().map(|m| (m.word().into(), m.doc().trim().into())))
+    let of = |class: &Class| {
+        let kinds = kinds().into_iter().filter(|kind| kind.class == *class);
+        (format!("of {}", class.name()), kinds.map(|kind| (kind.word.into(), kind.doc.into())).collect())
+    };
+    Class::ALL.iter().map(of).collect()
 }
 
 fn action_rows() -> Vec<Section> {
-    plain(actions().into_iter().map(|(word, doc, _)| (word.into(), doc.into())))
+    plain(operator_actions().into_iter().map(|(word, doc, _)| (word.into(), doc.into())))
 }
 
 fn word_rows() -> Vec<Section> {
@@ -242,11 +246,20 @@ pub fn word_json(name: &str, doc: &str) -> Value {
 }
 
 fn faults_json() -> Value {
-    Mode::ALL.iter().map(|m| word_json(m.word(), m.doc())).collect()
+    kinds().iter().map(fault_json).collect()
 }
 
 fn actions_json() -> Value {
-    actions().iter().map(|(word, doc, _)| action_json(word, doc)).collect()
+    operator_actions().iter().map(|(word, doc, _)| action_json(word, doc)).collect()
+}
+
+/// A kind of fault with its keys and an example as JSON.
+pub fn fault_json(kind: &Kind) -> Value {
+    let mut value = action_json(kind.word, kind.doc);
+    value["of"] = json!(kind.class.name());
+    value["counts"] = json!(kind.counts);
+    value["severity"] = kind.severities.iter().map(|s| json!(s.key)).collect();
+    value
 }
 
 /// An action with its keys and an example as JSON.

@@ -2,15 +2,21 @@
 //!
 //! An entry has a time (`at`) or a trigger (`when`): `stores.<name>.alert`, `stores.<name>.stop`,
 //! `stores.<name>.back`, or `done:<id>` for the end of another entry. `expected_at` states when it happened on
-//! the day; the report compares. Each action is one table here and one line in [`Action`].
+//! the day; the report compares. Each action of operators is one table here and one line in [`Action`]; what goes wrong
+//! is listed in [`crate::fault`], and how long and how often in `course`.
 
-use crate::fault::{Mode, Severity};
+mod course;
+mod faults;
+
+pub use course::{Repeat, Timing, timing_fields};
+pub use faults::{History, Spell};
+
+use crate::fault::{Effects, Fault, Kind, kinds};
 use crate::kernel::{Event, Kernel};
-use crate::setting::{Data, Field, Form, Moment, Name, Reader, Setting, Settings, Table, Value};
+use crate::setting::{Data, Field, Form, Moment, Name, Reader, Setting, Settings, Table, Value, Written, quoted};
 use crate::settings;
 use crate::units::{Ns, Rate, Share};
 use crate::world::World;
-use std::collections::VecDeque;
 
 settings! {
     /// A maintenance job on a store: when it is done, headroom is restored and, if the store had left service for lack of it, it returns.
@@ -23,22 +29,6 @@ settings! {
 }
 
 settings! {
-    /// A fault of a store.
-    pub struct Outage {
-        /// The store.
-        pub store (required): Name = Name::default();
-        /// How it fails.
-        pub mode (required): Mode = Mode::Refuse;
-        /// How long; none: to the end of the run. (time)
-        pub lasts: Option<Ns> = None, "1ms" ..= "720h";
-        /// Factor on service times, for `slow`.
-        pub factor: f64 = 10.0, 0 ..= 1000000;
-        /// Share of queries that fail, for `error`.
-        pub share: Share = Share(1.0);
-    }
-}
-
-settings! {
     /// The balancer answers a share of a kind of call with 503 at once.
     pub struct Shed {
         /// The kind of call.
@@ -46,7 +36,7 @@ settings! {
         /// How large a share.
         pub share: Share = Share(1.0);
         /// How long; none: to the end of the run. (time)
-        pub lasts: Option<Ns> = None, "1ms" ..= "720h";
+        pub r#for: Option<Ns> = None, "1ms" ..= "720h";
     }
 }
 
@@ -115,23 +105,36 @@ macro_rules! actions {
         #[derive(Clone, PartialEq, Debug)]
         pub enum Action {
             $( #[doc = $doc] $variant($ty), )*
+            /// Something goes wrong.
+            Fault(Fault, Timing),
         }
 
-        /// Every action: its word, what it does, its keys.
-        pub fn actions() -> Vec<(&'static str, &'static str, Vec<Field>)> {
+        /// What operators do: each action's word, what it does, its keys.
+        pub fn operator_actions() -> Vec<Variant> {
             vec![ $( ($word, $doc, $ty::fields()) ),* ]
         }
 
         impl Action {
             /// The word that a file uses.
             pub fn word(&self) -> &'static str {
-                match self { $( Action::$variant(_) => $word ),* }
+                match self {
+                    $( Action::$variant(_) => $word, )*
+                    Action::Fault(fault, _) => fault.word(),
+                }
+            }
+
+            /// Its own keys, as a file would write them.
+            fn written(&self) -> Vec<Written> {
+                match self {
+                    $( Action::$variant(action) => action.written(), )*
+                    Action::Fault(fault, timing) => [fault.written(), timing.written()].concat(),
+                }
             }
 
             fn read(word: &str, value: &Value, reader: &mut Reader<'_>) -> Option<Option<Action>> {
                 match word {
                     $( $word => Some(crate::setting::read_settings::<$ty>(value, reader, &common()).map(Action::$variant)), )*
-                    _ => None,
+                    _ => read_fault(word, value, reader),
                 }
             }
         }
@@ -140,7 +143,6 @@ macro_rules! actions {
 
 actions! {
     Maintenance(Maintenance) = "maintenance", "A job that restores a store's headroom and reopens it.";
-    Outage(Outage) = "outage", "A fault of a store.";
     Shed(Shed) = "shed", "The balancer turns away a share of a kind of call.";
     TakeDown(TakeDown) = "take-down", "Servers are taken out of rotation.";
     BringBack(BringBack) = "bring-back", "Servers taken out may come back.";
@@ -148,6 +150,26 @@ actions! {
     Replace(Replace) = "replace", "A store is set up on other hardware and takes over.";
     Replay(Replay) = "replay", "Lost calls are replayed from the balancer's log.";
     Note(Note) = "note", "A mark on the pictures.";
+}
+
+/// An action's word, what it does, and its keys.
+pub type Variant = (&'static str, &'static str, Vec<Field>);
+
+/// Every action, those of operators first: its word, what it does, its keys.
+pub fn actions() -> Vec<Variant> {
+    let faults = kinds().into_iter().map(|kind| {
+        let keys = [kind.fields, timing_fields(kind.course)].concat();
+        (kind.word, kind.doc, keys)
+    });
+    operator_actions().into_iter().chain(faults).collect()
+}
+
+fn read_fault(word: &str, value: &Value, reader: &mut Reader<'_>) -> Option<Option<Action>> {
+    let course = Kind::find(word)?.course;
+    let keys = [common(), timing_fields(course).iter().map(|field| field.name).collect()].concat();
+    let fault = Fault::read(word, value, reader, &keys)?;
+    let timing = Timing::of(course, value, reader);
+    Some(fault.map(|fault| Action::Fault(fault, timing)))
 }
 
 settings! {
@@ -254,11 +276,35 @@ fn read_action(table: &Table, value: &Value, reader: &mut Reader<'_>) -> Option<
     }
 }
 
+impl Entry {
+    /// The entry as a file would write it, under `[[timeline]]`.
+    pub fn toml(&self) -> String {
+        let mut schedule = Schedule {
+            id: self.id.clone(),
+            delay: self.delay,
+            expected_at: self.expected_at.map(Moment),
+            enabled: self.enabled,
+            ..Schedule::default()
+        };
+        match &self.trigger {
+            Trigger::At(at) => schedule.at = Some(Moment(*at)),
+            Trigger::When(sign) => schedule.when = Some(sign.clone()),
+        }
+        let mut out = String::from("[[timeline]]\n");
+        let line = |key: &str, value: &str| format!("{key} = {value}\n");
+        schedule.written().iter().for_each(|w| out.push_str(&line(w.key, &w.toml)));
+        out.push_str(&line("do", &quoted(self.action.word())));
+        self.action.written().iter().for_each(|w| out.push_str(&line(w.key, &w.toml)));
+        out
+    }
+}
+
 /// The operators at work: what is in force.
 #[derive(Default)]
 pub struct Desk {
-    /// Tickets of the faults that an entry has laid on, oldest first: a sign may set it off again before it ends.
-    tickets: Vec<VecDeque<u32>>,
+    /// What each entry that is a fault has laid on and when.
+    faults: Vec<History>,
+    next_ticket: u32,
     /// How often the shedding of an entry is in force.
     shedding: Vec<u32>,
 }
@@ -267,7 +313,9 @@ impl World {
     /// Raises the entries that have a time.
     pub(crate) fn open_desk<K: Kernel>(&mut self, k: &mut K) {
         let n = self.spec.timeline.len();
-        self.desk = Desk { tickets: vec![VecDeque::new(); n], shedding: vec![0; n] };
+        self.desk =
+            Desk { faults: vec![History::default(); n], next_ticket: self.desk.next_ticket, shedding: vec![0; n] };
+        self.effects = Effects(vec![0; n]);
         for (i, entry) in self.spec.timeline.iter().enumerate() {
             if let Trigger::At(at) = entry.trigger
                 && entry.enabled
@@ -295,17 +343,16 @@ impl World {
                 k.mark(format!("maintenance of {} begins", a.store.text), entry.expected_at);
                 lasts = Some(a.takes);
             }
-            Action::Outage(a) => {
-                let severity = Severity { factor: a.factor, share: a.share.0 };
-                let ticket = self.lay_on(k, self.store_index(&a.store), a.mode, severity);
-                self.desk.tickets[index as usize].push_back(ticket);
-                lasts = a.lasts;
+            Action::Fault(_, timing) => {
+                let times = timing.repeat.as_ref().map_or(1, |repeat| repeat.times.unwrap_or(u32::MAX));
+                self.begin_fault(k, index, times);
+                return;
             }
             Action::Shed(a) => {
                 k.mark(format!("operators shed {} of {}", a.share.show(), a.calls.text), entry.expected_at);
                 self.desk.shedding[index as usize] += 1;
                 self.shed(&a.calls.text);
-                lasts = a.lasts;
+                lasts = a.r#for;
             }
             Action::TakeDown(a) => {
                 k.mark(format!("operators take {} of {} out", a.count, a.fleet.text), entry.expected_at);
@@ -344,9 +391,9 @@ impl World {
                 k.mark(format!("maintenance of {} is done", a.store.text), None);
                 self.restore(k, self.store_index(&a.store));
             }
-            Action::Outage(a) => {
-                if let Some(ticket) = self.desk.tickets[index as usize].pop_front() {
-                    self.take_off(k, self.store_index(&a.store), ticket);
+            Action::Fault(fault, _) => {
+                if !self.end_fault(k, index, fault) {
+                    return;
                 }
             }
             Action::Shed(a) => {
@@ -369,7 +416,7 @@ impl World {
         }
     }
 
-    fn store_index(&self, name: &Name) -> u16 {
+    pub(super) fn store_index(&self, name: &Name) -> u16 {
         let found = self.spec.stores.index(&name.text);
         found.unwrap_or_else(|| panic!("no store {}; WorldSpec::problems was not asked", name.text)) as u16
     }

@@ -11,7 +11,7 @@ mod spare;
 
 use crate::component::collector::OnFailure;
 use crate::component::network::Link;
-use crate::fault::{Connects, Mode, Severity, Stack, StoreKnobs};
+use crate::fault::{AtStop, Connects, Layer, Onset, Stack, StoreKnobs};
 use crate::kernel::{Event, Fact, Kernel, Lane};
 use crate::ledger::Cause;
 use crate::policy::failover::Spare;
@@ -33,8 +33,8 @@ settings! {
         pub alert: Quantity = Quantity(0.0);
         /// Level at which the store leaves service, `stores.<name>.stop`. (units)
         pub stop: Quantity = Quantity(0.0);
-        /// What leaves service means: an outage mode, or "none".
-        pub at_stop: Option<Mode> = Some(Mode::Refuse);
+        /// What leaves service means: a fault of a store, or "none".
+        pub at_stop: Option<AtStop> = Some(AtStop::default());
         /// Units burnt by one write. (units)
         pub per_write: Quantity = Quantity(1.0);
         /// Units burnt by everything else. (units/time)
@@ -146,9 +146,9 @@ impl StoreAt {
         if self.stopped.is_some() { 0.0 } else { self.burn }
     }
 
-    /// "up", or the modes in force.
+    /// "up", or the faults in force.
     pub fn state(&self) -> String {
-        let modes: Vec<_> = self.stack.modes().map(Mode::word).collect();
+        let modes: Vec<_> = self.stack.layers().iter().map(|layer| layer.fault.word()).collect();
         if modes.is_empty() { "up".into() } else { modes.join("+") }
     }
 }
@@ -232,8 +232,14 @@ impl World {
         let limit = self.spec.stores.0[store as usize].1.connections.unwrap_or(u32::MAX);
         let s = &mut self.stores[store as usize];
         match s.knobs.connects {
-            Connects::Refused => self.send_from_store(k, store, t, Event::AskRefused(t)),
-            Connects::Unanswered => self.hang_connect(store, t),
+            Connects::Refused => {
+                s.stack.credit(&mut self.effects, |knobs: &StoreKnobs| knobs.connects == Connects::Refused);
+                self.send_from_store(k, store, t, Event::AskRefused(t));
+            }
+            Connects::Unanswered => {
+                s.stack.credit(&mut self.effects, |knobs: &StoreKnobs| knobs.connects == Connects::Unanswered);
+                self.hang_connect(store, t);
+            }
             Connects::Accepted if s.open >= limit => self.send_from_store(k, store, t, Event::AskRefused(t)),
             Connects::Accepted => {
                 s.open += 1;
@@ -261,12 +267,15 @@ impl World {
         let limit = self.spec.stores.0[store as usize].1.concurrency.unwrap_or(u32::MAX);
         let s = &mut self.stores[store as usize];
         if s.knobs.connects == Connects::Refused {
+            s.stack.credit(&mut self.effects, |knobs: &StoreKnobs| knobs.connects == Connects::Refused);
             self.drop_query(k, q, Cause::StoreRefused);
             self.send_from_store(k, store, asker, Event::AskRefused(asker));
         } else if s.knobs.severs {
+            s.stack.credit(&mut self.effects, |knobs: &StoreKnobs| knobs.severs);
             self.drop_query(k, q, Cause::StoreSevered);
             self.send_from_store(k, store, asker, Event::AskSevered(asker));
         } else if s.knobs.hangs {
+            s.stack.credit(&mut self.effects, |knobs: &StoreKnobs| knobs.hangs);
             self.queries[q].state = QueryState::Hung;
             s.hung.push(q);
         } else if s.running < limit {
@@ -284,6 +293,9 @@ impl World {
         let s = &mut self.stores[query.store as usize];
         s.running += 1;
         let mut factor = s.knobs.slow;
+        if factor != 1.0 {
+            s.stack.credit(&mut self.effects, |knobs: &StoreKnobs| knobs.slow != 1.0);
+        }
         if let Some(since) = s.returned_at {
             let gone = k.now().minus(since).0 as f64 / spec.warm_up.lasts.0 as f64;
             if gone < 1.0 {
@@ -304,13 +316,18 @@ impl World {
         let s = &mut self.stores[store as usize];
         s.running -= 1;
         if s.knobs.hangs {
+            s.stack.credit(&mut self.effects, |knobs: &StoreKnobs| knobs.hangs);
             query.state = QueryState::Hung;
             s.hung.push(q);
             return;
         }
         let share = s.knobs.error_share;
-        let error = (writes && s.knobs.refuses_writes)
-            || (share > 0.0 && unit(draw(salt, Purpose::Error, u32::from(asks))) <= share);
+        let refused = writes && s.knobs.refuses_writes;
+        let error = refused || (share > 0.0 && unit(draw(salt, Purpose::Error, u32::from(asks))) <= share);
+        if error {
+            let would = |knobs: &StoreKnobs| if refused { knobs.refuses_writes } else { knobs.error_share > 0.0 };
+            s.stack.credit(&mut self.effects, would);
+        }
         if writes && !error {
             let gone = self.tries.get(asker).is_none_or(|t| t.client_gone || t.query != q);
             if k.now() > late_from && !self.calls[call].stored {
@@ -341,24 +358,27 @@ impl World {
         }
     }
 
-    /// Lays a fault on a store; the ticket takes it off.
-    pub(crate) fn lay_on<K: Kernel>(&mut self, k: &mut K, store: u16, mode: Mode, severity: Severity) -> u32 {
+    /// Lays a fault on a store; its ticket takes it off.
+    pub(crate) fn lay_on<K: Kernel>(&mut self, k: &mut K, store: u16, layer: Layer) {
+        let (onset, entry) = (layer.fault.onset(), layer.entry);
         let s = &mut self.stores[store as usize];
         let before = s.knobs;
-        let ticket = s.stack.push(mode, severity);
+        s.stack.push(layer);
         s.knobs = s.stack.knobs();
-        if mode.cuts_open_connections() {
-            self.cut(k, store);
+        if onset == Onset::CutConnections {
+            self.cut(k, store, entry);
         }
         self.knobs_changed(k, store, before);
-        ticket
     }
 
-    /// Takes a fault off a store.
-    pub(crate) fn take_off<K: Kernel>(&mut self, k: &mut K, store: u16, ticket: u32) {
+    /// Takes a fault off a store, or sets how much of its severity it has reached.
+    pub(crate) fn change_on<K: Kernel>(&mut self, k: &mut K, store: u16, ticket: u32, level: Option<f64>) {
         let s = &mut self.stores[store as usize];
         let before = s.knobs;
-        s.stack.remove(ticket);
+        match level {
+            Some(level) => s.stack.set_level(ticket, level),
+            None => s.stack.remove(ticket),
+        }
         s.knobs = s.stack.knobs();
         self.knobs_changed(k, store, before);
     }
@@ -403,8 +423,8 @@ impl World {
     }
 
     /// Open connections are cut: queries under way fail, idle connections are gone, and a process that does not
-    /// handle that dies.
-    fn cut<K: Kernel>(&mut self, k: &mut K, store: u16) {
+    /// handle that dies. They count as effects of `entry`.
+    fn cut<K: Kernel>(&mut self, k: &mut K, store: u16, entry: Option<u32>) {
         let hop = self.spec.stores.0[store as usize].1.link.latency;
         for number in 0..self.servers.len() as u32 {
             let server = &mut self.servers[number as usize];
@@ -414,6 +434,7 @@ impl World {
             pool.open -= idle;
             pool.at_store -= idle;
             self.stores[store as usize].open -= idle;
+            self.effects.add(entry, u64::from(idle));
             let plans = &self.plans[server.fleet as usize];
             if connected && plans.iter().any(|p| p.store == Some(store) && p.on_severed == OnFailure::Crash) {
                 self.begin_to_die(k, number, hop);
@@ -428,6 +449,7 @@ impl World {
                 query.store == store && query.state != QueryState::Sent
             })
             .collect();
+        self.effects.add(entry, cut.len() as u64);
         for q in cut {
             let Query { asker, state, .. } = self.queries[q];
             if state == QueryState::Running {
@@ -487,9 +509,10 @@ impl World {
             s.alerted = true;
             k.mark(format!("{name} runs low: alert"), None);
             self.give_sign(k, &format!("stores.{name}.alert"));
-        } else if let Some(mode) = headroom.at_stop {
+        } else if let Some(AtStop(fault)) = headroom.at_stop {
             s.alerted = true;
-            let ticket = self.lay_on(k, store, mode, Severity { factor: 10.0, share: 1.0 });
+            let ticket = self.desk.ticket();
+            self.lay_on(k, store, Layer { ticket, entry: None, fault, level: 1.0 });
             self.stores[store as usize].stopped = Some(ticket);
             self.give_sign(k, &format!("stores.{name}.stop"));
         } else {
@@ -518,7 +541,7 @@ impl World {
         let s = &mut self.stores[store as usize];
         s.refill(headroom.restored_to.0, k.now());
         if let Some(ticket) = s.stopped.take() {
-            self.take_off(k, store, ticket);
+            self.change_on(k, store, ticket, None);
         }
         self.expect_threshold(k, store);
     }

@@ -1,8 +1,33 @@
-//! A share of queries gets an error; two such faults fail what either would.
+//! A share of queries gets an error at once; two such shares fail what either would fail.
 
-use super::{Severity, StoreKnobs};
+use super::{Class, Course, FaultKind, Range, Severity, StoreKnobs, Target};
+use crate::setting::Name;
+use crate::settings;
+use crate::units::Share;
 
-/// Lays the mode on.
-pub fn modify(knobs: &mut StoreKnobs, severity: Severity) {
-    knobs.error_share = 1.0 - (1.0 - knobs.error_share) * (1.0 - severity.share);
+settings! {
+    /// A store that fails queries.
+    pub struct Error {
+        /// The store.
+        pub store (required): Name = Name::default();
+        /// Share of queries that fail.
+        pub share: Share = Share(1.0);
+    }
+}
+
+impl FaultKind for Error {
+    const WORD: &'static str = "error";
+    const DOC: &'static str = "A share of queries gets an error at once.";
+    const CLASS: Class = Class::Store;
+    const COURSE: Course = Course::Gradual;
+    const COUNTS: &'static str = "queries that got an error";
+    const SEVERITIES: &'static [Severity] = &[Severity { key: "share", range: Range::Share(0.02, 1.0) }];
+    const EXAMPLE: &'static str = "store = \"my-store\"\nshare = \"30%\"";
+
+    fn target(&self) -> Target<'_> {
+        Target::Store(&self.store)
+    }
+    fn on_store(&self, knobs: &mut StoreKnobs, level: f64) {
+        knobs.error_share = 1.0 - (1.0 - knobs.error_share) * (1.0 - self.share.0 * level);
+    }
 }

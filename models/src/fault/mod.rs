@@ -1,7 +1,18 @@
-//! Outage modes of a store, as modifiers stacked on typed knobs.
+//! Faults: everything that an entry of the timeline can make go wrong.
 //!
-//! Each mode is one file with one function from knobs to knobs, and one line in [`Mode`]. Any number may be
-//! active at once: they compose, and when one ends the store behaves as the others say.
+//! Each kind of fault is one file here, with its keys, its target and what it does to the knobs of that target, and one
+//! line in the list below. The decoder, `list`, `explain`, the schema, the docs and the random schedules of `hunt` all
+//! come from that list. A fault in force is a layer on the stack of each of its targets (see `stack`): any number may
+//! overlap, and when one ends its target behaves as the others say. When a fault begins and how long it is in force is
+//! the business of the timeline (`component::operator`).
+//!
+//! Not modelled: faults of the machine that several processes share, corrupted data, wrong answers with a good status.
+
+mod kind;
+mod knobs;
+mod ranges;
+mod stack;
+mod target;
 
 mod error;
 mod hang;
@@ -10,190 +21,284 @@ mod refuse_writes;
 mod sever;
 mod slow;
 
-use crate::choices;
+pub use error::Error;
+pub use hang::Hang;
+pub use kind::{Class, Course, FaultKind, Onset};
+pub use knobs::{Connects, Knobs, StoreKnobs};
+pub use ranges::{Range, Severity};
+pub use refuse::Refuse;
+pub use refuse_writes::RefuseWrites;
+pub use sever::Sever;
+pub use slow::Slow;
+pub use stack::{Effects, Layer, Stack};
+pub use target::Target;
 
-/// What a store does at present.
-#[derive(Clone, Copy, PartialEq, Debug)]
-pub struct StoreKnobs {
-    /// What happens to a new connection.
-    pub connects: Connects,
-    /// Whether queries on open connections get no answer until the fault ends.
-    pub hangs: bool,
-    /// Whether a query gets its connection cut.
-    pub severs: bool,
-    /// Whether statements that write get an error.
-    pub refuses_writes: bool,
-    /// Share of queries that get an error.
-    pub error_share: f64,
-    /// Factor on service times.
-    pub slow: f64,
+use crate::setting::{Data, Field, Form, Problem, Reader, Setting, Settings, Value, Written};
+use crate::spec::WorldSpec;
+
+macro_rules! faults {
+    ($($ty:ident;)*) => {
+        /// A fault with its target and its severity.
+        #[derive(Clone, PartialEq, Debug)]
+        pub enum Fault {
+            $( #[doc = concat!("See [`", stringify!($ty), "`].")] $ty($ty), )*
+        }
+
+        /// Every kind of fault, in the order of the documentation.
+        pub fn kinds() -> Vec<Kind> {
+            vec![ $( Kind::of::<$ty>(|| Fault::$ty($ty::default())) ),* ]
+        }
+
+        impl Fault {
+            /// The word that a file uses.
+            pub fn word(&self) -> &'static str {
+                match self { $( Fault::$ty(_) => $ty::WORD ),* }
+            }
+
+            /// What it is aimed at.
+            pub fn target(&self) -> Target<'_> {
+                match self { $( Fault::$ty(fault) => fault.target() ),* }
+            }
+
+            /// What its beginning does at once.
+            pub fn onset(&self) -> Onset {
+                match self { $( Fault::$ty(fault) => fault.onset() ),* }
+            }
+
+            /// How it is in force.
+            pub fn course(&self) -> Course {
+                match self { $( Fault::$ty(_) => $ty::COURSE ),* }
+            }
+
+            /// Lays it on the knobs of a store, at a level above 0 and up to 1.
+            pub fn on_store(&self, knobs: &mut StoreKnobs, level: f64) {
+                match self { $( Fault::$ty(fault) => fault.on_store(knobs, level) ),* }
+            }
+
+            /// Every key that is not as it would be by default, with its value as a file would write it.
+            pub fn written(&self) -> Vec<Written> {
+                match self { $( Fault::$ty(fault) => fault.written() ),* }
+            }
+
+            fn more_problems(&self, world: &WorldSpec, found: &mut Vec<Problem>) {
+                match self { $( Fault::$ty(fault) => fault.problems(world, found) ),* }
+            }
+
+            fn apply(&mut self, value: &Value, reader: &mut Reader<'_>) {
+                let Data::Table(table) = &value.data else { return };
+                match self { $( Fault::$ty(fault) => fault.apply(table, reader) ),* }
+            }
+
+            /// Reads the fault of that word, if there is one; `others` are keys of the table that somebody else reads.
+            pub fn read(
+                word: &str,
+                value: &Value,
+                reader: &mut Reader<'_>,
+                others: &[&'static str],
+            ) -> Option<Option<Fault>> {
+                match word {
+                    $( $ty::WORD => Some(crate::setting::read_settings::<$ty>(value, reader, others).map(Fault::$ty)), )*
+                    _ => None,
+                }
+            }
+        }
+    };
 }
 
-/// What a store does with a new connection.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub enum Connects {
-    /// Serves it.
-    Accepted,
-    /// Accepts it and says nothing.
-    Unanswered,
-    /// Refuses it at once.
-    Refused,
+faults! {
+    RefuseWrites;
+    Error;
+    Refuse;
+    Hang;
+    Sever;
+    Slow;
 }
 
-impl Default for StoreKnobs {
+/// What is known of a kind of fault.
+#[derive(Clone, Debug)]
+pub struct Kind {
+    /// The word that a file uses after `do`.
+    pub word: &'static str,
+    /// What it is, and of which real thing it is the model.
+    pub doc: &'static str,
+    /// What it is aimed at.
+    pub class: Class,
+    /// How it is in force.
+    pub course: Course,
+    /// What is counted as its effects.
+    pub counts: &'static str,
+    /// What makes it mild or extreme: keys and their ranges. Empty where it is on or off.
+    pub severities: &'static [Severity],
+    /// The keys of an example, beside `do` and those that say when; names in it begin with "my-".
+    pub example: &'static str,
+    /// Its own keys.
+    pub fields: Vec<Field>,
+    make: fn() -> Fault,
+}
+
+impl Kind {
+    fn of<T: FaultKind>(make: fn() -> Fault) -> Kind {
+        Kind {
+            word: T::WORD,
+            doc: T::DOC,
+            class: T::CLASS,
+            course: T::COURSE,
+            counts: T::COUNTS,
+            severities: T::SEVERITIES,
+            example: T::EXAMPLE,
+            fields: T::fields(),
+            make,
+        }
+    }
+
+    /// The kind of that word.
+    pub fn find(word: &str) -> Option<Kind> {
+        kinds().into_iter().find(|kind| kind.word == word)
+    }
+
+    /// A fault of this kind with every key as it is by default, and no target yet.
+    pub fn plain(&self) -> Fault {
+        (self.make)()
+    }
+
+    /// Whether it has a severity that may rise over a `ramp`.
+    pub fn is_gradual(&self) -> bool {
+        self.course == Course::Gradual
+    }
+
+    /// Every target that this kind may have in a world, as the keys to set.
+    pub fn targets(&self, world: &WorldSpec) -> Vec<Vec<(&'static str, Data)>> {
+        let all = target::targets(self, world);
+        let fits = |keys: &Vec<(&'static str, Data)>| {
+            let mut fault = self.plain();
+            keys.iter().for_each(|(key, data)| fault.set(key, data.clone()));
+            fault.problems(world).is_empty()
+        };
+        all.into_iter().filter(fits).collect()
+    }
+
+    /// A random fault of this kind in a world; `unit` gives numbers from 0 to 1. None if nothing there can have it.
+    pub fn draw(&self, world: &WorldSpec, unit: &mut dyn FnMut() -> f64) -> Option<Fault> {
+        let mut targets = self.targets(world);
+        if targets.is_empty() {
+            return None;
+        }
+        let at = ((unit() * targets.len() as f64) as usize).min(targets.len() - 1);
+        let mut fault = self.plain();
+        targets.swap_remove(at).into_iter().for_each(|(key, data)| fault.set(key, data));
+        for severity in self.severities {
+            fault.set(severity.key, severity.range.at(unit()));
+        }
+        Some(fault)
+    }
+}
+
+impl Fault {
+    /// Its kind.
+    ///
+    /// # Panics
+    /// Never: every fault comes from the list.
+    pub fn kind(&self) -> Kind {
+        Kind::find(self.word()).unwrap_or_else(|| unreachable!("{} is in the list", self.word()))
+    }
+
+    /// Sets one of its keys; a value that the key does not take changes nothing.
+    pub fn set(&mut self, key: &str, data: Data) {
+        let mut reader = Reader::new(&NoClock);
+        let before = self.clone();
+        self.apply(&Value::table([(key, data)]), &mut reader);
+        if reader.count() > 0 {
+            *self = before;
+        }
+    }
+
+    /// How bad it is in each of its kind's severities, from 0 (mild) to 1 (extreme); a little outside for what a
+    /// file says beyond that.
+    pub fn severities(&self) -> Vec<f64> {
+        let written = self.written();
+        let plain = self.kind();
+        let value = |key: &str| {
+            let given = written.iter().find(|w| w.key == key).map(|w| w.shown.clone());
+            given.or_else(|| plain.fields.iter().find(|f| f.name == key)?.default.clone()).unwrap_or_default()
+        };
+        plain.severities.iter().map(|s| s.range.position(&value(s.key))).collect()
+    }
+
+    /// The same fault, as bad as `levels` say, in the order of [`Fault::severities`].
+    #[must_use]
+    pub fn with_severities(&self, levels: &[f64]) -> Fault {
+        let mut fault = self.clone();
+        for (severity, level) in self.kind().severities.iter().zip(levels) {
+            fault.set(severity.key, severity.range.at(*level));
+        }
+        fault
+    }
+
+    /// What is wrong with it in a world: a target that is not there, or one that cannot have it.
+    pub fn problems(&self, world: &WorldSpec) -> Vec<Problem> {
+        let mut found = Vec::new();
+        self.target().problems(world, &mut found);
+        if found.is_empty() {
+            self.more_problems(world, &mut found);
+        }
+        found
+    }
+
+    /// Whether its target marks its beginning and end on the day by itself.
+    pub fn marks_itself(&self) -> bool {
+        self.kind().class == Class::Store
+    }
+
+    /// What it is, in a few words, for marks and reports: "slow of identify".
+    pub fn describe(&self) -> String {
+        match self.target().describe() {
+            target if target.is_empty() => self.word().to_string(),
+            target => format!("{} of {target}", self.word()),
+        }
+    }
+}
+
+/// No key of a fault is a time of the day.
+struct NoClock;
+
+impl crate::setting::Clock for NoClock {
+    fn moment(&self, _: &str) -> Result<crate::units::Ns, String> {
+        Err("a fault has no times of its own".into())
+    }
+}
+
+/// The fault that a store has when its headroom is used up: the word of a fault of a store, at its plain severity.
+#[derive(Clone, PartialEq, Debug)]
+pub struct AtStop(pub Fault);
+
+impl AtStop {
+    fn named(word: &str) -> Option<AtStop> {
+        Kind::find(word).filter(|kind| kind.class == Class::Store).map(|kind| AtStop(kind.plain()))
+    }
+}
+
+impl Default for AtStop {
     fn default() -> Self {
-        StoreKnobs {
-            connects: Connects::Accepted,
-            hangs: false,
-            severs: false,
-            refuses_writes: false,
-            error_share: 0.0,
-            slow: 1.0,
-        }
+        AtStop(Fault::Refuse(Refuse::default()))
     }
 }
 
-impl StoreKnobs {
-    /// Whether some calls cannot be served: the store is in an outage.
-    pub fn is_outage(&self) -> bool {
-        *self != StoreKnobs::default()
+impl Setting for AtStop {
+    fn read(value: &Value, reader: &mut Reader<'_>) -> Option<Self> {
+        let words: Vec<&'static str> = store_kinds().map(|kind| kind.word).collect();
+        crate::setting::read_choice(value, reader, &words, |word| word).and_then(AtStop::named)
+    }
+    fn form() -> Form {
+        Form::Choice(store_kinds().map(|kind| (kind.word, kind.doc)).collect())
+    }
+    fn show(&self) -> String {
+        self.0.word().into()
     }
 }
 
-impl StoreKnobs {
-    /// Whether whoever watches it from outside finds it dead: no connection, no answer, or no write taken. Being
-    /// slow, or failing in part, is none of these.
-    pub fn is_down(&self) -> bool {
-        self.connects != Connects::Accepted
-            || self.hangs
-            || self.severs
-            || self.refuses_writes
-            || self.error_share >= 1.0
-    }
-}
-
-choices! {
-    /// How a store can be out of service.
-    pub enum Mode = Refuse {
-        /// Statements that write get an error at once, reads are served (PostgreSQL out of transaction ids).
-        RefuseWrites = "refuse-writes",
-        /// A share of queries gets an error at once.
-        Error = "error",
-        /// Shut down: open connections are closed, new ones refused at once.
-        Refuse = "refuse",
-        /// Stopped: connections open, nothing is answered until it resumes; what had been sent is then executed.
-        Hang = "hang",
-        /// Open connections are cut, and each new one is cut at its first query (PostgreSQL starting up or in recovery).
-        Sever = "sever",
-        /// Service times grow by a factor.
-        Slow = "slow",
-    }
-}
-
-/// How bad a fault is.
-#[derive(Clone, Copy, PartialEq, Debug)]
-pub struct Severity {
-    /// Factor on service times, for `slow`.
-    pub factor: f64,
-    /// Share of queries, for `error`.
-    pub share: f64,
-}
-
-impl Mode {
-    /// The knobs with this mode on top.
-    pub fn modify(self, knobs: &mut StoreKnobs, severity: Severity) {
-        match self {
-            Mode::RefuseWrites => refuse_writes::modify(knobs, severity),
-            Mode::Error => error::modify(knobs, severity),
-            Mode::Refuse => refuse::modify(knobs, severity),
-            Mode::Hang => hang::modify(knobs, severity),
-            Mode::Sever => sever::modify(knobs, severity),
-            Mode::Slow => slow::modify(knobs, severity),
-        }
-    }
-
-    /// Whether its onset closes the connections that are open.
-    pub fn cuts_open_connections(self) -> bool {
-        matches!(self, Mode::Refuse | Mode::Sever)
-    }
-}
-
-/// Modifiers in force, by the ticket under which each was laid on.
-#[derive(Clone, PartialEq, Debug, Default)]
-pub struct Stack {
-    active: Vec<(u32, Mode, Severity)>,
-    next: u32,
-}
-
-impl Stack {
-    /// Lays a mode on; the ticket takes it off again.
-    pub fn push(&mut self, mode: Mode, severity: Severity) -> u32 {
-        let ticket = self.next;
-        self.next += 1;
-        self.active.push((ticket, mode, severity));
-        ticket
-    }
-
-    /// Takes one off; nothing happens if it is off already.
-    pub fn remove(&mut self, ticket: u32) {
-        self.active.retain(|(t, ..)| *t != ticket);
-    }
-
-    /// Takes all off but one.
-    pub fn keep_only(&mut self, ticket: Option<u32>) {
-        self.active.retain(|(t, ..)| Some(*t) == ticket);
-    }
-
-    /// The modes in force, oldest first.
-    pub fn modes(&self) -> impl Iterator<Item = Mode> {
-        self.active.iter().map(|(_, mode, _)| *mode)
-    }
-
-    /// What they make of a healthy store.
-    pub fn knobs(&self) -> StoreKnobs {
-        let mut knobs = StoreKnobs::default();
-        for (_, mode, severity) in &self.active {
-            mode.modify(&mut knobs, *severity);
-        }
-        knobs
-    }
+fn store_kinds() -> impl Iterator<Item = Kind> {
+    kinds().into_iter().filter(|kind| kind.class == Class::Store && kind.course != Course::Instant)
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const MILD: Severity = Severity { factor: 3.0, share: 0.5 };
-
-    #[test]
-    fn every_mode_does_something_and_its_end_ends_it() {
-        for mode in Mode::ALL {
-            let mut stack = Stack::default();
-            let ticket = stack.push(*mode, MILD);
-            assert!(stack.knobs().is_outage(), "{mode:?} changes nothing");
-            stack.remove(ticket);
-            assert_eq!(stack.knobs(), StoreKnobs::default(), "{mode:?} leaves something behind");
-        }
-    }
-
-    #[test]
-    fn overlapping_faults_compose_and_end_in_any_order() {
-        let mut stack = Stack::default();
-        let slow = stack.push(Mode::Slow, MILD);
-        let refuse = stack.push(Mode::Refuse, MILD);
-        stack.push(Mode::Slow, MILD);
-        assert_eq!((stack.knobs().slow, stack.knobs().connects), (9.0, Connects::Refused));
-        stack.remove(slow);
-        assert_eq!((stack.knobs().slow, stack.knobs().connects), (3.0, Connects::Refused));
-        stack.remove(refuse);
-        assert_eq!(stack.knobs(), StoreKnobs { slow: 3.0, ..StoreKnobs::default() });
-    }
-
-    #[test]
-    fn two_error_shares_fail_whatever_either_would_fail() {
-        let mut stack = Stack::default();
-        stack.push(Mode::Error, MILD);
-        stack.push(Mode::Error, MILD);
-        assert_eq!(stack.knobs().error_share, 0.75);
-    }
-}
+mod tests;

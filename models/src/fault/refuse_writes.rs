@@ -1,8 +1,30 @@
 //! Statements that write get an error at once; reads are served. PostgreSQL does so one million ids before wraparound.
 
-use super::{Severity, StoreKnobs};
+use super::{Class, Course, FaultKind, StoreKnobs, Target};
+use crate::setting::Name;
+use crate::settings;
 
-/// Lays the mode on.
-pub fn modify(knobs: &mut StoreKnobs, _: Severity) {
-    knobs.refuses_writes = true;
+settings! {
+    /// A store that takes no writes.
+    pub struct RefuseWrites {
+        /// The store.
+        pub store (required): Name = Name::default();
+    }
+}
+
+impl FaultKind for RefuseWrites {
+    const WORD: &'static str = "refuse-writes";
+    const DOC: &'static str =
+        "Statements that write get an error at once, reads are served (PostgreSQL out of transaction ids).";
+    const CLASS: Class = Class::Store;
+    const COURSE: Course = Course::OnOff;
+    const COUNTS: &'static str = "writes that got an error";
+    const EXAMPLE: &'static str = "store = \"my-store\"";
+
+    fn target(&self) -> Target<'_> {
+        Target::Store(&self.store)
+    }
+    fn on_store(&self, knobs: &mut StoreKnobs, _: f64) {
+        knobs.refuses_writes = true;
+    }
 }

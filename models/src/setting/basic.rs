@@ -252,6 +252,9 @@ impl<T: Setting> Setting for Option<T> {
     fn show(&self) -> String {
         self.as_ref().map_or("none".into(), T::show)
     }
+    fn toml(&self) -> String {
+        self.as_ref().map_or("\"none\"".into(), T::toml)
+    }
     fn rows(&self, path: &str, out: &mut Vec<(String, String)>) {
         match self {
             Some(is) => is.rows(path, out),
@@ -283,6 +286,9 @@ impl<T: Setting> Setting for Vec<T> {
     }
     fn show(&self) -> String {
         format!("[{}]", self.iter().map(T::show).collect::<Vec<_>>().join(", "))
+    }
+    fn toml(&self) -> String {
+        format!("[{}]", self.iter().map(T::toml).collect::<Vec<_>>().join(", "))
     }
 }
 
@@ -343,6 +349,11 @@ impl<T: Setting> Setting for Named<T> {
     fn show(&self) -> String {
         "{}".into()
     }
+    fn toml(&self) -> String {
+        let entries: Vec<_> =
+            self.iter().map(|(name, item)| format!("{} = {}", super::quoted(name), item.toml())).collect();
+        format!("{{{}}}", entries.join(", "))
+    }
     fn rows(&self, path: &str, out: &mut Vec<(String, String)>) {
         self.iter().for_each(|(name, item)| item.rows(&super::below(path, name), out));
     }
@@ -385,5 +396,10 @@ impl Setting for Points {
     }
     fn show(&self) -> String {
         "[]".into()
+    }
+    fn toml(&self) -> String {
+        let points: Vec<_> =
+            self.0.iter().map(|(at, factor)| format!("[{}, {factor}]", super::quoted(&at.to_string()))).collect();
+        format!("[{}]", points.join(", "))
     }
 }

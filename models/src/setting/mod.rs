@@ -14,7 +14,7 @@ mod value;
 pub use basic::{Moment, Name, Named, Points};
 pub use reader::{Clock, Problem, Reader, closest};
 pub use table::{
-    Field, Form, Preset, Setting, Settings, Word, below, read_choice, read_field, read_preset, read_settings,
-    read_settings_over, unknown_keys,
+    Field, Form, Preset, Setting, Settings, Word, Written, below, inline, quoted, read_choice, read_field, read_preset,
+    read_settings, read_settings_over, unknown_keys,
 };
 pub use value::{Data, Key, Mark, Span, Table, Value};

@@ -61,6 +61,17 @@ pub struct Word {
     pub values: Option<Vec<(String, String)>>,
 }
 
+/// A key with its value, to be written into a file.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Written {
+    /// The key.
+    pub key: &'static str,
+    /// The value as messages show it.
+    pub shown: String,
+    /// The value as TOML.
+    pub toml: String,
+}
+
 /// A named bundle of settings: a product's defaults, dated and cited.
 pub struct Preset<T: 'static> {
     /// The name that a file uses.
@@ -97,6 +108,17 @@ pub trait Setting: Sized + Clone {
     fn rows(&self, path: &str, out: &mut Vec<(String, String)>) {
         out.push((path.to_string(), self.show()));
     }
+    /// Itself as TOML, so that it reads back.
+    fn toml(&self) -> String {
+        let (form, shown) = (Self::form(), self.show());
+        let number = |form: &Form| matches!(form, Form::Integer | Form::Number);
+        match &form {
+            Form::Bool => shown,
+            form if number(form) => shown,
+            Form::Either(forms) if forms.iter().any(number) && shown.parse::<f64>().is_ok() => shown,
+            _ => quoted(&shown),
+        }
+    }
     /// Its size for range checks, where it has one.
     fn magnitude(&self) -> Option<f64> {
         None
@@ -121,6 +143,8 @@ pub trait Settings: Sized {
     fn apply(&mut self, table: &Table, reader: &mut Reader<'_>);
     /// A value to start from, given the table (a preset), and keys that are thereby used up.
     fn start(table: &Table, reader: &mut Reader<'_>) -> (Self, &'static [&'static str]);
+    /// The keys that must be written to get it back: those required, and those that differ from their default.
+    fn written(&self) -> Vec<Written>;
     /// A bare word in place of the table.
     fn shorthand(_text: &str) -> Option<Self> {
         None
@@ -129,6 +153,26 @@ pub trait Settings: Sized {
     fn words() -> Vec<Word> {
         Vec::new()
     }
+}
+
+/// A string of TOML.
+pub fn quoted(text: &str) -> String {
+    let mut out = String::from("\"");
+    for c in text.chars() {
+        match c {
+            '"' | '\\' => out.extend(['\\', c]),
+            c if c.is_control() => out.push_str(&format!("\\u{:04X}", u32::from(c))),
+            c => out.push(c),
+        }
+    }
+    out.push('"');
+    out
+}
+
+/// An inline table of TOML.
+pub fn inline(written: &[Written]) -> String {
+    let keys: Vec<_> = written.iter().map(|w| format!("{} = {}", w.key, w.toml)).collect();
+    if keys.is_empty() { "{}".into() } else { format!("{{ {} }}", keys.join(", ")) }
 }
 
 /// A key below a path.
@@ -306,6 +350,19 @@ macro_rules! settings {
                     &mut self.$field, $crate::setting_name!($field), $crate::setting_range!($($lo, $hi)?), table, reader,
                 ); )*
             }
+            fn written(&self) -> Vec<$crate::setting::Written> {
+                let plain = Self::default();
+                let mut out = Vec::new();
+                let _ = (&plain, &mut out); // a table may have no keys
+                $( if $crate::setting_required!($($req)?) || self.$field != plain.$field {
+                    out.push($crate::setting::Written {
+                        key: $crate::setting_name!($field),
+                        shown: $crate::setting::Setting::show(&self.$field),
+                        toml: $crate::setting::Setting::toml(&self.$field),
+                    });
+                } )*
+                out
+            }
             $crate::setting_hooks!($($($hook = $path),*)?);
         }
 
@@ -323,6 +380,9 @@ macro_rules! settings {
             fn show(&self) -> String {
                 "{}".into()
             }
+            fn toml(&self) -> String {
+                $crate::setting::inline(&$crate::setting::Settings::written(self))
+            }
             fn rows(&self, path: &str, out: &mut Vec<(String, String)>) {
                 let _ = (path, &out); // a table may have no keys
                 $( $crate::setting::Setting::rows(
@@ -337,6 +397,9 @@ macro_rules! settings {
 #[doc(hidden)]
 #[macro_export]
 macro_rules! setting_name {
+    (r#for) => {
+        "for"
+    };
     ($field:ident) => {
         stringify!($field)
     };
@@ -350,6 +413,17 @@ macro_rules! setting_default {
     };
     ( ; $show:expr) => {
         Some($show)
+    };
+}
+
+#[doc(hidden)]
+#[macro_export]
+macro_rules! setting_required {
+    (required) => {
+        true
+    };
+    () => {
+        false
     };
 }
 

@@ -70,6 +70,13 @@ impl Value {
         Value { span, mark: None, data }
     }
 
+    /// A table that no file has written.
+    pub fn table<'k>(entries: impl IntoIterator<Item = (&'k str, Data)>) -> Value {
+        let key = |name: &str| Key { name: name.into(), span: Span::default() };
+        let entries = entries.into_iter().map(|(name, data)| (key(name), Value::new(Span::default(), data)));
+        Value::new(Span::default(), Data::Table(Table { entries: entries.collect() }))
+    }
+
     /// How the value would be written in a file, short; used in messages and in lists of assumptions.
     pub fn to_text(&self) -> String {
         match &self.data {

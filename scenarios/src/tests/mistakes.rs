@@ -22,13 +22,13 @@ fn all_mistakes_come_at_once_in_order_of_their_place() {
         .replace("title = \"a day\"", "title = 3")
         .replace("\"280/s\"", "280")
         .replace("count = 4", "count = -4")
-        .replace("mode = \"refuse\"", "mode = \"refuze\"");
+        .replace("do = \"refuse\"", "do = \"refuze\"");
     let found = bad_with(&text, &["fleets.collectors.workers=many"], &["bulkhead"]);
     let expected = [
         "expected a string, found a whole number",
         "a rate needs a unit",
         "a count must not be negative",
-        "\"refuze\" is not known here",
+        "nothing can do \"refuze\"",
         "expected a whole number, found a string",
         "no design \"bulkhead\"",
     ];

@@ -33,9 +33,8 @@ health = "shared"
 
 [[timeline]]
 at = "11:46"
-do = "outage"
+do = "refuse"
 store = "events"
-mode = "refuse"
 "#;
 
 /// The smallest scenario without dates.

@@ -117,7 +117,7 @@ impl World {
     /// Another machine serves in the store's place: no fault of the old one is in force any more, except, if it
     /// `shares_headroom`, the lack of that. Connections to the old one are cut.
     pub(crate) fn take_over<K: Kernel>(&mut self, k: &mut K, store: u16, shares_headroom: bool) {
-        self.cut(k, store);
+        self.cut(k, store, None);
         let headroom = self.spec.stores.0[store as usize].1.headroom.as_ref().map(|h| h.restored_to.0);
         let s = &mut self.stores[store as usize];
         let before = s.knobs;

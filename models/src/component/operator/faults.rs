@@ -1,0 +1,126 @@
+//! Faults of the timeline: laid on their targets, raised, and taken off again.
+
+use super::Action;
+use crate::fault::{Course, Fault, Layer, Target};
+use crate::kernel::{Event, Kernel};
+use crate::units::Ns;
+use crate::world::World;
+use std::collections::VecDeque;
+
+/// Steps in which a fault rises to its severity.
+const STEPS: u64 = 16;
+
+/// A time during which a fault was in force.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Spell {
+    /// Its beginning.
+    pub from: Ns,
+    /// Its end; none if the run ended first.
+    pub to: Option<Ns>,
+}
+
+/// What one entry of the timeline has laid on.
+#[derive(Clone, PartialEq, Debug, Default)]
+pub struct History {
+    /// When it was in force, in order of the beginnings.
+    pub spells: Vec<Spell>,
+    /// What is in force, oldest first: a sign may set an entry off again before it ends.
+    active: VecDeque<Active>,
+}
+
+#[derive(Clone, Copy, PartialEq, Debug)]
+struct Active {
+    ticket: u32,
+    /// Its place among the spells.
+    spell: usize,
+    /// Steps of the ramp so far.
+    steps: u64,
+    /// Whether the entry is done when this one ends.
+    last: bool,
+}
+
+impl super::Desk {
+    /// A ticket that no other fault has.
+    pub(crate) fn ticket(&mut self) -> u32 {
+        self.next_ticket += 1;
+        self.next_ticket
+    }
+
+    /// When the fault of an entry was in force.
+    pub fn spells(&self, entry: usize) -> &[Spell] {
+        &self.faults[entry].spells
+    }
+}
+
+impl World {
+    /// A fault begins; it will begin `times` times in all, this one included.
+    pub(crate) fn begin_fault<K: Kernel>(&mut self, k: &mut K, index: u32, times: u32) {
+        let entry = &self.spec.timeline[index as usize];
+        let (expected_at, Action::Fault(fault, timing)) = (entry.expected_at, entry.action.clone()) else { return };
+        if !fault.marks_itself() {
+            k.mark(format!("{} begins", fault.describe()), expected_at);
+        }
+        let ticket = self.desk.ticket();
+        let history = &mut self.desk.faults[index as usize];
+        history.spells.push(Spell { from: k.now(), to: None });
+        let again = timing.repeat.as_ref().filter(|_| times > 1).map(|repeat| repeat.every);
+        let (spell, last) = (history.spells.len() - 1, again.is_none());
+        history.active.push_back(Active { ticket, spell, steps: 1, last });
+        let level = if timing.ramp == Ns::ZERO { 1.0 } else { 1.0 / STEPS as f64 };
+        self.lay(k, Layer { ticket, entry: Some(index), fault: fault.clone(), level });
+        if fault.course() == Course::Instant {
+            k.at(k.now(), Event::TimelineEnds(index));
+        } else if let Some(whole) = timing.r#for {
+            k.at(k.now().plus(whole), Event::TimelineEnds(index));
+        }
+        if timing.ramp > Ns::ZERO {
+            k.at(k.now().plus(Ns(timing.ramp.0 / STEPS)), Event::FaultRises(index, ticket));
+        }
+        if let Some(every) = again {
+            k.at(k.now().plus(every), Event::FaultAgain(index, times - 1));
+        }
+    }
+
+    /// A fault reaches the next step of its ramp.
+    pub(crate) fn fault_rises<K: Kernel>(&mut self, k: &mut K, index: u32, ticket: u32) {
+        let Action::Fault(fault, timing) = self.spec.timeline[index as usize].action.clone() else { return };
+        let active = self.desk.faults[index as usize].active.iter_mut().find(|active| active.ticket == ticket);
+        let Some(active) = active else { return };
+        active.steps += 1;
+        let steps = active.steps;
+        self.change(k, &fault, ticket, Some(steps as f64 / STEPS as f64));
+        if steps < STEPS {
+            k.at(k.now().plus(Ns(timing.ramp.0 / STEPS)), Event::FaultRises(index, ticket));
+        }
+    }
+
+    /// The oldest fault in force of an entry ends; whether the entry is done.
+    pub(super) fn end_fault<K: Kernel>(&mut self, k: &mut K, index: u32, fault: &Fault) -> bool {
+        let history = &mut self.desk.faults[index as usize];
+        let Some(active) = history.active.pop_front() else { return false };
+        history.spells[active.spell].to = Some(k.now());
+        if fault.course() != Course::Instant {
+            if !fault.marks_itself() {
+                k.mark(format!("{} ends", fault.describe()), None);
+            }
+            self.change(k, fault, active.ticket, None);
+        }
+        active.last
+    }
+
+    fn lay<K: Kernel>(&mut self, k: &mut K, layer: Layer) {
+        match layer.fault.target() {
+            Target::Store(name) => {
+                let store = self.store_index(name);
+                self.lay_on(k, store, layer);
+            }
+        }
+    }
+
+    /// Sets how much of its severity a fault has reached, or takes it off.
+    fn change<K: Kernel>(&mut self, k: &mut K, fault: &Fault, ticket: u32, level: Option<f64>) {
+        match fault.target() {
+            Target::Store(name) => self.change_on(k, self.store_index(name), ticket, level),
+        }
+    }
+}

@@ -1,0 +1,73 @@
+//! What every kind of fault says of itself.
+
+use super::{Severity, StoreKnobs, Target};
+use crate::setting::{Problem, Settings};
+use crate::spec::WorldSpec;
+
+/// What a kind of fault is aimed at.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Class {
+    /// A store.
+    Store,
+}
+
+impl Class {
+    /// Every class, in the order of the documentation.
+    pub const ALL: &'static [Class] = &[Class::Store];
+
+    /// Its name in headings.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Class::Store => "stores",
+        }
+    }
+}
+
+/// How a fault is in force.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Course {
+    /// It strikes once and leaves nothing in force: no `for`, no `ramp`.
+    Instant,
+    /// It is in force, or not: `for`, but no `ramp`.
+    OnOff,
+    /// It is in force to a degree: `for` and `ramp`.
+    Gradual,
+}
+
+/// What the beginning of a fault does at once, beyond what its knobs say.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Onset {
+    /// Nothing.
+    Nothing,
+    /// The connections that are open to a store are cut.
+    CutConnections,
+}
+
+/// One kind of fault: its keys, its words, its target, and what it does to that.
+pub trait FaultKind: Settings + Default {
+    /// The word that a file uses after `do`; the name of its source file with dashes.
+    const WORD: &'static str;
+    /// What it is, and of which real thing it is the model.
+    const DOC: &'static str;
+    /// What it is aimed at.
+    const CLASS: Class;
+    /// How it is in force.
+    const COURSE: Course;
+    /// What is counted as its effects: "queries that got an error".
+    const COUNTS: &'static str;
+    /// What makes it mild or extreme.
+    const SEVERITIES: &'static [Severity] = &[];
+    /// The keys of an example, as lines of TOML.
+    const EXAMPLE: &'static str;
+
+    /// What it is aimed at.
+    fn target(&self) -> Target<'_>;
+    /// What its beginning does at once.
+    fn onset(&self) -> Onset {
+        Onset::Nothing
+    }
+    /// What else must hold in a world that has it; the target is there.
+    fn problems(&self, _world: &WorldSpec, _found: &mut Vec<Problem>) {}
+    /// Lays it on a store.
+    fn on_store(&self, _knobs: &mut StoreKnobs, _level: f64) {}
+}
