@@ -63,6 +63,7 @@ pub fn run(outcome: &Outcome, style: &Style) -> String {
         tables::timeline(&context, &mut page);
     }
     tables::evidence(&context, &mut page);
+    tables::expectations(&context, &mut page);
     context.assumptions(&mut page);
     command::repeat_and_next(&context, &mut page);
     context.cost(&mut page);

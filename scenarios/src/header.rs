@@ -2,8 +2,9 @@
 
 use crate::clock::{AnyTime, Calendar, read_zoned};
 use crate::evidence::EvidenceEntry;
+use crate::expect::ExpectEntry;
 use brownout_models::setting::{
-    Clock, Data, Form, Moment, Name, Named, Problem, Reader, Setting, Settings, Span, Table, Value, closest,
+    Clock, Data, Form, Moment, Name, Problem, Reader, Setting, Settings, Span, Table, Value, closest,
 };
 use brownout_models::settings;
 use brownout_models::units::{Ns, parse_duration};
@@ -49,22 +50,6 @@ settings! {
         pub designs: Designs = Designs::default();
         /// What must hold.
         pub expect: Vec<Placed<ExpectEntry>> = Vec::new();
-    }
-}
-
-settings! {
-    /// An expectation: exactly one of `always`, `eventually`, `sometimes`.
-    pub struct ExpectEntry {
-        /// Holds at every step.
-        pub always: Option<Name> = None;
-        /// Holds from some step to the end.
-        pub eventually: Option<Name> = None;
-        /// Holds at some step of some run.
-        pub sometimes: Option<Name> = None;
-        /// For which designs: axis = "point".
-        pub of: Named<Name> = Named::default();
-        /// When; without it, the window.
-        pub over: Option<Period> = None;
     }
 }
 
@@ -331,72 +316,4 @@ pub(crate) fn read_header(table: &Table, clock: &dyn Clock, length: Option<Ns>, 
     }
     problems.extend(reader.finish());
     header
-}
-
-/// What an expectation demands of its condition.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum ExpectKind {
-    /// It holds at every step.
-    Always,
-    /// It holds from some step to the end.
-    Eventually,
-    /// It holds at some step.
-    Sometimes,
-}
-
-/// Something that a run must show.
-#[derive(Clone, PartialEq, Debug)]
-pub struct Expect {
-    /// What is demanded of the condition.
-    pub kind: ExpectKind,
-    /// The condition: "track.dropped_rate < 0.1%".
-    pub text: String,
-    /// For which designs, as axis and point; empty: for all.
-    pub of: Vec<(String, String)>,
-    /// When, since the start of the run.
-    pub over: (Ns, Ns),
-    /// The line of the file where it stands, from 1.
-    pub line: usize,
-}
-
-/// Checks an expectation's form; `points` says whether an axis has a point.
-pub(crate) fn read_expect(
-    entry: &Placed<ExpectEntry>,
-    window: (Ns, Ns),
-    line: usize,
-    axes: &[crate::overlay::Axis],
-    problems: &mut Vec<Problem>,
-) -> Option<Expect> {
-    let inner = &entry.inner;
-    let mut forms = Vec::new();
-    forms.extend(inner.always.iter().map(|name| (ExpectKind::Always, name)));
-    forms.extend(inner.eventually.iter().map(|name| (ExpectKind::Eventually, name)));
-    forms.extend(inner.sometimes.iter().map(|name| (ExpectKind::Sometimes, name)));
-    for (axis, point) in &inner.of.0 {
-        let known = axes.iter().find(|a| a.name == axis.text);
-        let (span, message, known) = match known {
-            None => (axis.span, format!("no axis \"{}\"", axis.text), axes.iter().map(|a| a.name.as_str()).collect()),
-            Some(found) if !found.points.contains(&point.text) => {
-                let points: Vec<_> = found.points.iter().map(String::as_str).collect();
-                (point.span, format!("axis `{}` has no point \"{}\"", axis.text, point.text), points)
-            }
-            Some(_) => continue,
-        };
-        let help = closest(&axis.text, known.iter().copied()).or(closest(&point.text, known.iter().copied()));
-        let help = help.map_or(format!("there are: {}", known.join(", ")), |near| format!("did you mean \"{near}\"?"));
-        problems.push(Problem { span, message, help: Some(help) });
-    }
-    let [(kind, text)] = forms[..] else {
-        let message = "an expectation has exactly one of `always`, `eventually`, `sometimes`".to_string();
-        let help = Some("always = \"track.dropped_rate < 0.1%\"".to_string());
-        problems.push(Problem { span: entry.span, message, help });
-        return None;
-    };
-    if text.text.trim().is_empty() {
-        problems.push(Problem { span: text.span, message: "the condition is empty".into(), help: None });
-        return None;
-    }
-    let of = inner.of.0.iter().map(|(axis, point)| (axis.text.clone(), point.text.clone())).collect();
-    let over = inner.over.map_or(window, |p| (p.from, p.to));
-    Some(Expect { kind, text: text.text.clone(), of, over, line })
 }

@@ -2,7 +2,7 @@
 //!
 //! The stages, each in its own file: `document` turns text into a tree of values with places, `marks` takes
 //! provenance off, `overlay` lays designs and `--set` over it, the world's own declarations decode it
-//! (`brownout_models::setting`), `header` and `evidence` read what is not the world, `trace` reads recorded calls,
+//! (`brownout_models::setting`), `header`, `evidence` and `expect` read what is not the world, `trace` reads recorded calls,
 //! `diagnose` shows what is wrong.
 
 #![warn(clippy::unwrap_used)]
@@ -13,6 +13,7 @@ mod designs;
 mod diagnose;
 mod document;
 mod evidence;
+mod expect;
 mod header;
 mod load;
 mod marks;
@@ -28,7 +29,8 @@ pub use clock::Calendar;
 pub use designs::{Change, Design};
 pub use diagnose::Diagnostics;
 pub use evidence::{EvidenceSpec, Observed};
-pub use header::{Expect, ExpectKind, FORMAT, Limits};
+pub use expect::{Compare, Condition, Expect, ExpectKind, Happening, Stretch};
+pub use header::{FORMAT, Limits};
 pub use load::{load, load_designs, load_text};
 pub use marks::Provenance;
 pub use overlay::Axis;

@@ -5,6 +5,7 @@ use crate::designs::{self, Design};
 use crate::diagnose::{Diagnostics, Sources};
 use crate::document::{self, Assignment};
 use crate::evidence::{self, EvidenceSpec};
+use crate::expect;
 use crate::header::{self, Header};
 use crate::marks::{self, Marks};
 use crate::overlay::{self, Choice, Overlays};
@@ -189,7 +190,9 @@ impl<'a> Load<'a> {
             evidence: Vec::new(),
             expect: Vec::new(),
         };
-        self.read_claims(&header, &world, clock, &mut scenario);
+        self.read_evidence(&header, &world, clock, &mut scenario);
+        let in_force = overlays.in_force(&choice, expect::NAMED);
+        self.read_expectations(&header, clock, spec.as_ref(), in_force, &mut scenario);
         let spec = spec?;
         self.check_metrics(&header, &scenario.evidence, &spec);
         scenario.plan = WorldPlan { traces: self.traces(&spec, &world, scenario.span), spec, end: scenario.span };
@@ -330,8 +333,8 @@ impl<'a> Load<'a> {
         }
     }
 
-    /// Evidence, expectations, and what the marks say of evidence.
-    fn read_claims(&mut self, header: &Header, world: &Value, clock: &dyn Clock, scenario: &mut Scenario) {
+    /// Evidence, and what the marks say of it.
+    fn read_evidence(&mut self, header: &Header, world: &Value, clock: &dyn Clock, scenario: &mut Scenario) {
         let mut fitted = Vec::new();
         marks::fitted(world, &mut fitted);
         let sources = &self.sources;
@@ -350,10 +353,31 @@ impl<'a> Load<'a> {
                 self.problems.push(Problem { span, message, help: Some(help) });
             }
         }
+    }
+
+    /// Expectations, as far as the world is known.
+    fn read_expectations(
+        &mut self,
+        header: &Header,
+        clock: &dyn Clock,
+        spec: Option<&WorldSpec>,
+        in_force: Vec<(String, String)>,
+        scenario: &mut Scenario,
+    ) {
+        let sources = &self.sources;
+        let source = |span: Span| sources.text(span.source).get(span.start as usize..span.end as usize).unwrap_or("");
+        let context = expect::Context {
+            clock,
+            window: scenario.window,
+            run: (Ns::ZERO, scenario.span),
+            axes: expect::axes(&scenario.axes, &scenario.designs),
+            in_force,
+            spec,
+            source: &source,
+        };
         for entry in &header.expect {
-            let line = self.sources.line(entry.span);
-            let found = header::read_expect(entry, scenario.window, line, &scenario.axes, &mut self.problems);
-            scenario.expect.extend(found);
+            let line = sources.line(entry.span);
+            scenario.expect.extend(expect::read(entry, &context, line, &mut self.problems));
         }
     }
 

@@ -174,6 +174,13 @@ impl Overlays {
         if words.is_empty() { "as written".into() } else { words.join(" ") }
     }
 
+    /// The points in force with their axes, and the named designs under `named`.
+    pub(crate) fn in_force(&self, choice: &Choice, named: &str) -> Vec<(String, String)> {
+        let points = self.axes.iter().zip(&choice.points);
+        let points = points.filter_map(|(axis, p)| p.map(|p| (axis.name.clone(), axis.points[p].0.clone())));
+        points.chain(choice.designs.iter().map(|d| (named.to_string(), self.designs[*d].name.clone()))).collect()
+    }
+
     /// Puts the overlays in force on the world: axes in the order of the file, then designs.
     pub(crate) fn apply(&self, choice: &Choice, world: &mut Value, problems: &mut Vec<Problem>) {
         self.conflicts(choice, problems);

@@ -413,6 +413,27 @@ impl Ledger {
         sum
     }
 
+    /// The first boundary between cells that is not before a time; none if there is none any more.
+    pub fn boundary_from(&self, at: Ns) -> Option<Ns> {
+        self.cells.get(self.cells.partition_point(|begins| *begins < at)).copied()
+    }
+
+    /// The last boundary between cells that is not after a time.
+    pub fn boundary_to(&self, at: Ns) -> Ns {
+        self.cells[self.cells.partition_point(|begins| *begins <= at).saturating_sub(1)]
+    }
+
+    /// Calls that these books miss or have twice, given the calls alive: 0, or Brownout has a bug.
+    pub fn unaccounted(&self, alive: &[(u64, u64)]) -> u64 {
+        let off = |(population, (in_flight, waiting)): (usize, &(u64, u64))| {
+            let c = self.over(population, Ns::ZERO, Ns::NEVER);
+            let settled = c.stored + c.late + c.dropped_total() + in_flight;
+            let answered = c.ok + c.failed_total() + waiting;
+            c.offered.abs_diff(settled) + c.offered.abs_diff(answered)
+        };
+        alive.iter().enumerate().map(off).sum()
+    }
+
     /// How many cells there are.
     pub fn cells(&self) -> usize {
         self.cells.len()
@@ -467,6 +488,7 @@ mod tests {
         ledger.record(Ns(3), Fact::Ok(account(cohort), Ns(2)));
         assert!(ledger.check(Ns(3), &[(0, 0)]).is_ok());
         assert!(ledger.check(Ns(3), &[(0, 1)]).is_err());
+        assert_eq!((ledger.unaccounted(&[(0, 0)]), ledger.unaccounted(&[(0, 1)])), (0, 1));
     }
 
     #[test]

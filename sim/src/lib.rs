@@ -4,6 +4,7 @@
 
 #![warn(clippy::unwrap_used)]
 
+pub mod expectation;
 pub mod ledger;
 pub mod metric;
 pub mod outcome;
@@ -12,4 +13,5 @@ pub mod rotation;
 pub mod run;
 mod write_up;
 
+pub use expectation::evaluate;
 pub use write_up::{Twins, difference, orders, simulate, simulate_as, write_up};

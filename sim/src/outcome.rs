@@ -57,6 +57,9 @@ pub struct Outcome {
     pub timeline: Timeline,
     /// Evidence compared.
     pub evidence: Vec<Evidence>,
+    /// Expectations that the design is held to, judged.
+    #[serde(default)]
+    pub expectations: Vec<Verdict>,
     /// Every number with its provenance.
     pub assumptions: Vec<Assumption>,
     /// What depends on the machine.
@@ -337,6 +340,67 @@ pub struct Evidence {
     pub value: Option<f64>,
     /// "met", "not met", "fitted" (met, but something was calibrated to it), "fit missed".
     pub verdict: String,
+}
+
+/// Whether an expectation holds.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Standing {
+    /// It holds, and could have failed.
+    #[default]
+    Holds,
+    /// It could not have failed, or what it waits for was not seen: nothing is shown.
+    Vacuous,
+    /// It does not hold.
+    Violated,
+}
+
+impl Standing {
+    /// The word of the document.
+    pub fn word(self) -> &'static str {
+        match self {
+            Standing::Holds => "holds",
+            Standing::Vacuous => "vacuous",
+            Standing::Violated => "violated",
+        }
+    }
+}
+
+/// An expectation, judged by a run. Values are bare numbers in base units: a fraction, a count, or seconds.
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+pub struct Verdict {
+    /// "always", "eventually" or "sometimes".
+    pub kind: String,
+    /// The condition as written: "track.dropped_rate < 0.1% during outage".
+    pub condition: String,
+    /// What it means, as the file says; may be empty.
+    pub says: String,
+    /// The line of the file where it stands, from 1.
+    pub line: u64,
+    /// Whether it holds.
+    pub standing: Standing,
+    /// The limit.
+    pub limit: f64,
+    /// The value that decided: of `always` the worst, of `eventually` the last one that fails, of `sometimes` the first
+    /// that passes, or else the nearest. Null where there is none, also where it never came.
+    pub value: Option<f64>,
+    /// How far that value is on the wrong side of the limit; negative on the right side; null without a value.
+    pub excess: Option<f64>,
+    /// When the condition first failed (`always`), began to hold for good (`eventually`), or first held (`sometimes`).
+    pub at_s: Option<f64>,
+    /// The same on the scenario's clock.
+    pub at: Option<String>,
+    /// Parts of the window that have a value: steps, or 1 where it is taken as one.
+    pub parts: u64,
+    /// Parts in which the condition fails.
+    pub failing: u64,
+    /// Why, in a sentence.
+    pub why: String,
+}
+
+/// The worst standing of some verdicts; none without any.
+pub fn worst(verdicts: &[Verdict]) -> Option<Standing> {
+    verdicts.iter().map(|v| v.standing).max()
 }
 
 /// A number of the scenario and why it is what it is.

@@ -33,6 +33,28 @@ pub fn downs_mean(run: &Run, over: (Ns, Ns)) -> f64 {
     all.iter().map(|c| downs(c, over)).sum::<u64>() as f64 / all.len().max(1) as f64
 }
 
+/// How often the server left rotation in a window that left it most often.
+pub fn downs_max(run: &Run, over: (Ns, Ns)) -> u64 {
+    changes(run).iter().map(|c| downs(c, over)).max().unwrap_or(0)
+}
+
+/// Fewest and most servers in rotation at any instant of a window.
+pub fn in_rotation_bounds(run: &Run, over: (Ns, Ns)) -> (u64, u64) {
+    let all = changes(run);
+    let start = if starts_up(run) { all.len() as i64 } else { 0 };
+    let mut moves: Vec<(Ns, i64)> =
+        all.iter().flatten().map(|(at, up)| (*at, if *up { 1 } else { -1 })).filter(|(at, _)| *at < over.1).collect();
+    moves.sort_unstable_by_key(|(at, _)| *at);
+    let before = moves.partition_point(|(at, _)| *at <= over.0);
+    let mut up = start + moves[..before].iter().map(|(_, by)| by).sum::<i64>();
+    let (mut least, mut most) = (up, up);
+    for same in moves[before..].chunk_by(|a, b| a.0 == b.0) {
+        up += same.iter().map(|(_, by)| by).sum::<i64>();
+        (least, most) = (least.min(up), most.max(up));
+    }
+    (least.max(0) as u64, most.max(0) as u64)
+}
+
 /// Mean number of servers in rotation over a window.
 pub fn in_rotation_mean(run: &Run, over: (Ns, Ns)) -> f64 {
     let length = over.1.minus(over.0).as_secs();

@@ -121,8 +121,21 @@ pub struct Step {
     pub balancer_queue: u64,
     /// Lost calls kept for a replay, in the balancer's log or by clients, at its end.
     pub kept: u64,
+    /// What has come together since the start of the run.
+    pub tallies: Tallies,
     /// The digest at its end.
     pub digest: u64,
+}
+
+/// Totals since the start of the run, and peaks within the step, that the books do not keep.
+#[derive(Clone, PartialEq, Debug, Default)]
+pub struct Tallies {
+    /// Per store: queries and appends sent to it, and connections tried.
+    pub asked: Vec<(u64, u64)>,
+    /// Per fleet: processes that died.
+    pub crashes: Vec<u64>,
+    /// Per fleet: most calls that one spool of a server held at any instant of the step.
+    pub spooled_max: Vec<u64>,
 }
 
 /// A run under way. [`Run::step`] moves it on by one step of the timeline.
@@ -210,6 +223,7 @@ impl Run {
         let latencies = ledger.take_latencies();
         let digest = ledger.digest();
         let (stores, fleets) = (self.store_gauges(to), self.fleet_gauges());
+        let tallies = self.tallies();
         let balancer_queue = self.world.backends.iter().map(|b| u64::from(b.queued)).sum();
         self.steps.push(Step {
             from: self.at,
@@ -220,10 +234,22 @@ impl Run {
             fleets,
             balancer_queue,
             kept: self.world.kept(),
+            tallies,
             digest,
         });
         self.at = to;
         Ok(())
+    }
+
+    fn tallies(&mut self) -> Tallies {
+        let fleets = self.world.spec.fleets.len();
+        let (mut crashes, mut spooled_max) = (vec![0; fleets], vec![0; fleets]);
+        for (server, died) in self.world.servers.iter_mut().zip(&self.engine.ledger.crashes) {
+            let fleet = server.fleet as usize;
+            crashes[fleet] += died;
+            spooled_max[fleet] = server.take_spool_peak().max(spooled_max[fleet] as usize) as u64;
+        }
+        Tallies { asked: self.world.stores.iter().map(|s| (s.queries, s.connects)).collect(), crashes, spooled_max }
     }
 
     fn store_gauges(&self, now: Ns) -> Vec<StoreGauge> {

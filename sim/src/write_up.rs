@@ -12,7 +12,7 @@ use brownout_models::component::operator::{Action, Spell};
 use brownout_models::ledger::{Cause, Seen};
 use brownout_models::metrics::populations;
 use brownout_models::units::Ns;
-use brownout_scenarios::Scenario;
+use brownout_scenarios::{Scenario, Stretch};
 use std::collections::BTreeMap;
 use std::sync::atomic::AtomicBool;
 
@@ -20,7 +20,11 @@ use std::sync::atomic::AtomicBool;
 pub fn orders(scenario: &Scenario, seed: u64) -> Orders {
     let mut boundaries = vec![scenario.window.0, scenario.window.1];
     boundaries.extend(scenario.evidence.iter().flat_map(|e| [e.over.0, e.over.1]));
-    boundaries.extend(scenario.expect.iter().flat_map(|e| [e.over.0, e.over.1]));
+    for expect in &scenario.expect {
+        if let Stretch::Fixed(from, to) = expect.condition.stretch {
+            boundaries.extend([from, to]);
+        }
+    }
     Orders {
         seed,
         step: scenario.step,
@@ -90,6 +94,7 @@ pub fn write_up(scenario: &Scenario, seed: u64, run: &Run, ended: Ended) -> Outc
         events: marks(scenario, run),
         timeline: timeline(scenario, run),
         evidence: scenario.evidence.iter().map(|e| metric::compare(scenario, run, e)).collect(),
+        expectations: crate::expectation::evaluate(scenario, run),
         assumptions: assumptions(scenario),
         meta: Meta {
             brownout: env!("CARGO_PKG_VERSION").into(),

@@ -90,7 +90,7 @@ fn find(name: &str, designs: &[Design]) -> Vec<Found> {
     // A metric is named with its subject or without; a path of the world may end like one, and is a key.
     let metric = |m: &&Metric| match name.rsplit_once('.') {
         None => is(m.name),
-        Some((subject, end)) => m.name == end && (subject == "rotation") == (m.subject == Subject::Rotation),
+        Some((subject, end)) => m.name == end && metrics::about_by_form(subject) == m.subject,
     };
     out.extend(metrics::ALL.iter().filter(metric).map(Found::Metric));
     out.extend(Cause::ALL.iter().filter(|c| is(c.word())).map(|c| Found::Cause(*c)));

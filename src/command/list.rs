@@ -6,7 +6,7 @@ use brownout::exit::Exit;
 use brownout::models::component::operator::operator_actions;
 use brownout::models::fault::{Class, Kind, kinds};
 use brownout::models::ledger::{Cause, Seen};
-use brownout::models::metrics::{self, Metric, Subject, Unit};
+use brownout::models::metrics::{self, Metric, Unit};
 use brownout::models::setting::closest;
 use brownout::scenarios::catalogue::{self, Key, PresetInfo, Words};
 use brownout::scenarios::{Design, Request, load_designs};
@@ -64,7 +64,7 @@ const TOPICS: &[Topic] = &[
     Topic { word: "words", title: "Words to choose from, by key", rows: word_rows, json: words_json, overview: true },
     Topic {
         word: "metrics",
-        title: "Metrics that evidence may name",
+        title: "Metrics that evidence and expectations may name",
         rows: metric_rows,
         json: metrics_json,
         overview: true,
@@ -164,10 +164,7 @@ pub fn unit(metric: &Metric) -> &'static str {
 
 /// A metric with what it is about.
 pub fn metric_name(metric: &Metric) -> String {
-    match metric.subject {
-        Subject::Calls => format!("<calls>.{}", metric.name),
-        Subject::Rotation => format!("rotation.{}", metric.name),
-    }
+    format!("{}.{}", metric.subject.pattern(), metric.name)
 }
 
 fn preset_rows() -> Vec<Section> {

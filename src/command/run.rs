@@ -107,9 +107,12 @@ fn finish(args: &Args, terminal: &Terminal, scenario: &Scenario, outcome: &Outco
         return Exit::Limit;
     }
     if args.check_determinism {
-        return check_determinism(terminal, scenario, args.seed);
+        let exit = check_determinism(terminal, scenario, args.seed);
+        if exit != Exit::Fine {
+            return exit;
+        }
     }
-    Exit::Fine
+    sim::outcome::worst(&outcome.expectations).map_or(Exit::Fine, Exit::from)
 }
 
 fn check_determinism(terminal: &Terminal, scenario: &Scenario, seed: u64) -> Exit {

@@ -294,6 +294,10 @@ impl Server {
     pub fn spooled(&self) -> usize {
         self.guards.iter().flatten().map(|guard| guard.spooled()).sum()
     }
+    /// Most calls that any one of its spools has held since this was last asked.
+    pub fn take_spool_peak(&mut self) -> usize {
+        self.guards.iter_mut().flatten().map(|guard| guard.take_spool_peak()).max().unwrap_or(0)
+    }
 }
 
 impl World {

@@ -61,6 +61,8 @@ impl Spool {
 pub struct SpoolAt<T> {
     waiting: VecDeque<T>,
     under_way: u32,
+    /// Most that it has held since somebody last asked.
+    peak: usize,
     /// Places for writes, as last told by a [`Spool`].
     side_by_side: u32,
     next: Ns,
@@ -75,7 +77,7 @@ impl<T> Default for SpoolAt<T> {
 impl<T> SpoolAt<T> {
     /// Empty.
     pub fn new() -> SpoolAt<T> {
-        SpoolAt { waiting: VecDeque::new(), under_way: 0, side_by_side: 1, next: Ns::ZERO }
+        SpoolAt { waiting: VecDeque::new(), under_way: 0, peak: 0, side_by_side: 1, next: Ns::ZERO }
     }
 
     /// How many wait; those being written are not among them.
@@ -101,6 +103,12 @@ impl<T> SpoolAt<T> {
         }
     }
 
+    /// Most that it has held since this was last asked, those being written included.
+    pub fn take_peak(&mut self) -> usize {
+        let now = self.held();
+        std::mem::replace(&mut self.peak, now).max(now)
+    }
+
     fn held(&self) -> usize {
         self.waiting.len() + self.under_way as usize
     }
@@ -115,6 +123,7 @@ impl<T> SpoolAt<T> {
         }
         self.side_by_side = spec.side_by_side;
         self.waiting.push_back(item);
+        self.peak = self.peak.max(self.held());
         Ok(())
     }
 
@@ -182,6 +191,7 @@ mod tests {
         at.on_done();
         assert_eq!((at.try_push(&spec, 4), at.next_at(ms(7))), (Ok(()), Some(ms(15))));
         assert_eq!((at.take(&spec, ms(14)), at.take(&spec, ms(15))), (None, Some(2)));
+        assert_eq!((at.take_peak(), at.take_peak()), (3, 2));
         // A failure puts it back to the front and pauses all.
         at.on_failed(&spec, 2, ms(20));
         assert_eq!((at.next_at(ms(20)), at.len(), at.memory(&spec)), (Some(ms(1020)), 3, Bytes(6000)));

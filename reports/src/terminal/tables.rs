@@ -3,7 +3,7 @@
 use super::page::{Ink, Line, Page};
 use super::{Context, complete};
 use crate::{text, view};
-use brownout_sim::outcome::{Assumption, Totals};
+use brownout_sim::outcome::{Assumption, Standing, Totals};
 use comfy_table::{CellAlignment, ColumnConstraint, ContentArrangement, Table, Width, presets};
 
 /// Causes named for each kind of call.
@@ -231,6 +231,41 @@ pub(super) fn evidence(context: &Context<'_>, page: &mut Page) {
         page.line(Line::new().plain("  ").add(Ink::Warn, "compared over the part that was run"));
     }
     page.gap();
+}
+
+/// What the design was held to, and whether it held.
+pub(super) fn expectations(context: &Context<'_>, page: &mut Page) {
+    let room = context.room();
+    for (i, verdict) in context.outcome.expectations.iter().enumerate() {
+        let (word, ink) = standing(verdict.standing);
+        let said = format!("{} {}", verdict.kind, verdict.condition);
+        let label = if i == 0 { "expect" } else { "" };
+        for (i, line) in text::wrap(&context.clean(&said), room - STANDING).iter().enumerate() {
+            let line = match i {
+                0 => Line::label(label).add(ink, &format!("{word:<STANDING$}")).plain(line),
+                _ => Line::label("").plain(&" ".repeat(STANDING)).plain(line),
+            };
+            page.line(line);
+        }
+        let why =
+            if verdict.says.is_empty() { verdict.why.clone() } else { format!("{} ({})", verdict.why, verdict.says) };
+        for line in text::wrap(&context.clean(&why), room - STANDING) {
+            page.line(Line::label("").plain(&" ".repeat(STANDING)).add(Ink::Dim, &line));
+        }
+    }
+    page.gap();
+}
+
+/// Columns of the word that says how an expectation stands.
+const STANDING: usize = 10;
+
+/// How an expectation stands, in a word.
+pub(crate) fn standing(standing: Standing) -> (&'static str, Ink) {
+    match standing {
+        Standing::Holds => ("holds", Ink::Good),
+        Standing::Violated => ("violated", Ink::Bad),
+        Standing::Vacuous => ("vacuous", Ink::Warn),
+    }
 }
 
 /// A row whose verdict, its last words, is inked.

@@ -1,7 +1,7 @@
 //! Evidence and expectations.
 
 use super::*;
-use crate::{EvidenceSpec, ExpectKind, Observed};
+use crate::{EvidenceSpec, Observed};
 use brownout_models::units::Ns;
 
 fn evidence(keys: &str) -> String {
@@ -79,25 +79,6 @@ fn evidence_that_cannot_be_compared_is_an_error() {
     let share = evidence("observed = \"1%\"");
     let twice = format!("{share}{}", share.replace(DAY, ""));
     assert_eq!(sole(&twice), "two pieces of evidence have the id `E1`");
-}
-
-#[test]
-fn an_expectation_is_one_of_three() {
-    let axes = "[axes.isolation]\nbulkhead = {}\n[[expect]]\n";
-    let scenario = good(&day_and(&format!(
-        "{axes}always = \"track.dropped_rate < 0.1%\"\nof = {{ isolation = \"bulkhead\" }}\nover = {{ from = \"10:00\", to = \"10:30\" }}"
-    )));
-    let expect = &scenario.expect[0];
-    assert_eq!((expect.kind, expect.text.as_str()), (ExpectKind::Always, "track.dropped_rate < 0.1%"));
-    assert_eq!(expect.of, [("isolation".to_string(), "bulkhead".to_string())]);
-    assert_eq!(expect.over, (Ns::secs(1800), Ns::secs(3600)));
-    let one = "an expectation has exactly one of `always`, `eventually`, `sometimes`";
-    assert_eq!(sole(&day_and(axes)), one);
-    assert_eq!(sole(&day_and(&format!("{axes}always = \"a\"\nsometimes = \"b\""))), one);
-    assert_eq!(sole(&day_and(&format!("{axes}always = \"\""))), "the condition is empty");
-    let of = |of: &str| sole(&day_and(&format!("{axes}always = \"a\"\nof = {of}")));
-    assert_eq!(of("{ isolatoin = \"bulkhead\" }"), "no axis \"isolatoin\"");
-    assert_eq!(of("{ isolation = \"bulkhed\" }"), "axis `isolation` has no point \"bulkhed\"");
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! What a scenario file may say, and what is said of its mistakes.
 
 mod claims;
+mod expectations;
 mod hostile;
 mod mistakes;
 mod overlays;

@@ -53,6 +53,11 @@ impl Guard {
         self.spool.as_ref().map_or(0, SpoolHere::held)
     }
 
+    /// Most calls in the spool since this was last asked.
+    pub(super) fn take_spool_peak(&mut self) -> usize {
+        self.spool.as_mut().map_or(0, SpoolHere::take_peak)
+    }
+
     /// The process died, and all that it knew with it; the spool is looked after elsewhere.
     pub(super) fn reset(&mut self, plan: &PlanAt) {
         if let Some(bulkhead) = &mut self.bulkhead {

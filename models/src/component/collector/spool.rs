@@ -33,6 +33,10 @@ impl SpoolHere {
     pub(super) fn held(&self) -> usize {
         self.entries.len() + self.entries.under_way() as usize
     }
+    /// Most calls in it since this was last asked.
+    pub(super) fn take_peak(&mut self) -> usize {
+        self.entries.take_peak()
+    }
 }
 
 impl World {
