@@ -81,7 +81,7 @@ fn what_the_outage_does_is_seen_and_what_it_does_not_holds() {
 #[test]
 fn a_violation_says_by_how_much_and_when_first() {
     let found = verdict("always = \"identify.failed_rate < 1%\"");
-    assert_eq!((found.standing, found.line), (Violated, 38));
+    assert_eq!((found.standing, found.line), (Violated, MINUTE.lines().count() as u64 + 2));
     assert_eq!((found.at_s, found.at.as_deref()), (Some(60.0), Some("1m")));
     assert!(found.value > Some(0.99) && found.excess > Some(0.98), "{found:?}");
     assert_eq!((found.parts, found.failing), (30, 6));

@@ -85,6 +85,13 @@ pub struct Metric {
     pub doc: &'static str,
 }
 
+impl Metric {
+    /// Whether it is a share of calls that something bad happened to: what designs are ranked by, less being better.
+    pub fn is_loss(&self) -> bool {
+        self.subject == Subject::Calls && matches!(self.name, "dropped_rate" | "failed_rate")
+    }
+}
+
 const fn metric(subject: Subject, scope: Scope, name: &'static str, unit: Unit, doc: &'static str) -> Metric {
     Metric { name, subject, unit, scope, doc }
 }

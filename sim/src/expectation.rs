@@ -10,7 +10,7 @@ use crate::metric::{self, Absent};
 use crate::outcome::{Standing, Verdict};
 use crate::rotation;
 use crate::run::Run;
-use brownout_models::metrics::Subject;
+use brownout_models::metrics::{self, Scope, Subject};
 use brownout_models::units::Ns;
 use brownout_scenarios::{Condition, Expect, ExpectKind, Happening, Observed, Scenario, Stretch};
 
@@ -182,6 +182,7 @@ impl Judge<'_> {
             }
         }
         match nothing {
+            Some(why) if parts.is_empty() && self.condition().metric.scope == Scope::Run => Err(why),
             Some(why) if parts.is_empty() => Err(format!("{why} in its window")),
             _ => Ok(parts),
         }
@@ -202,13 +203,11 @@ impl Judge<'_> {
     fn measure(&self, span: (Ns, Ns)) -> Result<Observed, Absent> {
         let Condition { subject, metric, .. } = self.condition();
         // Nothing can be dropped of nothing: a count of 0 would pass for a merit.
-        if metric.subject == Subject::Calls && metric.name != "offered" {
-            let rule = brownout_models::metrics::ALL.iter().find(|m| m.name == "offered");
-            let offered = rule.and_then(|rule| metric::value(self.scenario, self.run, subject, rule, span));
-            let is_run = metric.scope == brownout_models::metrics::Scope::Run;
-            if offered == Some(Observed::Count(0.0)) && !is_run {
-                return Err(Absent::Nothing("no calls were offered"));
-            }
+        let needs_calls = metric.subject == Subject::Calls && metric.scope != Scope::Run && metric.name != "offered";
+        let offered = metrics::ALL.iter().find(|m| m.name == "offered").filter(|_| needs_calls);
+        let offered = offered.and_then(|offered| metric::value(self.scenario, self.run, subject, offered, span));
+        if offered == Some(Observed::Count(0.0)) {
+            return Err(Absent::Nothing("no calls were offered"));
         }
         metric::measure(self.scenario, self.run, subject, metric, span)
     }

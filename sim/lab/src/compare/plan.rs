@@ -2,7 +2,7 @@
 
 use super::{Ask, Cell, Comparison, Dimension, Failure, VERSION, index, places};
 use crate::values::between;
-use brownout_models::metrics::{self, Unit};
+use brownout_models::metrics;
 use brownout_models::setting::closest;
 use brownout_scenarios::{Axis, Diagnostics, Request, Scenario, load};
 use rayon::prelude::*;
@@ -290,11 +290,11 @@ fn headline(base: &Scenario) -> String {
 /// The subject of a metric that can be compared.
 fn check_metric(metric: &str, scenario: &Scenario) -> Result<String, String> {
     match metrics::find(metric, &scenario.plan.spec) {
-        Ok((subject, found)) if found.unit == Unit::Share => Ok(subject.to_string()),
+        Ok((subject, found)) if found.is_loss() => Ok(subject.to_string()),
         Ok(_) => {
-            let known = metrics::ALL.iter().filter(|m| m.unit == Unit::Share).map(|m| m.name);
+            let known = metrics::ALL.iter().filter(|m| m.is_loss()).map(|m| m.name);
             let known = known.collect::<Vec<_>>().join(", ");
-            Err(format!("--metric {metric} is no share of calls; these are: {known}"))
+            Err(format!("--metric {metric} is no share of calls lost; these are: {known}"))
         }
         Err(why) => Err(format!("--metric: {why}")),
     }
