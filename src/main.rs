@@ -27,6 +27,8 @@ enum Command {
     Run(command::run::Args),
     /// Cross designs and see which of them help, at what price, and how sure that is
     Compare(command::compare::Args),
+    /// Run scenarios under their designs and seeds, and see whether what they expect holds: for CI
+    Test(command::test::Args),
     /// Read scenario files and report every mistake; run nothing
     Check(command::check::Args),
     /// Write a small commented scenario to start from
@@ -45,6 +47,7 @@ fn main() -> ExitCode {
     let exit = match &cli.command {
         Command::Run(args) => command::run::run(args, &terminal),
         Command::Compare(args) => command::compare::run(args, &terminal),
+        Command::Test(args) => command::test::run(args, &terminal),
         Command::Check(args) => command::check::run(args, &terminal),
         Command::Init(args) => command::init::run(args, &terminal),
         Command::List(args) => command::list::run(args, &terminal),

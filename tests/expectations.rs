@@ -29,11 +29,11 @@ calls.identify = { work = "1ms", asks = "identify", timeout = "1s" }
 service = { exponential = "2ms" }
 
 [[timeline]]
+id = "cut"
 at = "60s"
-do = "outage"
+do = "refuse"
 store = "identify"
-mode = "refuse"
-lasts = "60s"
+for = "60s"
 "#;
 
 fn scenario(text: &str) -> Scenario {
@@ -70,11 +70,14 @@ fn what_the_outage_does_is_seen_and_what_it_does_not_holds() {
         "eventually = \"identify.failed_rate = 0% during outage\"",
         "eventually = \"identify.failed_rate = 0% within 20s after outage\"",
         "always = \"identify.recovery <= 10s\"",
+        "always = \"identify.failed_rate < 1% from 10s after cut\"",
+        "eventually = \"identify.failed_rate = 0% within 20s after faults\"",
         "always = \"ledger.unaccounted = 0\"",
         "always = \"stores.identify.amplification > 1.5 during outage\"",
     ]);
     // Calls of the last two seconds of the outage are sent again after it.
-    let expected = [Holds, Violated, Violated, Holds, Holds, Holds, Holds, Violated, Holds, Holds, Holds, Violated];
+    let expected =
+        [Holds, Violated, Violated, Holds, Holds, Holds, Holds, Violated, Holds, Holds, Holds, Holds, Holds, Violated];
     assert_eq!(found, expected);
 }
 
@@ -112,10 +115,28 @@ fn what_could_not_fail_is_vacuous() {
     assert!(found.standing == Vacuous && found.why.starts_with("never seen; nearest 0 at "), "{found:?}");
     let endless = scenario(&format!(
         "{}\n[[expect]]\nalways = \"identify.failed_rate < 1% after outage\"\n",
-        MINUTE.replace("lasts = \"60s\"", "")
+        MINUTE.replace("for = \"60s\"", "")
     ));
     let found = simulate(&endless, 1, None, &mut |_| ()).expect("balances").expectations.remove(0);
     assert_eq!((found.standing, found.why.as_str()), (Vacuous, "the outage had not ended by the end of the run"));
+}
+
+/// A fault that changes nothing tests nothing: here nobody asks the store while it refuses.
+#[test]
+fn a_fault_that_never_took_effect_makes_what_holds_vacuous() {
+    let missed = MINUTE
+        .replace("at = \"60s\"", "at = \"60s\"\nenabled = true")
+        .replace("rate = \"20/s\"", "rate = \"20/s\"\nprofile = [[\"0s\", 1.0], [\"50s\", 0.0], [\"290s\", 0.0]]");
+    let text =
+        format!("{missed}[[expect]]\nalways = \"track.dropped = 0\"\n[[expect]]\nalways = \"track.offered < 5\"\n");
+    let found = simulate(&scenario(&text), 1, None, &mut |_| ()).expect("balances").expectations;
+    let why = "the fault `refuse of identify` of the timeline never took effect; else: 0";
+    assert_eq!((found[0].standing, found[0].why.as_str()), (Vacuous, why));
+    // What is violated is violated all the same.
+    assert_eq!(found[1].standing, Violated);
+    let off = scenario(&text.replace("enabled = true", "enabled = false"));
+    let found = simulate(&off, 1, None, &mut |_| ()).expect("balances").expectations.remove(0);
+    assert_eq!(found.standing, Holds, "a fault that the design has switched off is not awaited");
 }
 
 #[test]

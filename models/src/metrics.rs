@@ -150,7 +150,8 @@ pub const ALL: &[Metric] = {
             Run,
             "recovery",
             Duration,
-            "From the end of the last outage until at least 99% of the calls succeed for a minute.",
+            "From the end of the last outage (of the last fault, if no store left service) until at least 99% of the calls \
+             succeed for a minute.",
         ),
         metric(
             Calls,
@@ -164,7 +165,8 @@ pub const ALL: &[Metric] = {
             Run,
             "first_ejection",
             Duration,
-            "From the beginning of the outage to the first server that left rotation.",
+            "From the beginning of the outage (of the first fault, if no store left service) to the first server that left \
+             rotation.",
         ),
         metric(Rotation, Total, "downs_mean", Count, "How often a server left rotation, mean over the servers."),
         metric(Rotation, Total, "downs_max", Count, "How often the server left rotation that left it most often."),

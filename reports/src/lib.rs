@@ -10,6 +10,7 @@
 //! | [`csv`] | the day, one row per step, for a spreadsheet or a notebook |
 //! | [`json`] | the whole outcome, for programs |
 //! | [`files`] | all of these into a directory |
+//! | [`suite`] | what `brownout test` prints and writes |
 //! | [`compare`] | what `brownout compare` prints and writes |
 //!
 //! Not here: the HTML report.
@@ -22,6 +23,7 @@ pub mod csv;
 pub mod files;
 pub mod json;
 pub mod ranges;
+pub mod suite;
 pub mod svg;
 pub mod terminal;
 mod text;

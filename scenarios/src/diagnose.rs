@@ -79,6 +79,12 @@ impl Diagnostics {
         self.problems.len()
     }
 
+    /// The line of the file in which the first mistake is, if it is in the file.
+    pub fn first_line(&self) -> Option<u64> {
+        let first = self.problems.first().filter(|p| p.span.source == 0)?;
+        Some(self.sources.line(first.span) as u64)
+    }
+
     /// The bare messages, in order of their place.
     pub fn messages(&self) -> Vec<String> {
         self.problems.iter().map(|p| p.message.clone()).collect()

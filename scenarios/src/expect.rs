@@ -8,7 +8,7 @@
 //! <window> during <part> | over <part> | before <cause> | after <cause>
 //!        | from <time> after <cause> | within <time> after <cause>
 //! <part>   run | window | <cause>
-//! <cause>  outage
+//! <cause>  outage | faults | <id of a fault of the timeline>
 //! ```
 //!
 //! `during` looks at each step of the part, `over` takes the part as one. Without a window the condition is about the
@@ -17,6 +17,7 @@
 
 use crate::evidence::{Observed, describe};
 use crate::header::{Period, Placed};
+use brownout_models::component::operator::Action;
 use brownout_models::metrics::{self, Metric, Scope, Unit};
 use brownout_models::setting::{Clock, Data, Form, Name, Named, Problem, Reader, Setting, Span, Value, closest};
 use brownout_models::settings;
@@ -134,6 +135,10 @@ impl Compare {
 pub enum Happening {
     /// From the first store that left service to the return of the last.
     Outage,
+    /// From the beginning of the first fault of the timeline to the end of the last.
+    Faults,
+    /// From the first beginning to the last end of the fault of the timeline that has this id.
+    Fault(String),
 }
 
 /// A part of a run.
@@ -479,11 +484,21 @@ impl<'a, 'c> Parser<'a, 'c> {
     }
 
     fn happening(&self, word: Token<'_>) -> Result<Happening, Problem> {
-        if word.text == "outage" {
-            return Ok(Happening::Outage);
+        let faults = self.context.spec.map_or(Vec::new(), |spec| {
+            let faults = spec.timeline.iter().filter(|entry| matches!(entry.action, Action::Fault(..)));
+            faults.filter_map(|entry| Some(entry.id.as_ref()?.text.as_str())).collect()
+        });
+        match word.text {
+            "outage" => return Ok(Happening::Outage),
+            "faults" => return Ok(Happening::Faults),
+            // In another design there may be other faults.
+            id if faults.contains(&id) || self.context.spec.is_none() || !self.applies => {
+                return Ok(Happening::Fault(id.to_string()));
+            }
+            _ => {}
         }
-        let known = ["outage", "run", "window"];
-        let help = match closest(word.text, known) {
+        let known: Vec<&str> = ["outage", "faults", "run", "window"].into_iter().chain(faults).collect();
+        let help = match closest(word.text, known.iter().copied()) {
             Some(near) => format!("did you mean \"{near}\"?"),
             None => format!("there are: {}", known.join(", ")),
         };

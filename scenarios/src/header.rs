@@ -48,6 +48,8 @@ settings! {
         pub axes: Axes = Axes::default();
         /// Named overlays; `based_on` names another.
         pub designs: Designs = Designs::default();
+        /// Seeds under which `brownout test` runs it, unless told others; none: 1.
+        pub seeds: Vec<u64> = Vec::new();
         /// What must hold.
         pub expect: Vec<Placed<ExpectEntry>> = Vec::new();
     }

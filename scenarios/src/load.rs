@@ -189,6 +189,7 @@ impl<'a> Load<'a> {
             plan: WorldPlan { spec: WorldSpec::default(), traces: Vec::new(), end: Ns::ZERO },
             evidence: Vec::new(),
             expect: Vec::new(),
+            seeds: header.seeds.clone(),
         };
         self.read_evidence(&header, &world, clock, &mut scenario);
         let in_force = overlays.in_force(&choice, expect::NAMED);

@@ -10,6 +10,7 @@ use crate::metric::{self, Absent};
 use crate::outcome::{Standing, Verdict};
 use crate::rotation;
 use crate::run::Run;
+use brownout_models::component::operator::{Action, Entry};
 use brownout_models::metrics::{self, Scope, Subject};
 use brownout_models::units::Ns;
 use brownout_scenarios::{Condition, Expect, ExpectKind, Happening, Observed, Scenario, Stretch};
@@ -17,6 +18,15 @@ use brownout_scenarios::{Condition, Expect, ExpectKind, Happening, Observed, Sce
 /// Judges the expectations that are for the design in force, in the order of the file.
 pub fn evaluate(scenario: &Scenario, run: &Run) -> Vec<Verdict> {
     scenario.expect.iter().filter(|e| e.applies).map(|e| Judge { scenario, run, expect: e }.verdict()).collect()
+}
+
+/// The first fault of the timeline that changed nothing: it missed its target, met no load, or never began.
+pub fn idle_fault(run: &Run) -> Option<String> {
+    let world = run.world();
+    world.spec.timeline.iter().zip(&world.effects.0).find_map(|(entry, effects)| match &entry.action {
+        Action::Fault(fault, _) if entry.enabled && *effects == 0 => Some(fault.describe()),
+        _ => None,
+    })
 }
 
 /// The value of one part of a window.
@@ -48,7 +58,13 @@ impl Judge<'_> {
         if at < span && verdict.standing == Standing::Holds && self.expect.kind != ExpectKind::Sometimes {
             return self.blank(Standing::Vacuous, format!("the run ended early, at {}", self.clock(at)));
         }
-        verdict
+        match idle_fault(self.run) {
+            Some(fault) if verdict.standing == Standing::Holds => {
+                let why = format!("the fault `{fault}` of the timeline never took effect; else: {}", verdict.why);
+                Verdict { standing: Standing::Vacuous, why, ..verdict }
+            }
+            _ => verdict,
+        }
     }
 
     fn condition(&self) -> &Condition {
@@ -237,6 +253,11 @@ impl Judge<'_> {
     fn happening(&self, what: &Happening) -> Result<(Ns, Option<Ns>), String> {
         match what {
             Happening::Outage => rotation::outage(self.run).ok_or_else(|| "no outage happened".to_string()),
+            Happening::Faults => rotation::faults(self.run, &|_| true).ok_or_else(|| "no fault began".to_string()),
+            Happening::Fault(id) => {
+                let named = |entry: &Entry| entry.id.as_ref().is_some_and(|name| name.text == *id);
+                rotation::faults(self.run, &named).ok_or_else(|| format!("the fault `{id}` never began"))
+            }
         }
     }
 
@@ -247,8 +268,10 @@ impl Judge<'_> {
     }
 }
 
-fn said(what: &Happening) -> &'static str {
+fn said(what: &Happening) -> String {
     match what {
-        Happening::Outage => "the outage",
+        Happening::Outage => "the outage".into(),
+        Happening::Faults => "the last fault".into(),
+        Happening::Fault(id) => format!("the fault `{id}`"),
     }
 }

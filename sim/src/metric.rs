@@ -107,7 +107,7 @@ fn of_calls(scenario: &Scenario, run: &Run, subject: &str, name: &str, over: (Ns
             let found = stretch(&|c| rate(c.dropped_total(), c.offered) > NEARLY_ALL);
             Ok(Observed::Duration(found.map_or(Ns::ZERO, |(from, to)| to.minus(from))))
         }
-        "recovery" => match rotation::outage(run) {
+        "recovery" => match rotation::cause(run) {
             None => Err(Absent::Nothing("no outage happened")),
             Some((_, None)) => Err(Absent::Nothing("the outage had not ended by the end of the run")),
             Some(_) => recovery(scenario, run, subject).map(Observed::Duration).ok_or(Absent::Never("never recovered")),
@@ -146,7 +146,7 @@ fn latency(
 
 fn of_rotation(run: &Run, name: &str, over: (Ns, Ns)) -> Result<Observed, Absent> {
     Ok(match name {
-        "first_ejection" if rotation::outage(run).is_none() => return Err(Absent::Nothing("no outage happened")),
+        "first_ejection" if rotation::cause(run).is_none() => return Err(Absent::Nothing("no outage happened")),
         "first_ejection" => {
             Observed::Duration(rotation::first_ejection(run).ok_or(Absent::Never("no server left rotation"))?)
         }
@@ -255,7 +255,7 @@ const STEADY: Ns = Ns::secs(60);
 /// From the end of the last outage until at least 99% of the calls succeed, and go on doing so for a minute: to the
 /// end of the outage, or the beginning of a later step. None without an outage that ends, or if that never happens.
 pub fn recovery(scenario: &Scenario, run: &Run, subject: &str) -> Option<Ns> {
-    let (_, ended) = rotation::outage(run)?;
+    let (_, ended) = rotation::cause(run)?;
     let ended = ended?;
     let populations = metrics::populations(subject, &scenario.plan.spec);
     let later = run.steps.iter().map(|s| s.from).filter(|from| *from > ended);

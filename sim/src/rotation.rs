@@ -3,6 +3,7 @@
 use crate::ledger::Outage;
 use crate::outcome::Rotation;
 use crate::run::Run;
+use brownout_models::component::operator::Entry;
 use brownout_models::units::Ns;
 use std::collections::BTreeMap;
 
@@ -12,6 +13,21 @@ pub fn outage(run: &Run) -> Option<(Ns, Option<Ns>)> {
     let first = outages.first()?;
     let ends: Option<Vec<Ns>> = outages.iter().map(|o: &Outage| o.to).collect();
     Some((first.from, ends.and_then(|e| e.into_iter().max())))
+}
+
+/// The stretch from the first beginning to the last end of some faults of the timeline, as far as the run went.
+pub fn faults(run: &Run, which: &dyn Fn(&Entry) -> bool) -> Option<(Ns, Option<Ns>)> {
+    let world = run.world();
+    let entries = world.spec.timeline.iter().enumerate().filter(|(_, entry)| which(entry));
+    let spells: Vec<_> = entries.flat_map(|(index, _)| world.desk.spells(index)).collect();
+    let from = spells.iter().map(|spell| spell.from).min()?;
+    let ends: Option<Vec<Ns>> = spells.iter().map(|spell| spell.to).collect();
+    Some((from, ends.and_then(|ends| ends.into_iter().max())))
+}
+
+/// What went wrong: the outage; where no store left service, the faults.
+pub fn cause(run: &Run) -> Option<(Ns, Option<Ns>)> {
+    outage(run).or_else(|| faults(run, &|_| true))
 }
 
 /// How many servers the first fleet has.
@@ -90,7 +106,7 @@ fn up_time(changes: &[(Ns, bool)], over: (Ns, Ns), starts_up: bool) -> Ns {
 
 /// From the beginning of the outage to the first server that left rotation.
 pub fn first_ejection(run: &Run) -> Option<Ns> {
-    let (began, _) = outage(run)?;
+    let (began, _) = cause(run)?;
     let downs = changes(run).iter().flatten().filter(|(at, up)| !up && *at >= began);
     downs.map(|(at, _)| at.minus(began)).min()
 }

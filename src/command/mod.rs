@@ -8,3 +8,4 @@ pub mod init;
 pub mod list;
 pub mod prose;
 pub mod run;
+pub mod test;

@@ -90,7 +90,7 @@ fn limits_are_read() {
 
 #[test]
 fn a_whole_scenario_as_an_engineer_writes_it() {
-    let text = include_str!("whole.toml");
+    let text = include_str!("whole.scenario");
     let scenario = good(text);
     assert_eq!(scenario.design, "isolation=shared");
     assert!(scenario.evidence[0].fitted && !scenario.evidence[1].fitted);

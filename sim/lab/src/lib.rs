@@ -1,11 +1,12 @@
 //! Experiments on Brownout worlds: many runs of one scenario, in parallel, reduced in a fixed order.
 //!
 //! [`compare`] crosses designs and says which of them help, at what price, and how sure that is; [`ranges`] asks how
-//! much of what is merely assumed a conclusion needs.
+//! much of what is merely assumed a conclusion needs; [`suite`] tests many scenarios against what they expect.
 
 #![warn(clippy::unwrap_used)]
 
 pub mod compare;
 pub mod ranges;
 pub mod stats;
+pub mod suite;
 pub mod values;
