@@ -125,12 +125,13 @@ fn what_could_not_fail_is_vacuous() {
 #[test]
 fn a_fault_that_never_took_effect_makes_what_holds_vacuous() {
     let missed = MINUTE
+        .replace("do = \"refuse\"", "do = \"hang\"")
         .replace("at = \"60s\"", "at = \"60s\"\nenabled = true")
         .replace("rate = \"20/s\"", "rate = \"20/s\"\nprofile = [[\"0s\", 1.0], [\"50s\", 0.0], [\"290s\", 0.0]]");
     let text =
         format!("{missed}[[expect]]\nalways = \"track.dropped = 0\"\n[[expect]]\nalways = \"track.offered < 5\"\n");
     let found = simulate(&scenario(&text), 1, None, &mut |_| ()).expect("balances").expectations;
-    let why = "the fault `refuse of identify` of the timeline never took effect; else: 0";
+    let why = "the fault `hang of identify` of the timeline never took effect; else: 0";
     assert_eq!((found[0].standing, found[0].why.as_str()), (Vacuous, why));
     // What is violated is violated all the same.
     assert_eq!(found[1].standing, Violated);

@@ -125,7 +125,7 @@ fn annotations_are_made_where_github_runs_it_and_only_there() {
     let output = brownout(&args).env("GITHUB_ACTIONS", "true").output().expect("brownout starts");
     let lines: Vec<&str> = text(&output.stderr).lines().collect();
     assert_eq!(lines.len(), 2, "{lines:?}");
-    let expect = format!("{}a%2Cb.toml,line=29,title=expectation violated%3A seed 1::violated: always", "/github/");
+    let expect = format!("{}a%2Cb.toml,line=30,title=expectation violated%3A seed 1::violated: always", "/github/");
     assert!(lines[0].starts_with("::error file=") && lines[0].contains(&expect), "{}", lines[0]);
     assert!(
         lines[0].contains("100%25, sure: no ::error::x") && lines[0].contains("%0Arepeat: brownout run "),
@@ -169,7 +169,7 @@ fn ctrl_c_prints_what_was_finished() {
     let long = written(&dir, "b.toml", "long", "[[expect]]\nalways = \"track.dropped = 0\"");
     let endless = std::fs::read_to_string(&long)
         .expect("text")
-        .replace("span = \"60s\"", "span = \"900h\"")
+        .replace("span = \"120s\"", "span = \"900h\"")
         .replace("step = \"5s\"", "step = \"1h\"");
     std::fs::write(&long, endless.replace("rate = \"50/s\"", "rate = \"5000/s\"")).expect("a file");
     let child = brownout(&["test", &quick, &long, "--jobs", "1"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();

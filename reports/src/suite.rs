@@ -66,7 +66,8 @@ fn bad(case: &Case) -> impl Iterator<Item = &Verdict> {
 fn trouble(case: &Case) -> String {
     let mut lines: Vec<String> = Vec::new();
     for verdict in bad(case) {
-        let says = if verdict.says.is_empty() { String::new() } else { format!(" ({})", verdict.says) };
+        let says =
+            if verdict.says.is_empty() { String::new() } else { format!(" ({})", text::clean(&verdict.says, true)) };
         let Verdict { kind, condition, line, why, .. } = verdict;
         lines.push(format!("{}: {kind} {condition}, line {line}: {why}{says}", verdict.standing.word()));
     }
@@ -138,7 +139,8 @@ pub fn summary(report: &Report, style: &Style) -> String {
         Line::new()
             .add(ink, &format!("{:>WORD$} ", "Summary"))
             .add(Ink::Dim, &format!("[{:>8.3}s] ", report.wall_s))
-            .plain(&format!("{all}{shard}: {}{end}", told.join(", "))),
+            .plain(&format!("{all}{shard}: {}{end}", told.join(", ")))
+            .whole(),
     );
     page.render(style.color)
 }

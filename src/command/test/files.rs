@@ -33,6 +33,8 @@ fn meant(word: &str) -> Result<Vec<Source>, String> {
     if path.is_dir() {
         let mut found = Vec::new();
         walk(path, 0, &mut found).map_err(|why| format!("cannot read the folder {word}: {why}"))?;
+        // "." is where one is, and not part of a name.
+        found = found.into_iter().map(|path| path.strip_prefix(".").map(Path::to_path_buf).unwrap_or(path)).collect();
         found.sort();
         if found.is_empty() {
             return Err(format!(
