@@ -125,7 +125,12 @@ fn every_example_of_an_action_loads_and_suits_the_schema() {
         let example = catalogue::example(word).expect("it has an example");
         // What some actions need beside it.
         let log = "health = \"haproxy\"\nlog = { calls = [\"my-calls\"] }";
-        let text = format!("{}\n{example}", SMALL.replace("health = \"haproxy\"", log));
+        let more = "[clients.my-clients]\nsends = \"my-calls\"\nrate = \"1/s\"\n[clients.my-other-clients]\nlike = \"my-clients\"\n";
+        let world = SMALL
+            .replace("health = \"haproxy\"", log)
+            .replace("[fleets.my-fleet]", &format!("{more}[fleets.my-fleet]\ncount = 4\nheap_limit = \"1GB\""))
+            .replace("[stores.my-store]", "[stores.my-store]\nspare = {}");
+        let text = format!("{world}\n{example}");
         load_text(word, &text, Path::new("."), &[], &[]).unwrap_or_else(|mistakes| panic!("{example}\n{mistakes}"));
         assert!(validator.is_valid(&as_json(&text)), "{example}");
     }

@@ -83,6 +83,16 @@ pub enum Event {
     TimelineEnds(u32),
     /// A fault that repeats is due again; so many times are left, this one included.
     FaultAgain(u32, u32),
+    /// A message that was delayed, or lost and sent again, is due.
+    Held(Ref),
+    /// A process loses what the fault of this ticket makes it lose.
+    Leaks(u32, u32),
+    /// A process that dies some time after each start does so; with its incarnation.
+    LoopDies(u32, u32),
+    /// A deployment takes its next step: the ticket, and which.
+    Deploy(u32, u32),
+    /// A call on top of a population's own is due; with the number of the surge.
+    Surge(u16, u32),
     /// A fault that rises is due for its next step: the entry, and the ticket of the fault.
     FaultRises(u32, u32),
     /// A server that passive checks had taken out may be chosen again.
@@ -189,6 +199,8 @@ pub trait Kernel {
     fn on(&mut self, lane: Lane, time: Ns, event: Event);
     /// Raises an event at any time not in the past.
     fn at(&mut self, time: Ns, event: Event);
+    /// The delay of a lane.
+    fn delay(&self, lane: Lane) -> Ns;
     /// Sets a timer on a timer lane.
     fn arm(&mut self, lane: Lane, event: Event) -> Timer;
     /// Cancels a timer; a timer that has gone off, or is none, is ignored.

@@ -47,6 +47,10 @@ choices! {
         SpoolLost = "spool_lost",
         /// Stored on a store whose spare took over before it had the write; its client had been told ok.
         NotReplicated = "not_replicated",
+        /// Its message was lost on the way until nobody sent it again (503).
+        Unreachable = "unreachable",
+        /// The connection was reset while its answer was awaited (502).
+        ConnectionReset = "connection_reset",
     }
 }
 
@@ -63,6 +67,8 @@ choices! {
         Status503 = "503",
         /// 504: the server did not answer the balancer in time.
         Status504 = "504",
+        /// The connection to the balancer was reset.
+        Reset = "reset",
     }
 }
 

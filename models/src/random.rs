@@ -56,6 +56,12 @@ pub enum Purpose {
     Kept = 16,
     /// When a client that keeps a lost call sends it again.
     Returns = 17,
+    /// Whether a message is lost on its way, and whether a reset arrives in its place.
+    Loss = 18,
+    /// How much longer a slow link makes a message take.
+    Latency = 19,
+    /// Whether a call is made as another kind.
+    Shift = 20,
 }
 
 const GOLDEN: u64 = 0x9e37_79b9_7f4a_7c15;

@@ -10,7 +10,8 @@ use crate::component::collector::{PlanAt, Server};
 use crate::component::operator::Desk;
 use crate::component::probe::Checker;
 use crate::component::store::StoreAt;
-use crate::fault::Effects;
+use crate::component::trouble::Trouble;
+use crate::fault::{ClientKnobs, Effects, ServerKnobs};
 use crate::kernel::{Account, Cohort, Event, Fact, Kernel, Lane, Timer};
 use crate::ledger::{Cause, Seen};
 use crate::policy::breaker::Permit;
@@ -293,6 +294,8 @@ pub struct World {
     pub stores: Vec<StoreAt>,
     /// The operators and the timeline.
     pub desk: Desk,
+    /// Faults in force on what has no part of its own, and messages that they hold up.
+    pub trouble: Trouble,
     /// How often each entry of the timeline has changed anything, if it is a fault.
     pub effects: Effects,
     /// Calls that the balancer's log has kept.
@@ -333,6 +336,7 @@ impl World {
             plans: Vec::new(),
             stores: Vec::new(),
             desk: Desk::default(),
+            trouble: Trouble::new(seed),
             effects: Effects::default(),
             log: LogAt::default(),
             calls: Slab::default(),
@@ -351,9 +355,18 @@ impl World {
         world
     }
 
-    /// Handles one event.
+    /// Handles one event, unless a fault holds it up.
     #[inline]
     pub fn handle<K: Kernel>(&mut self, k: &mut K, event: Event) {
+        if self.trouble.on && self.is_held_up(k, event, 0) {
+            return;
+        }
+        self.handle_now(k, event);
+    }
+
+    /// Handles an event that nothing holds up.
+    #[inline]
+    pub(crate) fn handle_now<K: Kernel>(&mut self, k: &mut K, event: Event) {
         match event {
             Event::Arrive(population) => self.arrive(k, population),
             Event::AtServer(t) => self.at_server(k, t),
@@ -365,7 +378,7 @@ impl World {
 
     fn handle_rarer<K: Kernel>(&mut self, k: &mut K, event: Event) {
         match event {
-            Event::Arrive(_) | Event::AtServer(_) | Event::WorkDone(..) | Event::Reply(_) => self.handle(k, event),
+            Event::Arrive(_) | Event::AtServer(_) | Event::WorkDone(..) | Event::Reply(_) => self.handle_now(k, event),
             Event::AtBalancer(t) => self.at_balancer(k, t),
             Event::RequestArrives(t) => self.request_arrives(k, t),
             Event::Refused(t) => self.connect_refused(k, t),
@@ -398,6 +411,11 @@ impl World {
             Event::Starts(server, incarnation) => self.starts(k, server, incarnation),
             Event::Timeline(entry) => self.act(k, entry),
             Event::TimelineEnds(entry) => self.act_ends(k, entry),
+            Event::Held(held) => self.held_due(k, held),
+            Event::Leaks(server, ticket) => self.leaks(k, server, ticket),
+            Event::LoopDies(server, incarnation) => self.loop_dies(k, server, incarnation),
+            Event::Deploy(ticket, step) => self.deploy_due(k, ticket, step),
+            Event::Surge(population, number) => self.surge_due(k, population, number),
             Event::FaultAgain(entry, left) => self.begin_fault(k, entry, left),
             Event::FaultRises(entry, ticket) => self.fault_rises(k, entry, ticket),
             Event::Headroom(store, estimate) => self.headroom_due(k, store, estimate),
@@ -475,6 +493,14 @@ impl World {
     /// Lost calls kept for a replay: in the balancer's log, and by clients.
     pub fn kept(&self) -> u64 {
         self.log.kept().sum::<u64>() + self.populations.iter().map(|p| p.kept()).sum::<u64>()
+    }
+
+    /// Whether no fault is in force anywhere.
+    pub fn is_sound(&self) -> bool {
+        let stores = self.stores.iter().all(|store| store.stack.is_empty() && !store.knobs.is_outage());
+        let servers = self.servers.iter().all(|s| s.stack.is_empty() && s.knobs == ServerKnobs::default());
+        let clients = self.populations.iter().all(|p| p.stack.is_empty() && p.knobs == ClientKnobs::default());
+        stores && servers && clients && self.trouble.is_sound()
     }
 
     /// Names of the servers: "collectors-1".

@@ -4,7 +4,7 @@
 
 use crate::reference;
 use brownout_models::component::operator::actions;
-use brownout_models::fault::{Course, Kind};
+use brownout_models::fault::Kind;
 use brownout_models::setting::{Field, Form, Word};
 
 /// One key of the format.
@@ -136,10 +136,17 @@ pub fn example(action: &str) -> Option<String> {
     let (word, _, fields) = all.iter().find(|(word, ..)| *word == action)?;
     let mut out = format!("[[timeline]]\nat = \"1min\"\ndo = \"{word}\"\n");
     let width = fields.iter().map(|field| field.name.len() + 2).max().unwrap_or(0);
+    let fault = Kind::find(word);
+    let given = |key: &str| {
+        let lines = fault.as_ref()?.example.lines().filter_map(|line| line.split_once(" = "));
+        let lasts = Some(("for", "\"5min\""));
+        lines.chain(lasts).find(|(name, _)| *name == key).map(|(_, value)| value.to_string())
+    };
     for field in fields {
-        let (key, value) = match &field.default {
-            None => (field.name.to_string(), sample(field.name, &field.form)),
-            Some(default) => (format!("# {}", field.name), as_toml(&field.form, default)),
+        let (key, value) = match (&field.default, given(field.name)) {
+            (_, Some(value)) => (field.name.to_string(), value),
+            (None, None) => (field.name.to_string(), sample(field.name, &field.form)),
+            (Some(default), None) => (format!("# {}", field.name), as_toml(&field.form, default)),
         };
         out.push_str(&format!("{key:width$} = {value:15} # {}\n", one_line(field.doc)));
     }
@@ -148,7 +155,7 @@ pub fn example(action: &str) -> Option<String> {
 
 /// A fault in the timeline, for five minutes if it lasts. Names of the file begin with "my-".
 pub fn fault_example(kind: &Kind) -> String {
-    let length = if kind.course == Course::Instant { "" } else { "for = \"5min\"\n" };
+    let length = if kind.course.ends_itself() { "" } else { "for = \"5min\"\n" };
     format!("[[timeline]]\nat = \"1min\"\ndo = \"{}\"\n{}\n{length}", kind.word, kind.example)
 }
 
@@ -173,7 +180,7 @@ fn sample(key: &str, form: &Form) -> String {
 pub fn as_toml(form: &Form, shown: &str) -> String {
     let bare = match form {
         Form::Integer | Form::Number => shown.parse::<f64>().is_ok(),
-        Form::Bool | Form::Table(..) | Form::Named(_) | Form::List(_) => true,
+        Form::Bool => true,
         Form::Either(forms) => forms.iter().any(|form| as_toml(form, shown) == shown),
         _ => shown.starts_with(['{', '[']),
     };

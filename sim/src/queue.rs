@@ -168,6 +168,11 @@ impl Due {
         }
     }
 
+    /// The delay of a lane.
+    pub fn delay(&self, lane: Lane) -> Ns {
+        self.lanes[lane.0 as usize].delay
+    }
+
     #[inline]
     fn key(&mut self, time: Ns) -> Key {
         self.raised += 1;

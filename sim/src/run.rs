@@ -46,6 +46,9 @@ impl Kernel for Engine {
     fn at(&mut self, time: Ns, event: Event) {
         self.due.at(time, event);
     }
+    fn delay(&self, lane: Lane) -> Ns {
+        self.due.delay(lane)
+    }
     #[inline]
     fn arm(&mut self, lane: Lane, event: Event) -> Timer {
         self.due.arm(lane, event)

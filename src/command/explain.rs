@@ -191,9 +191,6 @@ fn show_fault(page: &mut Prose, kind: &Kind) {
     page.text(kind.doc);
     page.text(&format!("Its effects are counted: {}.", kind.counts));
     page.gap();
-    page.verbatim(&catalogue::fault_example(kind));
-    page.gap();
-    page.text("All of its keys:");
     page.verbatim(&catalogue::example(kind.word).unwrap_or_default());
 }
 

@@ -5,6 +5,7 @@
 //! calls themselves (`passive`). It may log what it could not deliver, for a replay (`log`). Not modelled: its own
 //! capacity, TLS, a limit on client connections.
 
+mod faults;
 mod log;
 mod passive;
 
@@ -450,7 +451,8 @@ impl World {
         if self.tries.get(t).is_none_or(|t| t.dispatches != dispatch) {
             return;
         }
-        self.connect_failed(k, t, ConnectFailure::TimedOut, Cause::BacklogFull);
+        let cause = if self.tries[t].cause == Cause::Unreachable { Cause::Unreachable } else { Cause::BacklogFull };
+        self.connect_failed(k, t, ConnectFailure::TimedOut, cause);
     }
 
     fn connect_failed<K: Kernel>(&mut self, k: &mut K, t: Ref, failure: ConnectFailure, cause: Cause) {
@@ -501,6 +503,11 @@ impl World {
 
     /// The process died with the connection open.
     pub(crate) fn connection_reset<K: Kernel>(&mut self, k: &mut K, t: Ref) {
+        self.connection_breaks(k, t, Cause::Crashed);
+    }
+
+    /// The connection broke while the answer was awaited.
+    pub(crate) fn connection_breaks<K: Kernel>(&mut self, k: &mut K, t: Ref, cause: Cause) {
         if self.tries.get(t).is_none_or(|t| t.front != Front::Waiting) {
             return;
         }
@@ -512,7 +519,7 @@ impl World {
         if self.spec.balancer.retry_broken && self.may_try_another(k, t) {
             return;
         }
-        self.reject(k, t, 502, Cause::Crashed);
+        self.reject(k, t, 502, cause);
     }
 
     /// The server took too long: 504. What it has of the call stays with it.
@@ -571,7 +578,7 @@ impl World {
     }
 
     /// The balancer gives a try up without an answer.
-    fn give_up<K: Kernel>(&mut self, k: &mut K, t: Ref, cause: Cause) {
+    pub(crate) fn give_up<K: Kernel>(&mut self, k: &mut K, t: Ref, cause: Cause) {
         self.tries[t].cause = cause;
         self.close_front(k, t);
     }
@@ -634,7 +641,8 @@ impl World {
         let fleet = self.servers[server as usize].fleet;
         let backend = &mut self.backends[fleet as usize];
         let checker = &mut self.checkers[server as usize];
-        let up = checker.health.is_up(&self.spec.balancer.health) && !checker.held_out && !backend.watch.is_out(server);
+        let up =
+            checker.health.is_up(&self.spec.balancer.health) && !checker.is_held() && !backend.watch.is_out(server);
         if up == checker.in_rotation {
             return;
         }

@@ -2,6 +2,9 @@
 //!
 //! Open loop: a slow answer does not slow the arrivals. Not modelled: sessions, think time, DNS, TLS.
 
+mod faults;
+
+use crate::fault::{ClientKnobs, Stack};
 use crate::kernel::{Event, Fact, Kernel, Lane};
 use crate::ledger::{Cause, Seen};
 use crate::policy::retry::{Retry, Tokens};
@@ -12,6 +15,7 @@ use crate::spec::WorldPlan;
 use crate::units::{Ns, Rate, Share};
 use crate::world::{Call, Client, Try, World, seen};
 use crate::{choices, settings};
+use faults::Surge;
 use std::sync::Arc;
 
 choices! {
@@ -101,6 +105,11 @@ pub struct Population {
     tokens: Option<Tokens>,
     /// Calls that its clients keep.
     kept: u64,
+    /// Faults in force.
+    pub stack: Stack,
+    /// What they make of it.
+    pub knobs: ClientKnobs,
+    surge: Option<Box<Surge>>,
 }
 
 /// How the next arrival is found.
@@ -226,6 +235,9 @@ impl World {
                 deadlines: k.timer_lane(spec.timeout),
                 tokens: spec.retry.budget.as_ref().map(Tokens::new),
                 kept: 0,
+                stack: Stack::default(),
+                knobs: ClientKnobs::default(),
+                surge: None,
                 stream,
             };
             population.advance();
@@ -261,6 +273,9 @@ impl World {
         for _ in 0..now {
             let population = &mut self.populations[index as usize];
             let (offered, salt) = (population.next, population.stream.bits());
+            if self.trouble.on && self.is_changed(k, index, salt) {
+                continue;
+            }
             let cohort = k.offer(index, offered, salt);
             let call = self.calls.insert(Call { cohort, population: index, ..Call::new(salt, offered) });
             self.send(k, call, true);
@@ -285,7 +300,7 @@ impl World {
         call.deadline = k.arm(lane, Event::ClientDeadline(call_at));
         k.record(Fact::Attempt(call.account()));
         if there {
-            self.at_balancer(k, t);
+            self.handle(k, Event::AtBalancer(t));
             return;
         }
         let link = &self.spec.network.clients;
@@ -316,6 +331,7 @@ impl World {
             self.tries[t].cause = Cause::AnsweredLate;
         }
         match (good, link.is_constant()) {
+            (true, true) if self.trouble.fronts > 0 => k.at(arrives, Event::ClientOk(call_at, attempt)),
             (true, true) if arrives < patience && arrives <= k.end() => self.succeed(k, call_at, arrives),
             (true, true) => {}
             (true, false) => k.at(arrives, Event::ClientOk(call_at, attempt)),
@@ -398,6 +414,10 @@ impl World {
         }
         let index = call.population as usize;
         let retry = &self.spec.clients.0[index].1.retry;
+        if let Some((most, pause)) = self.populations[index].knobs.storm.filter(|(most, _)| *most > retry.retries) {
+            self.retry_in_storm(k, call_at, seen, most, pause);
+            return;
+        }
         let timed_out = seen == Seen::Timeout;
         let retries = u32::from(call.attempt) - 1;
         let wanted = retries < retry.retries && (retry.after_timeout || !timed_out);
@@ -410,10 +430,14 @@ impl World {
             let pause = retry.pause(call.salt, retries + 1);
             k.at(k.now().plus(pause), Event::Resend(call_at));
         } else {
-            k.record(Fact::Failed(call.account(), seen));
-            self.keep(k, call_at);
-            self.client_done(k, call_at, Client::Failed);
+            self.give_call_up(k, call_at, seen);
         }
+    }
+
+    fn give_call_up<K: Kernel>(&mut self, k: &mut K, call_at: Ref, seen: Seen) {
+        k.record(Fact::Failed(self.calls[call_at].account(), seen));
+        self.keep(k, call_at);
+        self.client_done(k, call_at, Client::Failed);
     }
 
     /// A client that gives a call up may keep it, to send it again when it is back.

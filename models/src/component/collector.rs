@@ -11,6 +11,7 @@
 
 mod asking;
 mod death;
+mod faults;
 mod guard;
 mod spool;
 mod work;
@@ -19,6 +20,7 @@ pub use guard::Guard;
 
 use crate::component::balancer::Backend;
 use crate::component::balancer::Watch;
+use crate::fault::{ServerKnobs, Stack};
 use crate::kernel::{Kernel, Lane};
 use crate::policy::adaptive::{Adaptive, Limiter};
 use crate::policy::breaker::Breaker;
@@ -31,6 +33,7 @@ use crate::slab::Ref;
 use crate::units::{Bytes, Ns};
 use crate::world::World;
 use crate::{choices, settings};
+use faults::Troubles;
 use std::collections::VecDeque;
 
 choices! {
@@ -205,6 +208,21 @@ impl Fleet {
         self.serves.as_ref().is_none_or(|kinds| kinds.iter().any(|name| name.text == kind))
     }
 
+    /// Workers, or cores of an event loop.
+    pub fn workers_or_cores(&self) -> u32 {
+        if self.concurrency == Concurrency::EventLoop { self.cores } else { self.workers }
+    }
+
+    /// How many calls may wait to be accepted while the process runs.
+    fn room(&self) -> u32 {
+        match &self.shedding {
+            // Who counts what is pending has accepted it.
+            Some(shedding) if shedding.pending.is_some() => u32::MAX,
+            _ if self.concurrency == Concurrency::EventLoop => u32::MAX,
+            _ => self.backlog.saturating_add(1).saturating_add(self.accept_queue),
+        }
+    }
+
     /// What it does for a kind of call, if calls of that kind come here.
     pub fn plan(&self, kind: &str) -> Option<(u16, &CallPlan)> {
         let at = self.calls.index(kind).filter(|_| self.is_for(kind))?;
@@ -279,6 +297,12 @@ pub struct Server {
     guards: Vec<Option<Box<Guard>>>,
     limiter: Option<Limiter>,
     starting_work: bool,
+    /// Faults in force.
+    pub stack: Stack,
+    /// What they make of it.
+    pub knobs: ServerKnobs,
+    /// What it has lost, and what waits while it stands still.
+    troubles: Troubles,
 }
 
 impl Server {
@@ -361,21 +385,15 @@ impl World {
             let spec = f.pools.get(store).cloned().unwrap_or_default();
             PoolAt { size: spec.size, queue: spec.queue.unwrap_or(u32::MAX), ..PoolAt::default() }
         };
-        let event_loop = f.concurrency == Concurrency::EventLoop;
         Server {
             fleet,
             alive: true,
             incarnation: 0,
             dying: false,
             cached_ok: true,
-            workers: if event_loop { f.cores } else { f.workers },
+            workers: f.workers_or_cores(),
             busy: 0,
-            room: match &f.shedding {
-                // Who counts what is pending has accepted it.
-                Some(shedding) if shedding.pending.is_some() => u32::MAX,
-                _ if event_loop => u32::MAX,
-                _ => f.backlog.saturating_add(1).saturating_add(f.accept_queue),
-            },
+            room: f.room(),
             queue: VecDeque::new(),
             active: Vec::new(),
             memory: 0,
@@ -383,6 +401,9 @@ impl World {
             guards: plans.iter().map(Guard::of).collect(),
             limiter: f.limit.as_ref().map(Limiter::new),
             starting_work: false,
+            stack: Stack::default(),
+            knobs: ServerKnobs::default(),
+            troubles: Troubles::default(),
         }
     }
 

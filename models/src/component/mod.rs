@@ -7,3 +7,4 @@ pub mod network;
 pub mod operator;
 pub mod probe;
 pub mod store;
+pub mod trouble;

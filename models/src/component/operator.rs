@@ -6,11 +6,13 @@
 //! is listed in [`crate::fault`], and how long and how often in `course`.
 
 mod course;
+mod deploy;
 mod faults;
 
 pub use course::{Repeat, Timing, timing_fields};
 pub use faults::{History, Spell};
 
+use crate::component::probe::Holder;
 use crate::fault::{Effects, Fault, Kind, kinds};
 use crate::kernel::{Event, Kernel};
 use crate::setting::{Data, Field, Form, Moment, Name, Reader, Setting, Settings, Table, Value, Written, quoted};
@@ -305,6 +307,8 @@ pub struct Desk {
     /// What each entry that is a fault has laid on and when.
     faults: Vec<History>,
     next_ticket: u32,
+    /// Deployments under way.
+    deploys: Vec<deploy::Deploy>,
     /// How often the shedding of an entry is in force.
     shedding: Vec<u32>,
 }
@@ -313,8 +317,12 @@ impl World {
     /// Raises the entries that have a time.
     pub(crate) fn open_desk<K: Kernel>(&mut self, k: &mut K) {
         let n = self.spec.timeline.len();
-        self.desk =
-            Desk { faults: vec![History::default(); n], next_ticket: self.desk.next_ticket, shedding: vec![0; n] };
+        self.desk = Desk {
+            faults: vec![History::default(); n],
+            next_ticket: self.desk.next_ticket,
+            deploys: Vec::new(),
+            shedding: vec![0; n],
+        };
         self.effects = Effects(vec![0; n]);
         for (i, entry) in self.spec.timeline.iter().enumerate() {
             if let Trigger::At(at) = entry.trigger
@@ -410,7 +418,7 @@ impl World {
         self.entry_done(k, &entry);
     }
 
-    fn entry_done<K: Kernel>(&mut self, k: &mut K, entry: &Entry) {
+    pub(super) fn entry_done<K: Kernel>(&mut self, k: &mut K, entry: &Entry) {
         if let Some(id) = &entry.id {
             self.give_sign(k, &format!("done:{}", id.text));
         }
@@ -446,7 +454,7 @@ impl World {
             .take(count as usize)
             .collect();
         for server in servers {
-            self.hold_out(k, server, out);
+            self.hold_out(k, server, Holder::Operators, out);
         }
     }
 }

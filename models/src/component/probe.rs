@@ -18,7 +18,9 @@ pub struct Checker {
     /// What the results have made of it.
     pub health: Health,
     /// Whether operators keep it out of rotation.
-    pub held_out: bool,
+    held_out: bool,
+    /// Whether a deployment does.
+    draining: bool,
     /// Whether it is in rotation.
     pub in_rotation: bool,
     number: u32,
@@ -31,6 +33,22 @@ pub struct Checker {
     stream: Stream,
     lanes: [(Ns, Lane); 3],
     answer: Lane,
+}
+
+/// Who keeps a server out of rotation.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Holder {
+    /// Operators, by the timeline.
+    Operators,
+    /// A deployment that is under way.
+    Deployment,
+}
+
+impl Checker {
+    /// Whether somebody keeps it out of rotation, whatever its checks say.
+    pub fn is_held(&self) -> bool {
+        self.held_out || self.draining
+    }
 }
 
 impl World {
@@ -50,6 +68,7 @@ impl World {
             self.checkers.push(Checker {
                 health: Health::new(check),
                 held_out: false,
+                draining: false,
                 in_rotation: Health::new(check).is_up(check),
                 number: 0,
                 started: Ns::ZERO,
@@ -75,6 +94,9 @@ impl World {
 
     /// A check is due.
     pub(crate) fn check<K: Kernel>(&mut self, k: &mut K, server: u32) {
+        if self.trouble.on && self.checks_are_off(k, server) {
+            return;
+        }
         let fleet = self.servers[server as usize].fleet;
         let kind = self.spec.fleets.0[fleet as usize].1.health.kind;
         let checker = &mut self.checkers[server as usize];
@@ -94,18 +116,24 @@ impl World {
             }
             CheckKind::Shared | CheckKind::Deep => {
                 let salt = mix(checker.stream.bits());
-                let plan = self.check_plan(fleet);
-                let mut check = Try::new(Ref::NONE, salt, 0, fleet, plan);
-                check.purpose = Purpose::Check(number);
-                check.server = server;
-                check.dispatches = 1;
-                check.front = Front::Connecting;
-                check.since = k.now();
-                let t = self.tries.insert(check);
+                let t = self.send_check(k, server, salt, number);
                 self.checkers[server as usize].at = t;
-                self.send_connect(k, t);
             }
         }
+    }
+
+    /// A check by way of the server's accept queue sets out.
+    pub(crate) fn send_check<K: Kernel>(&mut self, k: &mut K, server: u32, salt: u64, number: u32) -> Ref {
+        let fleet = self.servers[server as usize].fleet;
+        let mut check = Try::new(Ref::NONE, salt, 0, fleet, self.check_plan(fleet));
+        check.purpose = Purpose::Check(number);
+        check.server = server;
+        check.dispatches = 1;
+        check.front = Front::Connecting;
+        check.since = k.now();
+        let t = self.tries.insert(check);
+        self.send_connect(k, t);
+        t
     }
 
     /// How long a try may take to connect.
@@ -209,13 +237,18 @@ impl World {
         }
     }
 
-    /// Operators take a server out of rotation, or let it back in if its checks pass.
-    pub(crate) fn hold_out<K: Kernel>(&mut self, k: &mut K, server: u32, out: bool) {
+    /// Operators, or a deployment, take a server out of rotation, or let it back in if its checks pass.
+    pub(crate) fn hold_out<K: Kernel>(&mut self, k: &mut K, server: u32, by: Holder, out: bool) {
         let checker = &mut self.checkers[server as usize];
-        if checker.held_out == out {
+        let before = checker.is_held();
+        match by {
+            Holder::Operators => checker.held_out = out,
+            Holder::Deployment => checker.draining = out,
+        }
+        let out = checker.is_held();
+        if before == out {
             return;
         }
-        checker.held_out = out;
         let all = &mut self.backends[self.servers[server as usize].fleet as usize].all;
         if out {
             all.remove(server);

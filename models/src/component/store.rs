@@ -106,6 +106,8 @@ pub struct StoreAt {
     stop_signed: bool,
     returned_at: Option<Ns>,
     pair: Option<Pair>,
+    /// Whether a fault of a link to it is in force.
+    pub is_cut_off: bool,
     to: Lane,
     back: Lane,
     connected: Lane,
@@ -115,7 +117,7 @@ pub struct StoreAt {
 impl StoreAt {
     /// Whether an append is over as soon as it begins, so that it needs no event.
     pub fn is_instant(&self) -> bool {
-        self.instant && !self.knobs.is_outage()
+        self.instant && !self.is_cut_off && !self.knobs.is_outage()
     }
 
     /// Whether a process that needs the store to start finds it.
@@ -178,6 +180,7 @@ impl World {
                 stop_signed: false,
                 returned_at: None,
                 pair: spec.spare.as_ref().map(|spare| Pair::new(k.lane(spare.lag))),
+                is_cut_off: false,
                 to: k.lane(hop),
                 back: k.lane(hop),
                 connected: k.lane(hop.plus(spec.connect)),
@@ -229,8 +232,9 @@ impl World {
             return;
         }
         let Some(store) = self.store_of(t) else { return };
-        let limit = self.spec.stores.0[store as usize].1.connections.unwrap_or(u32::MAX);
+        let own = self.spec.stores.0[store as usize].1.connections.unwrap_or(u32::MAX);
         let s = &mut self.stores[store as usize];
+        let limit = s.knobs.connections.map_or(own, |most| most.min(own));
         match s.knobs.connects {
             Connects::Refused => {
                 s.stack.credit(&mut self.effects, |knobs: &StoreKnobs| knobs.connects == Connects::Refused);
@@ -240,7 +244,12 @@ impl World {
                 s.stack.credit(&mut self.effects, |knobs: &StoreKnobs| knobs.connects == Connects::Unanswered);
                 self.hang_connect(store, t);
             }
-            Connects::Accepted if s.open >= limit => self.send_from_store(k, store, t, Event::AskRefused(t)),
+            Connects::Accepted if s.open >= limit => {
+                let open = s.open;
+                let would = |knobs: &StoreKnobs| knobs.connections.is_some_and(|most| open >= most);
+                s.stack.credit(&mut self.effects, would);
+                self.send_from_store(k, store, t, Event::AskRefused(t));
+            }
             Connects::Accepted => {
                 s.open += 1;
                 let connected = s.connected;
@@ -350,7 +359,7 @@ impl World {
     }
 
     /// A query is over, served or not.
-    fn drop_query<K: Kernel>(&mut self, k: &mut K, q: Ref, cause: Cause) {
+    pub(crate) fn drop_query<K: Kernel>(&mut self, k: &mut K, q: Ref, cause: Cause) {
         let Query { call, writes, .. } = self.queries[q];
         self.queries.remove(q);
         if writes {
@@ -361,14 +370,55 @@ impl World {
     /// Lays a fault on a store; its ticket takes it off.
     pub(crate) fn lay_on<K: Kernel>(&mut self, k: &mut K, store: u16, layer: Layer) {
         let (onset, entry) = (layer.fault.onset(), layer.entry);
+        if onset == Onset::Promote && !self.has_spare(store) {
+            entry.into_iter().for_each(|entry| self.job_done(k, entry));
+            return;
+        }
         let s = &mut self.stores[store as usize];
         let before = s.knobs;
         s.stack.push(layer);
         s.knobs = s.stack.knobs();
-        if onset == Onset::CutConnections {
-            self.cut(k, store, entry);
+        match onset {
+            Onset::CutConnections | Onset::Promote => self.cut(k, store, entry),
+            Onset::CloseIdle => self.close_idle(store, entry),
+            _ => {}
         }
         self.knobs_changed(k, store, before);
+        if onset == Onset::Promote {
+            self.promote(k, store);
+        }
+    }
+
+    /// Idle connections are closed, the servers in turn, until no more are open than the limit allows.
+    fn close_idle(&mut self, store: u16, entry: Option<u32>) {
+        let s = &mut self.stores[store as usize];
+        let limit = s.knobs.connections.unwrap_or(u32::MAX);
+        let mut closed = true;
+        while s.open > limit && closed {
+            closed = false;
+            for server in &mut self.servers {
+                let pool = &mut server.pools[store as usize];
+                if pool.idle > 0 && s.open > limit {
+                    pool.idle -= 1;
+                    pool.open -= 1;
+                    pool.at_store -= 1;
+                    s.open -= 1;
+                    self.effects.count(entry);
+                    closed = true;
+                }
+            }
+        }
+    }
+
+    /// Whether a connection that comes free must be closed, as fewer are allowed than are open.
+    pub(crate) fn closes_freed(&mut self, store: u16) -> bool {
+        let s = &self.stores[store as usize];
+        let open = s.open;
+        if s.knobs.connections.is_none_or(|most| open <= most) {
+            return false;
+        }
+        s.stack.credit(&mut self.effects, |knobs: &StoreKnobs| knobs.connections.is_some_and(|most| open > most));
+        true
     }
 
     /// Takes a fault off a store, or sets how much of its severity it has reached.

@@ -1,24 +1,37 @@
 //! What every kind of fault says of itself.
 
-use super::{Severity, StoreKnobs, Target};
+use super::{BalancerKnobs, ClientKnobs, LinkKnobs, ServerKnobs, Severity, StoreKnobs, Target};
 use crate::setting::{Problem, Settings};
 use crate::spec::WorldSpec;
+use crate::units::{Bytes, Ns};
 
 /// What a kind of fault is aimed at.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum Class {
     /// A store.
     Store,
+    /// Servers of a fleet.
+    Server,
+    /// The link between two parts.
+    Link,
+    /// The balancer.
+    Balancer,
+    /// Populations of clients.
+    Clients,
 }
 
 impl Class {
     /// Every class, in the order of the documentation.
-    pub const ALL: &'static [Class] = &[Class::Store];
+    pub const ALL: &'static [Class] = &[Class::Store, Class::Server, Class::Link, Class::Balancer, Class::Clients];
 
     /// Its name in headings.
     pub const fn name(self) -> &'static str {
         match self {
             Class::Store => "stores",
+            Class::Server => "servers",
+            Class::Link => "links",
+            Class::Balancer => "the balancer",
+            Class::Clients => "clients",
         }
     }
 }
@@ -32,6 +45,15 @@ pub enum Course {
     OnOff,
     /// It is in force to a degree: `for` and `ramp`.
     Gradual,
+    /// It takes as long as it takes and comes once: no `for`, no `ramp`, no `repeat`.
+    Job,
+}
+
+impl Course {
+    /// Whether its end comes by itself.
+    pub fn ends_itself(self) -> bool {
+        matches!(self, Course::Instant | Course::Job)
+    }
 }
 
 /// What the beginning of a fault does at once, beyond what its knobs say.
@@ -41,6 +63,27 @@ pub enum Onset {
     Nothing,
     /// The connections that are open to a store are cut.
     CutConnections,
+    /// Idle connections to a store are closed down to its limit.
+    CloseIdle,
+    /// A store's spare is promoted.
+    Promote,
+    /// Processes die.
+    Kill,
+    /// Processes begin to lose something.
+    Leak(Leak),
+    /// Servers are replaced in turn.
+    Deploy,
+    /// The balancer forgets what it has learnt of its servers.
+    ForgetHealth,
+}
+
+/// What a process loses while it runs.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Leak {
+    /// A worker, each time that so long has passed.
+    Worker(Ns),
+    /// So much memory each second.
+    Memory(Bytes),
 }
 
 /// One kind of fault: its keys, its words, its target, and what it does to that.
@@ -70,4 +113,12 @@ pub trait FaultKind: Settings + Default {
     fn problems(&self, _world: &WorldSpec, _found: &mut Vec<Problem>) {}
     /// Lays it on a store.
     fn on_store(&self, _knobs: &mut StoreKnobs, _level: f64) {}
+    /// Lays it on a server.
+    fn on_server(&self, _knobs: &mut ServerKnobs, _level: f64) {}
+    /// Lays it on a link.
+    fn on_link(&self, _knobs: &mut LinkKnobs, _level: f64) {}
+    /// Lays it on the balancer.
+    fn on_balancer(&self, _knobs: &mut BalancerKnobs, _level: f64) {}
+    /// Lays it on a population of clients.
+    fn on_clients(&self, _knobs: &mut ClientKnobs, _level: f64) {}
 }

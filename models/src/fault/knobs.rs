@@ -1,6 +1,7 @@
 //! The knobs that faults turn: what each part of the world does at present.
 
 use super::Fault;
+use crate::units::Ns;
 
 /// What stacked faults make of a part of the world; the default is sound.
 pub trait Knobs: Default {
@@ -23,6 +24,8 @@ pub struct StoreKnobs {
     pub error_share: f64,
     /// Factor on service times.
     pub slow: f64,
+    /// Most connections, if that is fewer than its own limit.
+    pub connections: Option<u32>,
 }
 
 /// What a store does with a new connection.
@@ -45,6 +48,7 @@ impl Default for StoreKnobs {
             refuses_writes: false,
             error_share: 0.0,
             slow: 1.0,
+            connections: None,
         }
     }
 }
@@ -69,5 +73,96 @@ impl StoreKnobs {
             || self.severs
             || self.refuses_writes
             || self.error_share >= 1.0
+    }
+}
+
+/// What a server's process does at present.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct ServerKnobs {
+    /// Whether it stands still.
+    pub still: bool,
+    /// Factor on computing times.
+    pub slow: f64,
+    /// After how long a process that has started dies.
+    pub dies_after: Option<Ns>,
+    /// How fast its clock runs.
+    pub clock: f64,
+}
+
+impl Default for ServerKnobs {
+    fn default() -> Self {
+        ServerKnobs { still: false, slow: 1.0, dies_after: None, clock: 1.0 }
+    }
+}
+
+impl Knobs for ServerKnobs {
+    fn lay(&mut self, fault: &Fault, level: f64) {
+        fault.on_server(self, level);
+    }
+}
+
+/// What a link does to messages at present; outward is away from the clients.
+#[derive(Clone, Copy, PartialEq, Default, Debug)]
+pub struct LinkKnobs {
+    /// How much longer each message takes.
+    pub add: Ns,
+    /// Up to so much longer still, at random.
+    pub jitter: Ns,
+    /// Share of outward messages that are lost.
+    pub loss_outward: f64,
+    /// Share of messages on the way back that are lost.
+    pub loss_back: f64,
+    /// Share of answers in whose place a reset arrives.
+    pub resets: f64,
+}
+
+impl LinkKnobs {
+    /// A share of messages more is lost, in these directions.
+    pub fn lose(&mut self, share: f64, outward: bool, back: bool) {
+        let more = |lost: f64| 1.0 - (1.0 - lost) * (1.0 - share);
+        if outward {
+            self.loss_outward = more(self.loss_outward);
+        }
+        if back {
+            self.loss_back = more(self.loss_back);
+        }
+    }
+}
+
+impl Knobs for LinkKnobs {
+    fn lay(&mut self, fault: &Fault, level: f64) {
+        fault.on_link(self, level);
+    }
+}
+
+/// What the balancer does at present.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub struct BalancerKnobs {
+    /// Whether it makes no checks.
+    pub checks_stopped: bool,
+    /// Checkers beside its own.
+    pub more_checkers: u32,
+}
+
+impl Knobs for BalancerKnobs {
+    fn lay(&mut self, fault: &Fault, level: f64) {
+        fault.on_balancer(self, level);
+    }
+}
+
+/// What a population of clients does at present.
+#[derive(Clone, Copy, PartialEq, Default, Debug)]
+pub struct ClientKnobs {
+    /// Calls on top, as a multiple of its own.
+    pub surge: f64,
+    /// Further attempts and the pause before each, in place of the population's policy.
+    pub storm: Option<(u32, Ns)>,
+    /// Whether some of its calls become another population's.
+    pub shifts: bool,
+}
+
+impl Knobs for ClientKnobs {
+    fn lay(&mut self, fault: &Fault, level: f64) {
+        fault.on_clients(self, level);
     }
 }

@@ -14,24 +14,67 @@ mod ranges;
 mod stack;
 mod target;
 
+mod check_storm;
+mod checker_stopped;
+mod clock_skew;
+mod config_push;
+mod connection_limit;
+mod connection_reset;
+mod crash;
+mod crash_loop;
 mod error;
+mod failover;
+mod gray_failure;
 mod hang;
+mod latency;
+mod loss;
+mod memory_leak;
+mod mix_shift;
+mod one_way_partition;
+mod partition;
+mod pause;
 mod refuse;
 mod refuse_writes;
+mod retry_storm;
+mod rolling_deploy;
 mod sever;
 mod slow;
+mod surge;
+mod worker_leak;
 
-pub use error::Error;
-pub use hang::Hang;
-pub use kind::{Class, Course, FaultKind, Onset};
-pub use knobs::{Connects, Knobs, StoreKnobs};
+pub use kind::{Class, Course, FaultKind, Leak, Onset};
+pub use knobs::{BalancerKnobs, ClientKnobs, Connects, Knobs, LinkKnobs, ServerKnobs, StoreKnobs};
 pub use ranges::{Range, Severity};
+pub use stack::{Effects, Layer, Stack};
+pub use target::{Between, Part, Target, Which};
+
+pub use check_storm::CheckStorm;
+pub use checker_stopped::CheckerStopped;
+pub use clock_skew::ClockSkew;
+pub use config_push::ConfigPush;
+pub use connection_limit::ConnectionLimit;
+pub use connection_reset::ConnectionReset;
+pub use crash::Crash;
+pub use crash_loop::CrashLoop;
+pub use error::Error;
+pub use failover::Failover;
+pub use gray_failure::GrayFailure;
+pub use hang::Hang;
+pub use latency::Latency;
+pub use loss::Loss;
+pub use memory_leak::MemoryLeak;
+pub use mix_shift::MixShift;
+pub use one_way_partition::OneWayPartition;
+pub use partition::Partition;
+pub use pause::Pause;
 pub use refuse::Refuse;
 pub use refuse_writes::RefuseWrites;
+pub use retry_storm::RetryStorm;
+pub use rolling_deploy::RollingDeploy;
 pub use sever::Sever;
 pub use slow::Slow;
-pub use stack::{Effects, Layer, Stack};
-pub use target::Target;
+pub use surge::Surge;
+pub use worker_leak::WorkerLeak;
 
 use crate::setting::{Data, Field, Form, Problem, Reader, Setting, Settings, Value, Written};
 use crate::spec::WorldSpec;
@@ -65,6 +108,11 @@ macro_rules! faults {
                 match self { $( Fault::$ty(fault) => fault.onset() ),* }
             }
 
+            /// What kind of thing that is.
+            pub fn class(&self) -> Class {
+                match self { $( Fault::$ty(_) => $ty::CLASS ),* }
+            }
+
             /// How it is in force.
             pub fn course(&self) -> Course {
                 match self { $( Fault::$ty(_) => $ty::COURSE ),* }
@@ -73,6 +121,26 @@ macro_rules! faults {
             /// Lays it on the knobs of a store, at a level above 0 and up to 1.
             pub fn on_store(&self, knobs: &mut StoreKnobs, level: f64) {
                 match self { $( Fault::$ty(fault) => fault.on_store(knobs, level) ),* }
+            }
+
+            /// As [`Fault::on_store`].
+            pub fn on_server(&self, knobs: &mut ServerKnobs, level: f64) {
+                match self { $( Fault::$ty(fault) => fault.on_server(knobs, level) ),* }
+            }
+
+            /// As [`Fault::on_store`].
+            pub fn on_link(&self, knobs: &mut LinkKnobs, level: f64) {
+                match self { $( Fault::$ty(fault) => fault.on_link(knobs, level) ),* }
+            }
+
+            /// As [`Fault::on_store`].
+            pub fn on_balancer(&self, knobs: &mut BalancerKnobs, level: f64) {
+                match self { $( Fault::$ty(fault) => fault.on_balancer(knobs, level) ),* }
+            }
+
+            /// As [`Fault::on_store`].
+            pub fn on_clients(&self, knobs: &mut ClientKnobs, level: f64) {
+                match self { $( Fault::$ty(fault) => fault.on_clients(knobs, level) ),* }
             }
 
             /// Every key that is not as it would be by default, with its value as a file would write it.
@@ -112,6 +180,27 @@ faults! {
     Hang;
     Sever;
     Slow;
+    ConnectionLimit;
+    Failover;
+    Crash;
+    CrashLoop;
+    Pause;
+    GrayFailure;
+    WorkerLeak;
+    MemoryLeak;
+    ClockSkew;
+    RollingDeploy;
+    Latency;
+    Loss;
+    Partition;
+    OneWayPartition;
+    ConnectionReset;
+    CheckStorm;
+    CheckerStopped;
+    ConfigPush;
+    Surge;
+    RetryStorm;
+    MixShift;
 }
 
 /// What is known of a kind of fault.
@@ -246,7 +335,7 @@ impl Fault {
 
     /// Whether its target marks its beginning and end on the day by itself.
     pub fn marks_itself(&self) -> bool {
-        self.kind().class == Class::Store
+        self.class() == Class::Store
     }
 
     /// What it is, in a few words, for marks and reports: "slow of identify".
@@ -273,7 +362,7 @@ pub struct AtStop(pub Fault);
 
 impl AtStop {
     fn named(word: &str) -> Option<AtStop> {
-        Kind::find(word).filter(|kind| kind.class == Class::Store).map(|kind| AtStop(kind.plain()))
+        store_kinds().find(|kind| kind.word == word).map(|kind| AtStop(kind.plain()))
     }
 }
 
@@ -297,7 +386,7 @@ impl Setting for AtStop {
 }
 
 fn store_kinds() -> impl Iterator<Item = Kind> {
-    kinds().into_iter().filter(|kind| kind.class == Class::Store && kind.course != Course::Instant)
+    kinds().into_iter().filter(|kind| kind.class == Class::Store && !kind.course.ends_itself())
 }
 
 #[cfg(test)]

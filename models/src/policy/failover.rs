@@ -77,6 +77,16 @@ impl Failover {
         }
     }
 
+    /// The spare is to be promoted whatever the primary does. Gives the time at which to call [`Failover::on_due`].
+    pub fn on_forced(&mut self, spec: &Spare, now: Ns) -> Ns {
+        if let Phase::Promoting { until } = self.phase {
+            return until;
+        }
+        let until = now.plus(spec.promotion);
+        self.phase = Phase::Promoting { until };
+        until
+    }
+
     /// A time has come. Too early a call, left over from a suspicion that ended, does nothing.
     pub fn on_due(&mut self, spec: &Spare, now: Ns) -> Step {
         if let Phase::Suspecting { since } = self.phase {

@@ -279,6 +279,11 @@ impl Health {
         self.credit >= check.rise
     }
 
+    /// Whether it stands as another does, so that the same results make the same of both.
+    pub fn is_like(self, other: Health, check: &HealthCheck) -> bool {
+        self.credit == other.credit && (self.fresh == other.fresh || self.is_up(check))
+    }
+
     /// Down, with no credit.
     pub fn reset(&mut self) {
         self.credit = 0;

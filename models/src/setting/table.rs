@@ -346,6 +346,7 @@ macro_rules! settings {
                 }, )* ]
             }
             fn apply(&mut self, table: &$crate::setting::Table, reader: &mut $crate::setting::Reader<'_>) {
+                let _ = (table, &reader); // a table may have no keys
                 $( $crate::setting::read_field(
                     &mut self.$field, $crate::setting_name!($field), $crate::setting_range!($($lo, $hi)?), table, reader,
                 ); )*

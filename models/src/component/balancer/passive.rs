@@ -80,6 +80,17 @@ impl Watch {
         }
     }
 
+    /// Forgets what calls have said; whether anything had been learnt of each server.
+    pub fn forget(&mut self) -> Vec<bool> {
+        let out: Vec<bool> = (0..self.out.len() as u32).map(|at| self.is_out(self.first + at)).collect();
+        self.out.fill(false);
+        self.peers.iter_mut().for_each(Peer::reset);
+        if self.outliers.is_some() {
+            self.outliers = Some(Outliers::new(self.out.len()));
+        }
+        out
+    }
+
     /// Since when a server is in rotation.
     pub fn since(&self, server: u32) -> Ns {
         self.since[self.index(server)]

@@ -15,8 +15,12 @@ impl World {
         try_.asks += 1;
         let plan = &self.plans[try_.fleet as usize][try_.plan as usize];
         if try_.ask_timer == Timer::NONE {
-            try_.ask_timer = k.arm(plan.deadline, Event::AskDeadline(t));
+            let (lane, server) = (plan.deadline, try_.server);
+            let timer = self.arm_at(k, server, lane, Event::AskDeadline(t));
+            self.tries[t].ask_timer = timer;
         }
+        let try_ = &self.tries[t];
+        let plan = &self.plans[try_.fleet as usize][try_.plan as usize];
         let Some(store) = plan.store else { return };
         if plan.breaker.is_some() && !self.passes_breaker(k, t) {
             self.ask_failed(k, t, Cause::BreakerOpen);
@@ -56,10 +60,12 @@ impl World {
         try_.back = Back::Connecting;
         try_.at_store = false;
         let plan = &self.plans[try_.fleet as usize][try_.plan as usize];
+        let (store, server) = (plan.store, try_.server);
         if let Some(limit) = plan.connect_limit {
-            try_.step_timer = k.arm(limit, Event::AskStepTimeout(t));
+            let timer = self.arm_at(k, server, limit, Event::AskStepTimeout(t));
+            self.tries[t].step_timer = timer;
         }
-        if let Some(store) = plan.store {
+        if let Some(store) = store {
             self.stores[store as usize].connects += 1;
         }
         self.send_to_store(k, t, Event::ConnectAtStore(t));
@@ -82,8 +88,12 @@ impl World {
         let plan = &self.plans[try_.fleet as usize][try_.plan as usize];
         let Some(store) = plan.store else { return };
         if let Some(limit) = plan.query_limit {
-            try_.step_timer = k.arm(limit, Event::AskStepTimeout(t));
+            let server = try_.server;
+            let timer = self.arm_at(k, server, limit, Event::AskStepTimeout(t));
+            self.tries[t].step_timer = timer;
         }
+        let try_ = &self.tries[t];
+        let plan = &self.plans[try_.fleet as usize][try_.plan as usize];
         self.stores[store as usize].queries += 1;
         let writes = plan.writes && matches!(try_.purpose, Purpose::Call | Purpose::Replay);
         let late_from = match (&plan.spool, try_.purpose) {
@@ -195,7 +205,9 @@ impl World {
             OnFailure::Retry => {
                 try_.back = Back::Pausing;
                 try_.cause = cause;
-                k.at(k.now().plus(plan.retry_every), Event::AskAgain(t));
+                let (pause, server) = (plan.retry_every, try_.server);
+                let pause = self.by_its_clock(server, pause);
+                k.at(k.now().plus(pause), Event::AskAgain(t));
             }
             OnFailure::Crash => self.die_of(k, t, cause),
         }
@@ -234,6 +246,7 @@ impl World {
             return;
         }
         let (number, counted) = (try_.server, std::mem::take(&mut try_.at_store));
+        let alive = alive && !self.closes_freed(store);
         let pool = &mut self.servers[number as usize].pools[store as usize];
         if alive {
             pool.idle += 1;
@@ -249,6 +262,9 @@ impl World {
 
     /// Those who wait for a connection get what there is.
     pub(crate) fn serve_pool<K: Kernel>(&mut self, k: &mut K, number: u32, store: u16) {
+        if self.servers[number as usize].knobs.still {
+            return; // it gives out no connections before it resumes
+        }
         loop {
             let pool = &mut self.servers[number as usize].pools[store as usize];
             if pool.waits == 0 || (pool.idle == 0 && pool.open >= pool.size) {
@@ -277,7 +293,8 @@ impl World {
             // A fleet that needs no store has nothing to query: the flag stays as it is.
             return;
         }
-        k.at(k.now().plus(self.fleet_of(number).health.every), Event::CachedQuery(number));
+        let every = self.by_its_clock(number, self.fleet_of(number).health.every);
+        k.at(k.now().plus(every), Event::CachedQuery(number));
         if !self.servers[number as usize].alive {
             return;
         }

@@ -36,6 +36,7 @@ impl World {
         server.incarnation += 1;
         server.busy = 0;
         server.memory = 0;
+        server.forget_leaks();
         server.cached_ok = true;
         server.queue.clear();
         let fleet = server.fleet as usize;
@@ -101,5 +102,6 @@ impl World {
         self.servers[number as usize].alive = true;
         k.record(Fact::Process { server: number, alive: true });
         self.spools_start(k, number);
+        self.dies_again(k, number);
     }
 }

@@ -125,9 +125,12 @@ impl World {
             Admission::Wait => {
                 try_.back = Back::AtBulkhead;
                 bulkhead.waiting.push_back(t);
+                let number = try_.server;
                 if let Some(wait) = self.plans[fleet][plan].wait {
-                    try_.step_timer = k.arm(wait, Event::BulkheadTimeout(t));
+                    let timer = self.arm_at(k, number, wait, Event::BulkheadTimeout(t));
+                    self.tries[t].step_timer = timer;
                 }
+                let (try_, server) = (&mut self.tries[t], &mut self.servers[number as usize]);
                 if self.spec.fleets.0[fleet].1.concurrency == Concurrency::EventLoop {
                     // A worker waits with its call; a core goes on with the next.
                     try_.holds_worker = false;

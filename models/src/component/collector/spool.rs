@@ -75,7 +75,7 @@ impl World {
 
     /// Writes what may be written, and sees when the next may.
     pub(super) fn drain<K: Kernel>(&mut self, k: &mut K, server: u32, plan: u16) {
-        while self.servers[server as usize].alive {
+        while self.servers[server as usize].alive && !self.servers[server as usize].knobs.still {
             let now = k.now();
             let Some((spec, spool)) = self.spool_of(server, plan) else { return };
             let Some(at) = spool.entries.next_at(now) else { return };

@@ -19,11 +19,14 @@ impl World {
             return;
         }
         if server.busy >= server.workers && server.queue.len() as u32 >= server.room {
+            try_.cause = Cause::BacklogFull;
             self.connect_unanswered(k, t);
             return;
         }
         let per_call = self.spec.balancer.connection == Connection::PerCall;
-        let too_many = try_.purpose == Purpose::Call
+        let runs = !server.knobs.still;
+        let too_many = runs
+            && try_.purpose == Purpose::Call
             && self.spec.fleets.0[try_.fleet as usize]
                 .1
                 .shedding
@@ -35,7 +38,7 @@ impl World {
         if fleet.concurrency == Concurrency::EventLoop {
             server.memory += fleet.memory_per_call.0;
             try_.back = Back::Arriving;
-            let (full, number) = (server.memory > fleet.heap_limit.0, try_.server);
+            let (full, number) = (runs && server.memory > fleet.heap_limit.0, try_.server);
             self.accepted(k, t);
             if full {
                 self.crash(k, number);
@@ -60,7 +63,7 @@ impl World {
 
     /// A connect that finds the backlog full is dropped; the other side sends it again after 1, 3, 7 ... seconds
     /// (Linux' initial retransmission timeout, doubled) until it gives up.
-    fn connect_unanswered<K: Kernel>(&mut self, k: &mut K, t: Ref) {
+    pub(crate) fn connect_unanswered<K: Kernel>(&mut self, k: &mut K, t: Ref) {
         let Try { purpose, since, connects, dispatches, .. } = self.tries[t];
         let gives_up = since.plus(self.connect_limit(purpose));
         if connects == 1 {
@@ -99,7 +102,7 @@ impl World {
     }
 
     /// Idle workers take what is queued. Not recursive: work that ends at once only loops here.
-    fn work_on<K: Kernel>(&mut self, k: &mut K, number: u32) {
+    pub(super) fn work_on<K: Kernel>(&mut self, k: &mut K, number: u32) {
         if self.servers[number as usize].starting_work {
             return;
         }
@@ -143,9 +146,13 @@ impl World {
     fn work<K: Kernel>(&mut self, k: &mut K, t: Ref) {
         let try_ = &mut self.tries[t];
         try_.back = Back::Working;
-        let plan = &self.plans[try_.fleet as usize][try_.plan as usize];
         let event = Event::WorkDone(t, try_.dispatches);
         let gap = try_.since.minus(k.now());
+        if self.trouble.on && self.is_slowed(k, t, gap) {
+            return;
+        }
+        let try_ = &self.tries[t];
+        let plan = &self.plans[try_.fleet as usize][try_.plan as usize];
         match plan.work_lanes {
             Some((lane, _)) if gap == Ns::ZERO => k.after(lane, event),
             Some((_, lane)) if gap.0 == self.spec.network.servers.latency.0 * 2 => k.after(lane, event),

@@ -30,9 +30,9 @@ settings! {
 /// The keys of [`Timing`] that a fault with such a course has.
 pub fn timing_fields(course: Course) -> Vec<Field> {
     let has = |field: &Field| match field.name {
-        "for" => course != Course::Instant,
+        "for" => !course.ends_itself(),
         "ramp" => course == Course::Gradual,
-        _ => true,
+        _ => course != Course::Job,
     };
     Timing::fields().into_iter().filter(has).collect()
 }
@@ -48,7 +48,7 @@ impl Timing {
             let message = format!("`ramp` = {} is longer than `for`", timing.ramp);
             reader.problem_with_help(span("ramp"), message, "the severity would never be reached");
         }
-        if course != Course::Instant && timing.repeat.is_some() && timing.r#for.is_none() {
+        if !course.ends_itself() && timing.repeat.is_some() && timing.r#for.is_none() {
             reader.problem_with_help(
                 span("repeat"),
                 "`repeat` needs `for`: how long it is in force each time",

@@ -1,8 +1,9 @@
 //! Faults of the timeline: laid on their targets, raised, and taken off again.
 
 use super::Action;
-use crate::fault::{Course, Fault, Layer, Target};
+use crate::fault::{Class, Course, Fault, Layer, Onset, Target};
 use crate::kernel::{Event, Kernel};
+use crate::setting::Name;
 use crate::units::Ns;
 use crate::world::World;
 use std::collections::VecDeque;
@@ -99,21 +100,52 @@ impl World {
         let history = &mut self.desk.faults[index as usize];
         let Some(active) = history.active.pop_front() else { return false };
         history.spells[active.spell].to = Some(k.now());
-        if fault.course() != Course::Instant {
-            if !fault.marks_itself() {
-                k.mark(format!("{} ends", fault.describe()), None);
-            }
+        if fault.course() != Course::Instant && !fault.marks_itself() {
+            k.mark(format!("{} ends", fault.describe()), None);
+        }
+        if !fault.course().ends_itself() {
             self.change(k, fault, active.ticket, None);
         }
         active.last
     }
 
+    /// A fault that ends by itself has come to its end.
+    pub(crate) fn job_done<K: Kernel>(&mut self, k: &mut K, index: u32) {
+        k.at(k.now(), Event::TimelineEnds(index));
+    }
+
+    /// A store's spare serves: whoever had it promoted is done.
+    pub(crate) fn failovers_done<K: Kernel>(&mut self, k: &mut K, store: &str) {
+        for index in 0..self.spec.timeline.len() {
+            let Action::Fault(Fault::Failover(fault), _) = &self.spec.timeline[index].action else { continue };
+            if fault.store.text == store {
+                (0..self.desk.faults[index].active.len()).for_each(|_| self.job_done(k, index as u32));
+            }
+        }
+    }
+
     fn lay<K: Kernel>(&mut self, k: &mut K, layer: Layer) {
-        match layer.fault.target() {
+        let fault = layer.fault.clone();
+        let counts = fault.class() != Class::Store && !fault.course().ends_itself();
+        if counts {
+            self.trouble.count(true);
+        }
+        match fault.target() {
             Target::Store(name) => {
                 let store = self.store_index(name);
                 self.lay_on(k, store, layer);
             }
+            Target::Servers { .. } if fault.onset() == Onset::Deploy => {
+                let (ticket, entry) = (layer.ticket, layer.entry);
+                entry.into_iter().for_each(|entry| self.begin_deploy(k, ticket, entry, &fault));
+            }
+            Target::Servers { fleet, which } => {
+                let fleet = self.fleet_index(fleet);
+                self.lay_on_servers(k, fleet, which, layer);
+            }
+            Target::Link { .. } => self.lay_on_link(layer),
+            Target::Balancer => self.lay_on_balancer(k, layer),
+            Target::Clients(name) => self.lay_on_clients(k, name, &layer),
         }
     }
 
@@ -121,6 +153,22 @@ impl World {
     fn change<K: Kernel>(&mut self, k: &mut K, fault: &Fault, ticket: u32, level: Option<f64>) {
         match fault.target() {
             Target::Store(name) => self.change_on(k, self.store_index(name), ticket, level),
+            Target::Servers { fleet, which } => {
+                let fleet = self.fleet_index(fleet);
+                self.change_on_servers(k, (fleet, which), ticket, level);
+            }
+            Target::Link { .. } => self.change_on_link(ticket, level),
+            Target::Balancer => self.change_on_balancer(ticket, level),
+            Target::Clients(name) => self.change_on_clients(k, name, ticket, level),
         }
+        // Last: what a process resumes with is still to be looked at.
+        if level.is_none() && fault.class() != Class::Store {
+            self.trouble.count(false);
+        }
+    }
+
+    fn fleet_index(&self, name: &Name) -> usize {
+        let found = self.spec.fleets.index(&name.text);
+        found.unwrap_or_else(|| panic!("no fleet {}; WorldSpec::problems was not asked", name.text))
     }
 }

@@ -90,6 +90,22 @@ impl World {
         }
     }
 
+    /// Whether there is a spare that has not been promoted yet.
+    pub(super) fn has_spare(&mut self, store: u16) -> bool {
+        self.pair(store).is_some()
+    }
+
+    /// The spare is promoted, whatever the primary does.
+    pub(super) fn promote<K: Kernel>(&mut self, k: &mut K, store: u16) {
+        let (name, spec) = &self.spec.stores.0[store as usize];
+        let (name, Some(spec)) = (name.text.clone(), spec.spare.clone()) else { return };
+        let Some(pair) = self.pair(store) else { return };
+        pair.is_cut_off = true;
+        let at = pair.failover.on_forced(&spec, k.now());
+        k.mark(format!("the spare of {name} is being promoted"), None);
+        k.at(at, Event::Failover(store));
+    }
+
     /// A failover may take its next step.
     pub(crate) fn failover_due<K: Kernel>(&mut self, k: &mut K, store: u16) {
         let (name, spec) = &self.spec.stores.0[store as usize];
@@ -110,6 +126,7 @@ impl World {
                 k.mark(format!("the spare of {name} takes over{of}"), None);
                 self.take_over(k, store, spec.shares_headroom);
                 lost.iter().for_each(|write| self.leg_ends(k, write.call, Cause::NotReplicated));
+                self.failovers_done(k, &name);
             }
         }
     }

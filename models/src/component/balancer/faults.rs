@@ -1,0 +1,65 @@
+//! Faults of the balancer: checks that are not made, checks by far too many, and forgetting.
+
+use crate::component::collector::CheckKind;
+use crate::fault::{BalancerKnobs, Layer, Onset};
+use crate::kernel::{Event, Kernel};
+use crate::policy::health::Health;
+use crate::random::mix;
+use crate::world::World;
+
+impl World {
+    /// Lays a fault on the balancer.
+    pub(crate) fn lay_on_balancer<K: Kernel>(&mut self, k: &mut K, layer: Layer) {
+        if layer.fault.onset() == Onset::ForgetHealth {
+            self.forget_health(k, layer.entry);
+            return;
+        }
+        self.trouble.balancer.push(layer);
+        self.trouble.knobs = self.trouble.balancer.knobs();
+    }
+
+    /// Takes a fault off the balancer, or sets how much of its severity it has reached.
+    pub(crate) fn change_on_balancer(&mut self, ticket: u32, level: Option<f64>) {
+        match level {
+            Some(level) => self.trouble.balancer.set_level(ticket, level),
+            None => self.trouble.balancer.remove(ticket),
+        }
+        self.trouble.knobs = self.trouble.balancer.knobs();
+    }
+
+    /// Whether a check that is due is not made. If it is made, others' checks come with it.
+    pub(crate) fn checks_are_off<K: Kernel>(&mut self, k: &mut K, server: u32) -> bool {
+        let BalancerKnobs { checks_stopped, more_checkers } = self.trouble.knobs;
+        if checks_stopped {
+            self.trouble.balancer.credit(&mut self.effects, |knobs: &BalancerKnobs| knobs.checks_stopped);
+            let check = &self.spec.balancer.health;
+            let interval = self.checkers[server as usize].health.interval(check);
+            k.at(k.now().plus(interval), Event::Check(server));
+            return true;
+        }
+        let fleet = self.servers[server as usize].fleet as usize;
+        if matches!(self.spec.fleets.0[fleet].1.health.kind, CheckKind::Shared | CheckKind::Deep) {
+            for checker in 0..more_checkers {
+                self.trouble.balancer.credit(&mut self.effects, |knobs: &BalancerKnobs| knobs.more_checkers > checker);
+                let salt = mix(k.now().0 ^ (u64::from(server) << 40) ^ u64::from(checker));
+                // No check of the balancer's own has this number: nobody here hears what comes of it.
+                self.send_check(k, server, salt, 0);
+            }
+        }
+        false
+    }
+
+    /// What was learnt of the servers is forgotten.
+    fn forget_health<K: Kernel>(&mut self, k: &mut K, entry: Option<u32>) {
+        let mut learnt: Vec<bool> = self.backends.iter_mut().flat_map(|backend| backend.watch.forget()).collect();
+        let fresh = Health::new(&self.spec.balancer.health);
+        for (checker, learnt) in self.checkers.iter_mut().zip(&mut learnt) {
+            *learnt |= !checker.health.is_like(fresh, &self.spec.balancer.health);
+            checker.health = fresh;
+        }
+        for (server, learnt) in learnt.into_iter().enumerate() {
+            self.effects.add(entry, u64::from(learnt));
+            self.settle_rotation(k, server as u32);
+        }
+    }
+}

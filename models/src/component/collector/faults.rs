@@ -1,0 +1,274 @@
+//! Faults of processes: standing still, being slow, losing workers and memory, dying in a loop, clocks that are wrong.
+//!
+//! A process that stands still takes no worker up and hears of nothing: what its kernel accepts waits in the queue, up to
+//! the backlog, and every message and timer of its own is kept until it resumes, then dealt with in its order. A timer
+//! that has lost its meaning by then does nothing.
+
+use crate::fault::{Layer, Leak, Onset, ServerKnobs, Which};
+use crate::kernel::{Event, Kernel, Lane, Timer};
+use crate::random::Purpose as Draw;
+use crate::slab::Ref;
+use crate::units::Ns;
+use crate::world::{Back, World};
+
+/// What a process has lost, and what waits while it stands still.
+#[derive(Default)]
+pub(super) struct Troubles {
+    /// Workers, or cores.
+    workers: u32,
+    /// Memory, in bytes.
+    memory: u64,
+    /// Events that it has not heard of, with the timer that each was.
+    unheard: Vec<(Event, Timer)>,
+}
+
+impl super::Server {
+    /// The process is gone, and with it what it had lost. What it does now and then goes on with the next one.
+    pub(super) fn forget_leaks(&mut self) {
+        self.troubles.workers = 0;
+        self.troubles.memory = 0;
+        let periodic = |event: &Event| matches!(event, Event::CachedQuery(_) | Event::Drain(..));
+        self.troubles.unheard.retain(|(event, _)| periodic(event));
+    }
+}
+
+impl World {
+    /// Lays a fault on servers.
+    pub(crate) fn lay_on_servers<K: Kernel>(&mut self, k: &mut K, fleet: usize, which: &Which, layer: Layer) {
+        let servers: Vec<u32> = self.servers_of(fleet, which).collect();
+        let (onset, entry, ticket) = (layer.fault.onset(), layer.entry, layer.ticket);
+        for number in servers {
+            if !layer.fault.course().ends_itself() {
+                self.servers[number as usize].stack.push(layer.clone());
+                self.server_changed(k, number);
+            }
+            match onset {
+                Onset::Kill if self.servers[number as usize].alive => {
+                    self.effects.count(entry);
+                    self.crash(k, number);
+                }
+                Onset::Leak(leak) => k.at(k.now().plus(period(leak)), Event::Leaks(number, ticket)),
+                _ => {}
+            }
+        }
+    }
+
+    /// Takes a fault off servers, or sets how much of its severity it has reached.
+    pub(crate) fn change_on_servers<K: Kernel>(
+        &mut self,
+        k: &mut K,
+        (fleet, which): (usize, &Which),
+        ticket: u32,
+        level: Option<f64>,
+    ) {
+        let servers: Vec<u32> = self.servers_of(fleet, which).collect();
+        for number in servers {
+            let stack = &mut self.servers[number as usize].stack;
+            match level {
+                Some(level) => stack.set_level(ticket, level),
+                None => stack.remove(ticket),
+            }
+            self.server_changed(k, number);
+        }
+    }
+
+    /// What the faults of a server make of it is put into force.
+    fn server_changed<K: Kernel>(&mut self, k: &mut K, number: u32) {
+        let server = &mut self.servers[number as usize];
+        let before = server.knobs;
+        server.knobs = server.stack.knobs();
+        let leaks = |leak: fn(Leak) -> bool| {
+            server.stack.layers().iter().any(|l| matches!(l.fault.onset(), Onset::Leak(what) if leak(what)))
+        };
+        let (workers, memory) = (leaks(|l| matches!(l, Leak::Worker(_))), leaks(|l| matches!(l, Leak::Memory(_))));
+        if !workers {
+            server.troubles.workers = 0;
+        }
+        if !memory {
+            server.memory -= std::mem::take(&mut server.troubles.memory);
+        }
+        let after = server.knobs;
+        if after.still != before.still {
+            let fleet = &self.spec.fleets.0[server.fleet as usize].1;
+            // The kernel goes on accepting.
+            let backlog = (server.queue.len() as u32).saturating_add(fleet.backlog).saturating_add(1);
+            server.room = if after.still { backlog } else { fleet.room() };
+        }
+        self.set_workers(k, number);
+        if before.still && !after.still {
+            self.resume(k, number);
+        }
+    }
+
+    /// How many workers there are now; those that came back take what waits.
+    fn set_workers<K: Kernel>(&mut self, k: &mut K, number: u32) {
+        let all = self.fleet_of(number).workers_or_cores();
+        let server = &mut self.servers[number as usize];
+        let before = server.workers;
+        server.workers = if server.knobs.still { 0 } else { all - server.troubles.workers };
+        if server.workers > before && server.alive {
+            self.work_on(k, number);
+        }
+    }
+
+    /// Whether an event is for a process that stands still: then it is kept for later.
+    pub(crate) fn stands_still(&mut self, event: Event) -> bool {
+        let Some(number) = self.process_of(event) else { return false };
+        let server = &mut self.servers[number as usize];
+        if !server.knobs.still || !server.alive {
+            return false;
+        }
+        server.stack.credit(&mut self.effects, |knobs: &ServerKnobs| knobs.still);
+        if matches!(event, Event::AtServer(_)) {
+            return false; // its kernel takes that
+        }
+        let timer = match event {
+            Event::AskDeadline(t) => self.tries[t].ask_timer,
+            Event::AskStepTimeout(t) | Event::BulkheadTimeout(t) => self.tries[t].step_timer,
+            _ => Timer::NONE,
+        };
+        server.troubles.unheard.push((event, timer));
+        true
+    }
+
+    /// The server whose process an event is for.
+    fn process_of(&self, event: Event) -> Option<u32> {
+        match event {
+            Event::AtServer(t)
+            | Event::WorkDone(t, _)
+            | Event::Connected(t)
+            | Event::QueryReply(t, _)
+            | Event::AskRefused(t)
+            | Event::AskSevered(t)
+            | Event::AskDeadline(t)
+            | Event::AskStepTimeout(t)
+            | Event::AskAgain(t)
+            | Event::BulkheadTimeout(t) => self.tries.get(t).map(|t| t.server),
+            Event::CheckAtServer(server, _)
+            | Event::CachedQuery(server)
+            | Event::Drain(server, _)
+            | Event::Leaks(server, _)
+            | Event::Dies(server, _) => Some(server),
+            _ => None,
+        }
+    }
+
+    /// A process that stood still goes on with what it has not heard of.
+    fn resume<K: Kernel>(&mut self, k: &mut K, number: u32) {
+        for (event, timer) in std::mem::take(&mut self.servers[number as usize].troubles.unheard) {
+            let due = match event {
+                Event::AskDeadline(t) => self.tries.get(t).is_some_and(|t| t.ask_timer == timer),
+                Event::AskStepTimeout(t) => self.tries.get(t).is_some_and(|t| t.step_timer == timer),
+                Event::BulkheadTimeout(t) => {
+                    self.tries.get(t).is_some_and(|t| t.step_timer == timer && t.back == Back::AtBulkhead)
+                }
+                _ => true,
+            };
+            if due {
+                self.handle(k, event);
+            }
+        }
+        for store in 0..self.stores.len() as u16 {
+            self.serve_pool(k, number, store);
+        }
+        if self.servers[number as usize].alive {
+            self.spools_start(k, number);
+        }
+    }
+
+    /// Whether a server computes at another speed: then the end of the work is raised here.
+    pub(super) fn is_slowed<K: Kernel>(&mut self, k: &mut K, t: Ref, gap: Ns) -> bool {
+        let try_ = &self.tries[t];
+        let server = &self.servers[try_.server as usize];
+        let slow = server.knobs.slow;
+        if slow == 1.0 {
+            return false;
+        }
+        server.stack.credit(&mut self.effects, |knobs: &ServerKnobs| knobs.slow != 1.0);
+        let plan = &self.plans[try_.fleet as usize][try_.plan as usize];
+        let time = plan.work.sample(try_.salt, Draw::Work, u32::from(try_.attempt)).scaled(slow);
+        k.at(k.now().plus(gap).plus(time), Event::WorkDone(t, try_.dispatches));
+        true
+    }
+
+    /// A process loses a little more.
+    pub(crate) fn leaks<K: Kernel>(&mut self, k: &mut K, number: u32, ticket: u32) {
+        let all = self.fleet_of(number).workers_or_cores();
+        let limit = self.fleet_of(number).heap_limit.0;
+        let server = &mut self.servers[number as usize];
+        let Some(layer) = server.stack.layers().iter().find(|layer| layer.ticket == ticket) else { return };
+        let (Onset::Leak(leak), entry) = (layer.fault.onset(), layer.entry) else { return };
+        k.at(k.now().plus(period(leak)), Event::Leaks(number, ticket));
+        if !server.alive {
+            return;
+        }
+        match leak {
+            Leak::Worker(_) if server.troubles.workers < all => {
+                server.troubles.workers += 1;
+                self.effects.count(entry);
+                self.set_workers(k, number);
+            }
+            Leak::Worker(_) => {}
+            Leak::Memory(bytes) => {
+                server.troubles.memory = server.troubles.memory.saturating_add(bytes.0);
+                server.memory = server.memory.saturating_add(bytes.0);
+                if server.memory > limit {
+                    self.effects.count(entry);
+                    self.crash(k, number);
+                }
+            }
+        }
+    }
+
+    /// A process has started; if that is a loop, it will die again.
+    pub(super) fn dies_again<K: Kernel>(&mut self, k: &mut K, number: u32) {
+        let server = &self.servers[number as usize];
+        if let Some(after) = server.knobs.dies_after {
+            k.at(k.now().plus(after), Event::LoopDies(number, server.incarnation));
+        }
+    }
+
+    /// A process that started some time ago dies, if the loop goes on.
+    pub(crate) fn loop_dies<K: Kernel>(&mut self, k: &mut K, number: u32, incarnation: u32) {
+        let server = &self.servers[number as usize];
+        if server.alive && server.incarnation == incarnation && server.knobs.dies_after.is_some() {
+            server.stack.credit(&mut self.effects, |knobs: &ServerKnobs| knobs.dies_after.is_some());
+            self.crash(k, number);
+        }
+    }
+
+    /// Sets a timer of a process, as its clock runs.
+    #[inline]
+    pub(crate) fn arm_at<K: Kernel>(&mut self, k: &mut K, number: u32, lane: Lane, event: Event) -> Timer {
+        if !self.trouble.on {
+            return k.arm(lane, event);
+        }
+        let (set, is) = (k.delay(lane), self.by_its_clock(number, k.delay(lane)));
+        if set == is {
+            return k.arm(lane, event);
+        }
+        let skewed = k.timer_lane(is);
+        k.arm(skewed, event)
+    }
+
+    /// How long a span of a process's own clock takes. Three digits of it are kept, so that there are not too many.
+    pub(crate) fn by_its_clock(&mut self, number: u32, span: Ns) -> Ns {
+        let server = &self.servers[number as usize];
+        let rate = server.knobs.clock;
+        if rate == 1.0 || span.is_never() {
+            return span;
+        }
+        server.stack.credit(&mut self.effects, |knobs: &ServerKnobs| knobs.clock != 1.0);
+        let Ns(nanos) = span.scaled(1.0 / rate).max(Ns(1));
+        let unit = 10_u64.pow(nanos.ilog10().saturating_sub(2));
+        Ns(nanos / unit * unit)
+    }
+}
+
+/// How often a leak shows.
+fn period(leak: Leak) -> Ns {
+    match leak {
+        Leak::Worker(every) => every,
+        Leak::Memory(_) => Ns::secs(1),
+    }
+}

@@ -1,0 +1,34 @@
+//! Nothing passes from one part to another, while the way back is open: a bad route, a full conntrack table.
+
+use super::{Class, Course, FaultKind, LinkKnobs, Part, Target, Which};
+use crate::settings;
+
+settings! {
+    /// A part that cannot reach another.
+    pub struct OneWayPartition {
+        /// Whose messages do not arrive: "clients", "clients.<name>", "balancer", "fleets.<name>", "stores.<name>".
+        pub from (required): Part = Part::default();
+        /// Who does not get them.
+        pub to (required): Part = Part::default();
+        /// Which servers of the fleet among them: "all", so many ("25%" or a count; the first ones), or a list of names.
+        pub servers: Which = Which::All;
+    }
+}
+
+impl FaultKind for OneWayPartition {
+    const WORD: &'static str = "one-way-partition";
+    const DOC: &'static str = "Nothing passes from one part to another, while the way back is open (a bad route, a \
+                               full connection table). Connecting needs both ways.";
+    const CLASS: Class = Class::Link;
+    const COURSE: Course = Course::OnOff;
+    const COUNTS: &'static str = "messages lost, each time that they were sent";
+    const EXAMPLE: &'static str = "from = \"fleets.my-fleet\"\nto = \"balancer\"";
+
+    fn target(&self) -> Target<'_> {
+        Target::Link { from: &self.from, to: &self.to, which: &self.servers }
+    }
+    fn on_link(&self, knobs: &mut LinkKnobs, _: f64) {
+        let outward = self.from.rank() < self.to.rank();
+        knobs.lose(1.0, outward, !outward);
+    }
+}
