@@ -37,6 +37,8 @@ enum Command {
     List(command::list::Args),
     /// Say all that is known of a name: a preset with its numbers, a fault, a key, a design
     Explain(command::explain::Args),
+    /// Tell what one call of a run went through, and what became of it
+    ExplainCall(command::explain_call::Args),
     /// Write a completion script for a shell to stdout
     Completions(command::completions::Args),
 }
@@ -52,6 +54,7 @@ fn main() -> ExitCode {
         Command::Init(args) => command::init::run(args, &terminal),
         Command::List(args) => command::list::run(args, &terminal),
         Command::Explain(args) => command::explain::run(args, &terminal),
+        Command::ExplainCall(args) => command::explain_call::run(args, &terminal),
         Command::Completions(args) => command::completions::run(args),
     };
     exit.into()

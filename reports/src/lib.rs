@@ -11,6 +11,7 @@
 //! | [`json`] | the whole outcome, for programs |
 //! | [`files`] | all of these into a directory |
 //! | [`suite`] | what `brownout test` prints and writes |
+//! | [`trace`], [`story`] | calls as a Chrome trace; one call's life in words |
 //! | [`compare`] | what `brownout compare` prints and writes |
 //!
 //! Not here: the HTML report.
@@ -23,10 +24,12 @@ pub mod csv;
 pub mod files;
 pub mod json;
 pub mod ranges;
+pub mod story;
 pub mod suite;
 pub mod svg;
 pub mod terminal;
 mod text;
+pub mod trace;
 mod view;
 
 pub use files::{WriteError, write_all};

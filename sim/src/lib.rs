@@ -11,6 +11,7 @@ pub mod outcome;
 pub mod queue;
 pub mod rotation;
 pub mod run;
+pub mod trace;
 mod write_up;
 
 pub use expectation::evaluate;

@@ -1,5 +1,9 @@
 //! The main loop: a world, a queue, the books.
 
+mod observed;
+
+pub use observed::Observer;
+
 use crate::ledger::{Imbalance, Ledger};
 use crate::outcome::{FleetGauge, StoreGauge};
 use crate::queue::Due;
@@ -187,24 +191,37 @@ impl Run {
         } else if self.orders.keep_facts {
             self.engine.ledger.kept = Some(Vec::new());
         }
+        let (until, last, limit) = self.next_step();
+        let limited = self.handle_until(last, limit);
+        self.end_step(until, limited)
+    }
+
+    /// The end of the next step, the last instant that belongs to it, and how many events there may have been by then.
+    fn next_step(&self) -> (Ns, Ns, u64) {
         let until = self.at.plus(self.orders.step).min(self.end);
-        let limit = self.orders.event_limit.unwrap_or(u64::MAX);
         // The last step takes in what is due at the very end; the others leave it to the next.
         let last = if until == self.end { until } else { until.minus(Ns(1)) };
-        let mut limited = false;
+        (until, last, self.orders.event_limit.unwrap_or(u64::MAX))
+    }
+
+    /// Handles what is due up to `last`, or until so many events have been handled since the start; whether the latter.
+    fn handle_until(&mut self, last: Ns, most: u64) -> bool {
         while let Some(event) = self.engine.due.pop(last) {
             self.world.handle(&mut self.engine, event);
             self.events += 1;
-            if self.events >= limit {
-                limited = true;
-                break;
+            if self.events >= most {
+                return true;
             }
         }
+        false
+    }
+
+    fn end_step(&mut self, until: Ns, limited: bool) -> Result<Option<Ended>, Imbalance> {
         let to = if limited { self.engine.due.now() } else { until };
         self.engine.due.advance_to(to);
         self.close_step(to)?;
         Ok(if limited {
-            Some(Ended::EventLimit(limit))
+            Some(Ended::EventLimit(self.events))
         } else if until == self.end {
             Some(Ended::Complete)
         } else {

@@ -188,6 +188,11 @@ fn store_totals(run: &Run) -> BTreeMap<String, StoreTotals> {
     world.spec.stores.names().map(str::to_string).zip(totals).collect()
 }
 
+/// What happened in a run beside its calls.
+pub(crate) fn happenings(scenario: &Scenario, run: &Run) -> (Vec<OutageSpan>, Vec<FaultTotals>, Vec<Mark>) {
+    (outages(run), faults(run), marks(scenario, run))
+}
+
 fn outages(run: &Run) -> Vec<OutageSpan> {
     let names: Vec<_> = run.world().spec.stores.names().collect();
     let spans = run.ledger().outages.iter().map(|o| OutageSpan {

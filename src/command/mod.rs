@@ -4,6 +4,7 @@ pub mod check;
 pub mod compare;
 pub mod completions;
 pub mod explain;
+pub mod explain_call;
 pub mod init;
 pub mod list;
 pub mod prose;

@@ -1,5 +1,7 @@
 //! `brownout run`: one run of one scenario.
 
+mod trace;
+
 use crate::patience::{bar_of_one_run, bar_of_runs, lose_a_call, stop_on_ctrl_c};
 use crate::terminal::Terminal;
 use brownout::exit::Exit;
@@ -37,8 +39,10 @@ pub struct Args {
     /// Print the run as a table over time, and every mark
     #[arg(long)]
     timeline: bool,
+    #[command(flatten)]
+    trace: trace::TraceArgs,
     /// Instead of one run: move every number that has a range through it, and see where this evidence stays met
-    #[arg(long, value_name = "EVIDENCE", conflicts_with_all = ["out", "check_determinism", "assumptions", "timeline"])]
+    #[arg(long, value_name = "EVIDENCE", conflicts_with_all = ["out", "trace", "check_determinism", "assumptions", "timeline"])]
     ranges: Option<String>,
     /// Points per range, for --ranges
     #[arg(long, value_name = "N", default_value_t = 3, requires = "ranges", value_parser = clap::value_parser!(u16).range(2..=100))]
@@ -57,6 +61,13 @@ pub fn run(args: &Args, terminal: &Terminal) -> Exit {
         Ok(scenario) => scenario,
         Err(mistakes) => {
             terminal.complain(&mistakes.render(terminal.color_stderr()));
+            return Exit::Usage;
+        }
+    };
+    let bounds = match args.trace.check(&scenario) {
+        Ok(bounds) => bounds,
+        Err(why) => {
+            terminal.complain(&format!("error: {why}"));
             return Exit::Usage;
         }
     };
@@ -81,6 +92,10 @@ pub fn run(args: &Args, terminal: &Terminal) -> Exit {
     } else {
         let detail = Detail { assumptions: args.assumptions, timeline: args.timeline };
         terminal.say(&reports::terminal::run(&outcome, &Style { detail, ..terminal.style() }));
+    }
+    if let Err(why) = args.trace.write(&scenario, &outcome, bounds, terminal) {
+        terminal.complain(&format!("error: {why}"));
+        return Exit::Limit;
     }
     finish(args, terminal, &scenario, &outcome)
 }

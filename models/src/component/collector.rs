@@ -314,6 +314,10 @@ impl Server {
     pub fn pending(&self) -> usize {
         self.active.len()
     }
+    /// The try that it took on last, as long as no other has left since.
+    pub fn last_taken_on(&self) -> Option<Ref> {
+        self.active.last().copied()
+    }
     /// Calls in its spools, those on their way to the store included.
     pub fn spooled(&self) -> usize {
         self.guards.iter().flatten().map(|guard| guard.spooled()).sum()

@@ -1,0 +1,40 @@
+//! A run that somebody looks on at.
+//!
+//! The observer stands outside: after each event it sees the world as the event has left it, and the facts that were taken
+//! down. Nothing in the world knows of it, so that a run is the same with it and without, and costs nothing without.
+
+use super::{Ended, Run};
+use crate::ledger::{Entry, Imbalance};
+use brownout_models::units::Ns;
+use brownout_models::world::World;
+
+/// Looks on at a run.
+pub trait Observer {
+    /// An event has been handled: the time, the world after it, the facts that came of it, and how many calls have been
+    /// offered since the start of the run.
+    fn after(&mut self, now: Ns, world: &World, facts: &[Entry], offered: u64);
+
+    /// Whether it has seen enough.
+    fn has_enough(&self) -> bool;
+}
+
+impl Run {
+    /// As [`Run::step`], under the eyes of an observer.
+    ///
+    /// # Errors
+    /// [`Imbalance`] if the books do not balance.
+    pub fn step_observed(&mut self, observer: &mut dyn Observer) -> Result<Option<Ended>, Imbalance> {
+        self.engine.ledger.kept.get_or_insert_default().clear();
+        let (until, last, limit) = self.next_step();
+        let mut limited = false;
+        // One event at a time through the same loop: there is only one, and it knows nothing of observers.
+        while !limited && self.handle_until(last, self.events + 1) {
+            let ledger = &mut self.engine.ledger;
+            let offered = ledger.offered();
+            observer.after(self.engine.due.now(), &self.world, ledger.kept.as_deref().unwrap_or_default(), offered);
+            ledger.kept.get_or_insert_default().clear();
+            limited = self.events >= limit;
+        }
+        self.end_step(until, limited)
+    }
+}

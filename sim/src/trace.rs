@@ -1,0 +1,351 @@
+//! The lives of some calls of a run: every way that they took, where they waited, and what became of them.
+//!
+//! A recorder looks on at a run from outside ([`Observer`]): it takes up the calls that are asked for when they are offered,
+//! and after each event compares where their tries stand with where they stood. [`tell`] puts one life into words;
+//! [`spans`] lays lives out in time for a picture.
+//!
+//! Not recorded: what happens to a query after its asker has gone, and every step of a write out of a spool where many
+//! calls are followed at once; its facts (stored late, lost) are.
+
+mod spans;
+mod tell;
+
+pub use spans::{Happened, Lane, Span, Spans, spans};
+pub use tell::{Moment, Story, tell};
+
+use crate::ledger::{Entry, Imbalance};
+use crate::run::{Ended, Observer, Orders, Run};
+use crate::write_up::orders;
+use brownout_models::kernel::{Account, Fact};
+use brownout_models::ledger::Cause;
+use brownout_models::metrics;
+use brownout_models::slab::Ref;
+use brownout_models::units::Ns;
+use brownout_models::world::{Back, Client, Front, Purpose, QueryState, World};
+use brownout_scenarios::Scenario;
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// Which calls to follow.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Which {
+    /// The one of this number, counted from 1 in the order in which calls are offered.
+    Number(u64),
+    /// The one of this population and salt.
+    Salt(u16, u64),
+    /// Those offered from one time on and before another, at most so many.
+    Between(Ns, Ns, usize),
+}
+
+/// Where a try stands.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Stand {
+    /// The attempt of the call that it belongs to.
+    pub attempt: u16,
+    /// Whether it is a write out of a spool.
+    pub replay: bool,
+    /// The server last chosen, if one was.
+    pub server: Option<u32>,
+    /// How often the balancer has given it to a server.
+    pub dispatches: u16,
+    /// How often it has asked the store again in place.
+    pub asks: u16,
+    /// Standing at the balancer.
+    pub front: Front,
+    /// Standing at the server.
+    pub back: Back,
+    /// The store that it uses, if it uses one.
+    pub store: Option<u16>,
+    /// Where its query stands, while it has one.
+    pub query: Option<QueryState>,
+    /// Whether its client waits no longer.
+    pub client_gone: bool,
+}
+
+/// Something that happened to a call.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub enum What {
+    /// A try, by number from 0, stands there now.
+    Stands(usize, Stand),
+    /// A try is over; and what for, if it ended a chance of a call that is neither stored nor answered.
+    Over(usize, Option<Cause>),
+    /// The books took something down.
+    Fact(Fact),
+}
+
+/// Something that happened to a call, and when.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct Change {
+    /// When.
+    pub at: Ns,
+    /// What.
+    pub what: What,
+}
+
+/// The life of a call.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Life {
+    /// Its number, from 1, in the order in which calls are offered.
+    pub number: u64,
+    /// Its population.
+    pub population: u16,
+    /// Its salt.
+    pub salt: u64,
+    /// When it was offered.
+    pub offered: Ns,
+    /// What happened to it, in order.
+    pub changes: Vec<Change>,
+    /// Whether it ended before the run did.
+    pub over: bool,
+}
+
+/// A life under way.
+struct Alive {
+    /// Its place among the lives.
+    life: usize,
+    call: Ref,
+    /// Its tries that are not over, by number, with where they last stood.
+    ways: Vec<(usize, Ref, Stand)>,
+    /// How many tries there have been.
+    tries: usize,
+    /// The server that had it last.
+    server: Option<u32>,
+}
+
+/// Follows calls.
+struct Recorder {
+    which: Which,
+    lives: Vec<Life>,
+    alive: Vec<Alive>,
+    by_salt: BTreeMap<(u16, u64), usize>,
+    offered: u64,
+    now: Ns,
+}
+
+impl Recorder {
+    fn wants(&self, number: u64, account: &Account, offered: Ns) -> bool {
+        match self.which {
+            Which::Number(wanted) => number == wanted,
+            Which::Salt(population, salt) => account.population == population && account.salt == salt,
+            Which::Between(from, to, most) => offered >= from && offered < to && self.lives.len() < most,
+        }
+    }
+
+    /// Takes up a call that has just been offered, if it is one of those asked for.
+    fn take_up(&mut self, number: u64, account: &Account, now: Ns, world: &World) {
+        // Most calls are not asked for: no search for them.
+        if !matches!(self.which, Which::Between(..)) && !self.wants(number, account, now) {
+            return;
+        }
+        let is = |r: &Ref| world.calls[*r].salt == account.salt && world.calls[*r].population == account.population;
+        let call = world.calls.refs().find(is);
+        // One that is over within the event in which it was offered is in no place any more.
+        let offered = call.map_or(now, |call| world.calls[call].offered);
+        if !self.wants(number, account, offered) {
+            return;
+        }
+        let life = self.lives.len();
+        let (population, salt) = (account.population, account.salt);
+        self.lives.push(Life { number, population, salt, offered, changes: Vec::new(), over: call.is_none() });
+        self.by_salt.insert((population, salt), life);
+        if let Some(call) = call {
+            self.alive.push(Alive { life, call, ways: Vec::new(), tries: 0, server: None });
+        }
+    }
+
+    fn note(&mut self, life: usize, at: Ns, what: What) {
+        self.lives[life].changes.push(Change { at, what });
+    }
+
+    /// Takes down facts about calls that are followed: attempts, or all the others.
+    fn facts(&mut self, facts: &[Entry], attempts: bool) {
+        for entry in facts {
+            let Some(account) = account(&entry.fact) else { continue };
+            if matches!(entry.fact, Fact::Attempt(_)) != attempts {
+                continue;
+            }
+            if let Some(life) = self.by_salt.get(&(account.population, account.salt)) {
+                self.note(*life, entry.at, What::Fact(entry.fact));
+            }
+        }
+    }
+
+    /// Compares where all tries that are followed stand with where they stood.
+    fn compare(&mut self, now: Ns, world: &World) {
+        let mut alive = std::mem::take(&mut self.alive);
+        alive.retain_mut(|alive| {
+            find_tries(alive, world);
+            let mut changes = Vec::new();
+            alive.ways.retain_mut(|(number, at, stood)| match stand(*at, world) {
+                Some(stands) => {
+                    if stands != *stood {
+                        changes.push(What::Stands(*number, stands));
+                    }
+                    *stood = stands;
+                    alive.server = stands.server.or(alive.server);
+                    true
+                }
+                None => {
+                    let call = world.calls.get(alive.call).filter(|c| !c.stored && c.client != Client::Ok);
+                    changes.push(What::Over(*number, call.map(|c| c.cause)));
+                    false
+                }
+            });
+            changes.into_iter().for_each(|what| self.note(alive.life, now, what));
+            let lives = world.calls.get(alive.call).is_some() || !alive.ways.is_empty();
+            self.lives[alive.life].over = !lives;
+            lives
+        });
+        self.alive = alive;
+    }
+}
+
+/// A stand that no try has, so that the first one is a change.
+const NOWHERE: Stand = Stand {
+    attempt: 0,
+    replay: false,
+    server: None,
+    dispatches: u16::MAX,
+    asks: 0,
+    front: Front::Closed,
+    back: Back::None,
+    store: None,
+    query: None,
+    client_gone: false,
+};
+
+/// Takes up tries of a call that are new.
+fn find_tries(alive: &mut Alive, world: &World) {
+    let Some(call) = world.calls.get(alive.call) else { return };
+    let last = alive.server.filter(|_| alive.ways.is_empty()).and_then(|s| world.servers[s as usize].last_taken_on());
+    for at in [Some(call.current), last].into_iter().flatten() {
+        let mine = world.tries.get(at).is_some_and(|t| t.call == alive.call && t.purpose != Purpose::Background);
+        if mine && !alive.ways.iter().any(|(_, known, _)| *known == at) {
+            alive.ways.push((alive.tries, at, NOWHERE));
+            alive.tries += 1;
+        }
+    }
+}
+
+fn stand(at: Ref, world: &World) -> Option<Stand> {
+    let t = world.tries.get(at)?;
+    let replay = t.purpose == Purpose::Replay;
+    Some(Stand {
+        attempt: t.attempt,
+        replay,
+        server: (t.dispatches > 0 || replay).then_some(t.server),
+        dispatches: t.dispatches,
+        asks: t.asks,
+        front: t.front,
+        back: t.back,
+        store: world.plans[t.fleet as usize][t.plan as usize].store,
+        query: world.queries.get(t.query).filter(|q| q.asker == at && t.back == Back::Querying).map(|q| q.state),
+        client_gone: t.client_gone,
+    })
+}
+
+fn account(fact: &Fact) -> Option<&Account> {
+    match fact {
+        Fact::Attempt(a)
+        | Fact::Stored(a, _)
+        | Fact::Late(a)
+        | Fact::Duplicate(a, _)
+        | Fact::Dropped(a, _)
+        | Fact::LostAfterOk(a)
+        | Fact::Ok(a, _)
+        | Fact::Failed(a, _) => Some(a),
+        Fact::Rotation { .. } | Fact::Process { .. } | Fact::Outage { .. } => None,
+    }
+}
+
+impl Observer for Recorder {
+    fn after(&mut self, now: Ns, world: &World, facts: &[Entry], offered: u64) {
+        self.now = now;
+        if offered > self.offered {
+            // Each call that is offered is sent at once: the first attempts of an event stand in the order of the offers.
+            let attempts = facts.iter().filter_map(|e| if let Fact::Attempt(a) = &e.fact { Some(a) } else { None });
+            for (number, account) in (self.offered + 1..=offered).zip(attempts) {
+                self.take_up(number, account, now, world);
+            }
+            self.offered = offered;
+        }
+        if self.alive.is_empty() && self.by_salt.is_empty() {
+            return;
+        }
+        self.facts(facts, true);
+        self.compare(now, world);
+        self.facts(facts, false);
+    }
+
+    fn has_enough(&self) -> bool {
+        let found = match self.which {
+            Which::Number(wanted) => self.offered >= wanted,
+            Which::Salt(..) => !self.lives.is_empty(),
+            Which::Between(_, to, most) => self.lives.len() >= most || self.now >= to,
+        };
+        found && self.alive.is_empty()
+    }
+}
+
+/// A run with the lives of some of its calls.
+pub struct Followed {
+    /// The run, as far as it went: to its end, or until all that was asked for was seen.
+    pub run: Run,
+    /// The lives, in the order in which the calls were offered.
+    pub lives: Vec<Life>,
+}
+
+/// Runs a scenario until the calls asked for are over.
+///
+/// # Errors
+/// [`Imbalance`] if the ledger does not balance.
+pub fn follow(scenario: &Scenario, seed: u64, which: Which, stop: Option<&AtomicBool>) -> Result<Followed, Imbalance> {
+    let mut run = Run::new(&scenario.plan, orders(scenario, seed));
+    let mut recorder =
+        Recorder { which, lives: Vec::new(), alive: Vec::new(), by_salt: BTreeMap::new(), offered: 0, now: Ns::ZERO };
+    // Nothing of the time before is asked for: it is run without being looked at, step by step.
+    if let Which::Between(from, ..) = which {
+        while run.at().plus(scenario.step) < from.minus(EARLY) {
+            if run.step()?.is_some() {
+                break;
+            }
+        }
+        recorder.offered = run.ledger().offered();
+    }
+    while !recorder.has_enough() && !stop.is_some_and(|stop| stop.load(Ordering::Relaxed)) {
+        if run.step_observed(&mut recorder)?.is_some() {
+            break;
+        }
+    }
+    Ok(Followed { run, lives: recorder.lives })
+}
+
+/// How long before an event of it a call may have been offered: no link is as slow.
+const EARLY: Ns = Ns::secs(600);
+
+/// The first call of some whose data is dropped, by the time at which it is; none if none is.
+///
+/// # Errors
+/// [`Imbalance`] if the ledger does not balance.
+pub fn first_dropped(
+    scenario: &Scenario,
+    seed: u64,
+    subject: &str,
+    stop: Option<&AtomicBool>,
+) -> Result<Option<Which>, Imbalance> {
+    let populations = metrics::populations(subject, &scenario.plan.spec);
+    let mut run = Run::new(&scenario.plan, Orders { keep_facts: true, ..orders(scenario, seed) });
+    loop {
+        let ended: Option<Ended> = run.step()?;
+        let dropped = run.ledger().kept.iter().flatten().find_map(|entry| match &entry.fact {
+            Fact::Dropped(account, _) if populations.contains(&usize::from(account.population)) => Some(*account),
+            _ => None,
+        });
+        if let Some(account) = dropped {
+            return Ok(Some(Which::Salt(account.population, account.salt)));
+        }
+        if ended.is_some() || stop.is_some_and(|stop| stop.load(Ordering::Relaxed)) {
+            return Ok(None);
+        }
+    }
+}
