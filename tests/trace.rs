@@ -18,7 +18,10 @@ fn shipped(file: &str, set: &[&str]) -> Scenario {
 
 /// The degradation scenarios, shortened: every way in which a store can be away.
 fn short(kind: &str) -> Scenario {
-    shipped(&format!("degradation/{kind}.toml"), &["span=4min", "window.to=3min", "timeline.0.for=1min"])
+    shipped(
+        &format!("degradation/{kind}.toml"),
+        &["span=80s", "window.from=10s", "window.to=70s", "timeline.0.at=20s", "timeline.0.for=30s"],
+    )
 }
 
 fn all(scenario: &Scenario) -> Followed {
@@ -187,7 +190,7 @@ fn chrome(scenario: &Scenario, which: Which) -> Value {
 #[test]
 fn the_trace_keeps_the_rules_of_its_format() {
     let scenario = short("hang");
-    let trace = chrome(&scenario, Which::Between(Ns::secs(118), Ns::NEVER, 1500));
+    let trace = chrome(&scenario, Which::Between(Ns::secs(18), Ns::NEVER, 1500));
     assert_eq!(trace["displayTimeUnit"], "ms");
     assert_eq!(trace["otherData"]["scenario"], "a\\u{1b}b.toml");
     let number = |event: &Value, key: &str| event[key].as_f64().unwrap_or_else(|| panic!("`{key}` of {event}"));

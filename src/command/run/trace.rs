@@ -11,7 +11,7 @@ use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::PathBuf;
 
-/// Most calls of a trace: about 3 KB of the file each.
+/// Most calls of a trace: about a kilobyte of the file each.
 const MOST: u64 = 50_000;
 /// How long before something goes wrong a trace begins, unless told when.
 const BEFORE: Ns = Ns::secs(5);
