@@ -408,7 +408,9 @@ impl<'a> Load<'a> {
 }
 
 fn is_world_key(path: &[Key]) -> bool {
-    path.first().is_some_and(|key| WorldSpec::fields().iter().any(|f| f.name == key.name))
+    // The whole table of the format is made to know them: once is enough.
+    static NAMES: LazyLock<Vec<&str>> = LazyLock::new(|| WorldSpec::fields().iter().map(|f| f.name).collect());
+    path.first().is_some_and(|key| NAMES.contains(&key.name.as_str()))
 }
 
 fn at_path<'v>(value: &'v Value, path: &[&str]) -> Option<&'v Value> {

@@ -3,25 +3,50 @@
 //! Most events of such a world are due a constant time after they are raised: hops, timeouts, check
 //! intervals. Each such delay has a lane of its own, a first-in-first-out ring, or, for timers that are mostly
 //! cancelled, a linked list from which a timer is taken in constant time. Only what is due at odd times
-//! (ends of random work) goes through a heap. The next event is the first of the
-//! lanes' heads, which are kept in order: there are few, and after an event its lane seldom falls back by more than
-//! one or two places.
+//! (ends of random work) goes through a heap. The next event is the first of the lanes' heads, which are kept in order.
+//!
+//! Two things are put off, since mostly they need not be done at all. A lane's new head takes its place among the heads
+//! when the next event is asked for, not when the old one is taken: until then something may be raised on that very lane.
+//! And a cancelled timer's place among the heads stays until it comes first, which a timer of seconds does seldom.
 //!
 //! Nothing is allocated per event once the rings have grown to their largest size.
+
+mod heads;
+mod heap;
 
 use brownout_models::kernel::{Event, Lane, Timer};
 use brownout_models::slab::Ref;
 use brownout_models::units::Ns;
+use heads::Heads;
+use heap::Heap;
 use std::collections::VecDeque;
 
-/// Time and insertion number in one, so that one comparison orders both.
-type Key = u128;
-const EMPTY: Key = Key::MAX;
+/// Time (64 bits), insertion number (48) and lane (16) in one: one comparison orders two events, and the earliest says
+/// where it is.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct Key(u128);
+
+impl Key {
+    /// Later than any event: nothing is due at the end of time.
+    const EMPTY: Key = Key(u128::MAX);
+
+    fn new(time: Ns, raised: u64, lane: u16) -> Key {
+        Key((u128::from(time.0) << 64) | u128::from((raised << 16) | u64::from(lane)))
+    }
+    fn is_empty(self) -> bool {
+        self.time() == Ns::NEVER
+    }
+    fn time(self) -> Ns {
+        Ns((self.0 >> 64) as u64)
+    }
+    fn lane(self) -> u16 {
+        self.0 as u16
+    }
+}
+
 const NIL: u32 = u32::MAX;
 /// The heap's number among the lanes.
-const HEAP: u32 = 0;
-/// Children of a heap node; four keep it shallow and its nodes together in the cache.
-const ARITY: usize = 4;
+const HEAP: u16 = u16::MAX;
 
 #[derive(Clone, Copy)]
 struct Entry {
@@ -29,82 +54,23 @@ struct Entry {
     event: Event,
 }
 
-fn time_of(key: Key) -> Ns {
-    Ns((key >> 64) as u64)
-}
-
-/// What a lane has to offer next; the lane with the number zero is the heap.
-#[derive(Clone, Copy)]
-struct Head {
-    key: Key,
-    lane: u32,
-}
-
-/// The heads of all lanes that hold anything, the first one last.
-#[derive(Default)]
-struct Heads(Vec<Head>);
-
-impl Heads {
-    /// The first one's lane holds another, or (with an empty key) nothing any more.
-    #[inline]
-    fn next_of_first(&mut self, key: Key) {
-        let Some(Head { lane, .. }) = self.0.pop() else { return };
-        if key != EMPTY {
-            self.enter(Head { key, lane });
-        }
-    }
-
-    /// A lane that held nothing holds something.
-    #[inline]
-    fn enter(&mut self, head: Head) {
-        self.0.push(head);
-        self.fall_back(self.0.len() - 1, head);
-    }
-
-    /// Puts a head at a free place, or further back where it belongs.
-    #[inline]
-    fn fall_back(&mut self, mut at: usize, head: Head) {
-        while at > 0 && self.0[at - 1].key < head.key {
-            self.0[at] = self.0[at - 1];
-            at -= 1;
-        }
-        self.0[at] = head;
-    }
-
-    /// A lane's head was taken out; the next is due later, or (with an empty key) there is none.
-    fn later(&mut self, lane: u32, key: Key) {
-        let Some(at) = self.0.iter().rposition(|h| h.lane == lane) else { return };
-        if key == EMPTY {
-            self.0.remove(at);
-        } else {
-            self.fall_back(at, Head { key, lane });
-        }
-    }
-
-    /// A lane has a head that is due earlier than its last one, if it had one.
-    fn earlier(&mut self, lane: u32, key: Key) {
-        if let Some(at) = self.0.iter().rposition(|h| h.lane == lane) {
-            self.0.remove(at);
-        }
-        self.enter(Head { key, lane });
-    }
-}
-
 enum Queue {
     Ring(VecDeque<Entry>),
-    List { first: u32, last: u32 },
+    /// Timers between the knot of that number and itself, in a circle.
+    List(u32),
 }
 
 struct LaneAt {
     delay: Ns,
     queue: Queue,
+    /// What it has among the heads: the key of its first, or, of timers, that of one cancelled since.
+    head: Key,
 }
 
-/// A timer's place in its lane's list.
+/// A timer's place in its lane's circle; or a circle's beginning and end, with an empty key.
 struct Node {
     entry: Entry,
     generation: u32,
-    lane: u16,
     before: u32,
     after: u32,
 }
@@ -115,10 +81,14 @@ pub struct Due {
     end: Ns,
     raised: u64,
     heads: Heads,
+    /// The lane whose head was taken last; it is still among the heads, to be replaced by the next.
+    taken: Option<u16>,
+    next: Key,
     lanes: Vec<LaneAt>,
     nodes: Vec<Node>,
-    free: Vec<u32>,
-    heap: Vec<Entry>,
+    /// The first of the unused nodes, each of which knows the next.
+    free: u32,
+    heap: Heap,
 }
 
 impl Due {
@@ -126,13 +96,15 @@ impl Due {
     pub fn new(end: Ns) -> Due {
         Due {
             now: Ns::ZERO,
-            end,
+            end: end.min(Ns(Ns::NEVER.0 - 1)),
             raised: 0,
             heads: Heads::default(),
+            taken: None,
+            next: Key::EMPTY,
             lanes: Vec::new(),
             nodes: Vec::new(),
-            free: Vec::new(),
-            heap: Vec::new(),
+            free: NIL,
+            heap: Heap::default(),
         }
     }
 
@@ -148,8 +120,8 @@ impl Due {
 
     fn open(&mut self, delay: Ns, queue: Queue) -> Lane {
         let lane = Lane(self.lanes.len() as u16);
-        assert!(self.lanes.len() < usize::from(u16::MAX), "too many lanes");
-        self.lanes.push(LaneAt { delay, queue });
+        assert!(self.lanes.len() < usize::from(HEAP), "too many lanes");
+        self.lanes.push(LaneAt { delay, queue, head: Key::EMPTY });
         lane
     }
 
@@ -160,10 +132,15 @@ impl Due {
 
     /// The lane of a delay; equal delays share one.
     pub fn lane(&mut self, delay: Ns, timers: bool) -> Lane {
-        let same = |l: &LaneAt| l.delay == delay && timers == matches!(l.queue, Queue::List { .. });
+        let same = |l: &LaneAt| l.delay == delay && timers == matches!(l.queue, Queue::List(_));
         match self.lanes.iter().position(same).filter(|_| delay != Ns::NEVER) {
             Some(at) => Lane(at as u16),
-            None if timers => self.open(delay, Queue::List { first: NIL, last: NIL }),
+            None if timers => {
+                let circle = self.nodes.len() as u32;
+                let entry = Entry { key: Key::EMPTY, event: Event::Timeline(NIL) };
+                self.nodes.push(Node { entry, generation: 0, before: circle, after: circle });
+                self.open(delay, Queue::List(circle))
+            }
             None => self.open(delay, Queue::Ring(VecDeque::new())),
         }
     }
@@ -173,10 +150,21 @@ impl Due {
         self.lanes[lane.0 as usize].delay
     }
 
+    /// The key of the next event on a lane.
     #[inline]
-    fn key(&mut self, time: Ns) -> Key {
+    fn key(&mut self, time: Ns, lane: u16) -> Key {
         self.raised += 1;
-        (Key::from(time.0) << 64) | Key::from(self.raised)
+        Key::new(time, self.raised, lane)
+    }
+
+    /// A lane that had nothing has something.
+    #[inline]
+    fn enter(&mut self, key: Key) {
+        if self.taken == Some(key.lane()) {
+            self.next = key;
+        } else {
+            self.heads.enter(key);
+        }
     }
 
     /// Raises an event the lane's delay from now.
@@ -192,15 +180,15 @@ impl Due {
         if time > self.end {
             return;
         }
-        let key = self.key(time);
-        let Queue::Ring(ring) = &mut self.lanes[lane.0 as usize].queue else {
-            panic!("a timer lane takes timers only")
-        };
-        if ring.is_empty() {
-            self.heads.enter(Head { key, lane: u32::from(lane.0) + 1 });
-        }
+        let key = self.key(time, lane.0);
+        let at = &mut self.lanes[lane.0 as usize];
+        let Queue::Ring(ring) = &mut at.queue else { panic!("a timer lane takes timers only") };
         debug_assert!(ring.back().is_none_or(|last| last.key < key), "a lane goes forward only");
         ring.push_back(Entry { key, event });
+        if at.head.is_empty() {
+            at.head = key;
+            self.enter(key);
+        }
     }
 
     /// Sets a timer the lane's delay from now.
@@ -210,60 +198,46 @@ impl Due {
         if time > self.end {
             return Timer::NONE;
         }
-        let entry = Entry { key: self.key(time), event };
-        let Queue::List { first, last } = &mut self.lanes[lane.0 as usize].queue else { panic!("not a timer lane") };
-        let before = *last;
-        let place = match self.free.pop() {
-            Some(place) => {
-                let node = &mut self.nodes[place as usize];
-                *node = Node { entry, generation: node.generation, lane: lane.0, before, after: NIL };
-                place
-            }
-            None => {
-                self.nodes.push(Node { entry, generation: 0, lane: lane.0, before, after: NIL });
-                (self.nodes.len() - 1) as u32
-            }
+        let key = self.key(time, lane.0);
+        let at = &mut self.lanes[lane.0 as usize];
+        let Queue::List(circle) = at.queue else { panic!("not a timer lane") };
+        let before = self.nodes[circle as usize].before;
+        let (place, generation) = match self.nodes.get(self.free as usize) {
+            Some(unused) => (std::mem::replace(&mut self.free, unused.after), unused.generation),
+            None => (self.nodes.len() as u32, 0),
         };
-        *last = place;
-        if before == NIL {
-            *first = place;
-            self.heads.enter(Head { key: entry.key, lane: u32::from(lane.0) + 1 });
-        } else {
-            self.nodes[before as usize].after = place;
+        let node = Node { entry: Entry { key, event }, generation, before, after: circle };
+        match self.nodes.get_mut(place as usize) {
+            Some(unused) => *unused = node,
+            None => self.nodes.push(node),
         }
-        Timer(Ref { index: place, generation: self.nodes[place as usize].generation })
+        self.nodes[before as usize].after = place;
+        self.nodes[circle as usize].before = place;
+        if at.head.is_empty() {
+            at.head = key;
+            self.enter(key);
+        }
+        Timer(Ref { index: place, generation })
     }
 
     /// Takes a timer back; one that has gone off is ignored.
     #[inline]
     pub fn cancel(&mut self, timer: Timer) {
         let Ref { index, generation } = timer.0;
-        if index != NIL && self.nodes[index as usize].generation == generation {
+        if self.nodes.get(index as usize).is_some_and(|node| node.generation == generation) {
             self.unlink(index);
         }
     }
 
     #[inline]
     fn unlink(&mut self, place: u32) {
+        let free = self.free;
         let node = &mut self.nodes[place as usize];
         node.generation = node.generation.wrapping_add(1);
-        let (lane, before, after) = (node.lane as usize, node.before, node.after);
-        if before != NIL {
-            self.nodes[before as usize].after = after;
-        }
-        if after != NIL {
-            self.nodes[after as usize].before = before;
-        }
-        let head = if after == NIL { EMPTY } else { self.nodes[after as usize].entry.key };
-        let Queue::List { first, last } = &mut self.lanes[lane].queue else { unreachable!("nodes live in lists") };
-        if before == NIL {
-            *first = after;
-            self.heads.later(lane as u32 + 1, head);
-        }
-        if after == NIL {
-            *last = before;
-        }
-        self.free.push(place);
+        let (before, after) = (node.before, std::mem::replace(&mut node.after, free));
+        self.nodes[before as usize].after = after;
+        self.nodes[after as usize].before = before;
+        self.free = place;
     }
 
     /// Raises an event at any time not in the past.
@@ -273,79 +247,68 @@ impl Due {
         if time > self.end {
             return;
         }
-        let entry = Entry { key: self.key(time), event };
-        self.heap.push(entry);
-        if self.rise(self.heap.len() - 1, entry) == 0 {
-            self.heads.earlier(HEAP, entry.key);
-        }
-    }
-
-    /// Puts an entry at a free place of the heap, or above it where it belongs; says where.
-    #[inline]
-    fn rise(&mut self, mut at: usize, entry: Entry) -> usize {
-        while at > 0 {
-            let parent = (at - 1) / ARITY;
-            if self.heap[parent].key <= entry.key {
-                break;
+        let key = self.key(time, HEAP);
+        if self.heap.push(Entry { key, event }) {
+            let first = self.heap.first();
+            if self.taken == Some(HEAP) {
+                self.next = first;
+            } else {
+                self.heads.earlier(first);
             }
-            self.heap[at] = self.heap[parent];
-            at = parent;
         }
-        self.heap[at] = entry;
-        at
-    }
-
-    /// Takes the top of the heap. The gap sinks to the bottom, the least child rising each time, and there takes
-    /// the last entry in, which seldom rises far: so which way to go is computed, not guessed.
-    #[inline]
-    fn pop_heap(&mut self) -> Event {
-        let top = self.heap[0].event;
-        let Some(last) = self.heap.pop() else { return top };
-        let mut gap = 0;
-        while let Some(children) = self.heap.get(gap * ARITY + 1..gap * ARITY + 1 + ARITY) {
-            let left = usize::from(children[1].key < children[0].key);
-            let right = 2 + usize::from(children[3].key < children[2].key);
-            let least = if children[right].key < children[left].key { right } else { left };
-            let child = children[least];
-            self.heap[gap] = child;
-            gap = gap * ARITY + 1 + least;
-        }
-        let rest = self.heap.iter().enumerate().skip(gap * ARITY + 1);
-        if let Some((least, child)) = rest.min_by_key(|(_, e)| e.key).map(|(i, e)| (i, *e)) {
-            self.heap[gap] = child;
-            gap = least;
-        }
-        if !self.heap.is_empty() {
-            self.rise(gap, last);
-        }
-        self.heads.next_of_first(self.heap.first().map_or(EMPTY, |e| e.key));
-        top
     }
 
     /// Takes the next event due at `until` or before.
     #[inline]
     pub fn pop(&mut self, until: Ns) -> Option<Event> {
-        let Head { key, lane } = *self.heads.0.last()?;
-        let time = time_of(key);
-        if time > until {
-            return None;
-        }
-        debug_assert!(time >= self.now);
-        self.now = time;
-        if lane == HEAP {
-            return Some(self.pop_heap());
-        }
-        match &mut self.lanes[lane as usize - 1].queue {
-            Queue::Ring(ring) => {
-                let event = ring.pop_front()?.event;
-                self.heads.next_of_first(ring.front().map_or(EMPTY, |e| e.key));
-                Some(event)
+        loop {
+            if self.heap.is_open() {
+                self.heap.close();
+                self.next = self.heap.first();
             }
-            Queue::List { first, .. } => {
-                let place = *first;
-                let event = self.nodes[place as usize].entry.event;
-                self.unlink(place);
-                Some(event)
+            if self.taken.take().is_some() {
+                self.heads.replace_first(self.next);
+            }
+            let first = self.heads.first()?;
+            if first.time() > until {
+                return None;
+            }
+            if let Some(event) = self.take(first) {
+                return Some(event);
+            }
+        }
+    }
+
+    /// Takes the first event; none if it was a timer that has been cancelled since.
+    #[inline]
+    fn take(&mut self, key: Key) -> Option<Event> {
+        let lane = key.lane();
+        self.taken = Some(lane);
+        if lane == HEAP {
+            self.now = key.time();
+            return Some(self.heap.take());
+        }
+        let at = &mut self.lanes[usize::from(lane)];
+        match &mut at.queue {
+            Queue::Ring(ring) => {
+                self.now = key.time();
+                let event = ring.pop_front().map(|entry| entry.event);
+                self.next = ring.front().map_or(Key::EMPTY, |entry| entry.key);
+                at.head = self.next;
+                event
+            }
+            Queue::List(circle) => {
+                let circle = *circle as usize;
+                let first = self.nodes[circle].after;
+                let entry = self.nodes[first as usize].entry;
+                let due = entry.key == key;
+                if due {
+                    self.now = key.time();
+                    self.unlink(first);
+                }
+                self.next = self.nodes[self.nodes[circle].after as usize].entry.key;
+                self.lanes[usize::from(lane)].head = self.next;
+                due.then_some(entry.event)
             }
         }
     }
@@ -398,25 +361,67 @@ mod tests {
         due.cancel(again);
     }
 
+    /// The same by searching a list.
+    #[derive(Default)]
+    struct Plain {
+        due: Vec<(u64, u64, Event)>,
+        raised: u64,
+    }
+
+    impl Plain {
+        fn raise(&mut self, time: u64, event: Event) -> u64 {
+            self.raised += 1;
+            self.due.push((time, self.raised, event));
+            self.raised
+        }
+        fn pop(&mut self, until: u64) -> Option<(u64, Event)> {
+            let least = self.due.iter().enumerate().min_by_key(|(_, (time, number, _))| (*time, *number));
+            let (at, _) = least.filter(|(_, (time, ..))| *time <= until)?;
+            let (time, _, event) = self.due.remove(at);
+            Some((time, event))
+        }
+    }
+
     #[test]
-    fn a_million_random_events_come_out_sorted() {
-        let mut due = Due::new(Ns::NEVER);
-        let lane = due.lane(Ns(500), false);
-        let mut x = 1_u64;
-        let mut last = 0;
-        for n in 0..1_000_000_u64 {
-            x = x.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
-            if n % 3 == 0 {
-                due.after(lane, Event::Check(0));
-            } else {
-                due.at(Ns(due.now().0 + (x >> 54)), Event::Check(1));
-            }
-            if n % 2 == 0 {
-                due.pop(Ns::NEVER);
-                assert!(due.now().0 >= last);
-                last = due.now().0;
+    fn whatever_is_raised_and_cancelled_comes_as_from_a_sorted_list() {
+        let (mut due, mut plain) = (Due::new(Ns::NEVER), Plain::default());
+        let rings = [3, 50, 500].map(|delay| (delay, due.lane(Ns(delay), false)));
+        let lists = [40, 400].map(|delay| (delay, due.lane(Ns(delay), true)));
+        let (mut timers, mut x, mut taken) = (Vec::new(), 1_u64, 0);
+        for n in 0..100_000 {
+            x = x.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            let (random, now, event) = ((x >> 40) as usize, due.now(), Event::Check(n));
+            let pick = random / 16;
+            match random % 16 {
+                0..3 => {
+                    let (delay, lane) = rings[pick % rings.len()];
+                    due.after(lane, event);
+                    plain.raise(now.0 + delay, event);
+                }
+                3..6 => {
+                    let (delay, lane) = lists[pick % lists.len()];
+                    timers.push((due.arm(lane, event), plain.raise(now.0 + delay, event)));
+                }
+                6..8 => {
+                    let time = now.0 + pick as u64 % 200;
+                    due.at(Ns(time), event);
+                    plain.raise(time, event);
+                }
+                8..11 if !timers.is_empty() => {
+                    let (timer, number) = timers.swap_remove(pick % timers.len());
+                    due.cancel(timer);
+                    plain.due.retain(|(_, raised, _)| *raised != number);
+                }
+                _ => {
+                    let until = now.0 + pick as u64 % 32;
+                    let event = due.pop(Ns(until));
+                    assert_eq!(event.map(|event| (due.now().0, event)), plain.pop(until));
+                    taken += u32::from(event.is_some());
+                    due.advance_to(if event.is_some() { due.now() } else { Ns(until) });
+                }
             }
         }
-        drain(&mut due);
+        assert!(taken > 20_000, "{taken}");
+        assert!(drain(&mut due).into_iter().eq(std::iter::from_fn(|| plain.pop(u64::MAX))));
     }
 }
