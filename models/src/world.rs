@@ -213,6 +213,8 @@ pub struct Try {
     pub since: Ns,
     /// When the server took it on; of a replay: when its call was accepted.
     pub started: Ns,
+    /// Computing time, where it is random and has been drawn; never before.
+    pub work: Ns,
     /// The query at the store.
     pub query: Ref,
     /// The balancer's timer.
@@ -443,6 +445,7 @@ impl World {
     }
 
     /// One of the ways in which a call could still be executed has ended.
+    #[inline]
     pub fn leg_ends<K: Kernel>(&mut self, k: &mut K, call: Ref, cause: Cause) {
         let c = &mut self.calls[call];
         assert!(c.legs > 0, "a leg ended that never began");
@@ -454,6 +457,7 @@ impl World {
     }
 
     /// The client is done with a call, for good or ill.
+    #[inline]
     pub fn client_done<K: Kernel>(&mut self, k: &mut K, call: Ref, how: Client) {
         let c = &mut self.calls[call];
         debug_assert!(c.client == Client::Waiting && how != Client::Waiting);
@@ -464,6 +468,7 @@ impl World {
     }
 
     /// Nothing more can happen to a call: its books are closed, unless the balancer's log has it.
+    #[inline]
     fn settle<K: Kernel>(&mut self, k: &mut K, call: Ref) {
         if !self.calls[call].stored && !self.log_keeps(call) {
             let c = &self.calls[call];

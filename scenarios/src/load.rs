@@ -21,7 +21,7 @@ use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 /// Most bytes of a scenario file.
 const SIZE: usize = 4 << 20;

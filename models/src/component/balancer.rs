@@ -236,6 +236,7 @@ impl Try {
             place: u32::MAX,
             since: Ns::ZERO,
             started: Ns::ZERO,
+            work: Ns::NEVER,
             query: Ref::NONE,
             timer: Timer::NONE,
             ask_timer: Timer::NONE,
@@ -246,6 +247,7 @@ impl Try {
 
 impl World {
     /// An attempt reaches the balancer.
+    #[inline]
     pub(crate) fn at_balancer<K: Kernel>(&mut self, k: &mut K, t: Ref) {
         let try_ = &mut self.tries[t];
         let (salt, share) = (try_.salt, self.backends[try_.fleet as usize].shed[try_.plan as usize]);
@@ -263,6 +265,7 @@ impl World {
     }
 
     /// Chooses a server and connects, or queues, or answers that there is none.
+    #[inline]
     fn choose<K: Kernel>(&mut self, k: &mut K, t: Ref, avoid: Option<u32>) {
         let status = self.spec.balancer.unavailable_status;
         match self.pick(k, t, avoid) {
@@ -336,6 +339,7 @@ impl World {
     }
 
     /// Connects to a server.
+    #[inline]
     fn dispatch<K: Kernel>(&mut self, k: &mut K, t: Ref, server: u32) {
         let try_ = &mut self.tries[t];
         try_.server = server;
@@ -346,6 +350,11 @@ impl World {
         if !std::mem::take(&mut try_.keeps_place) {
             self.connections[server as usize] += 1;
         }
+        if try_.dispatches == 1 {
+            // Long before it is needed, so that nothing waits for it.
+            let plan = &self.plans[try_.fleet as usize][try_.plan as usize];
+            try_.work = plan.work_ahead(try_.salt, try_.attempt);
+        }
         let watch = &mut self.backends[try_.fleet as usize].watch;
         if !watch.is_plain {
             try_.tried |= watch.bit(server);
@@ -355,6 +364,7 @@ impl World {
     }
 
     /// Sends a connect over the link.
+    #[inline]
     pub(crate) fn send_connect<K: Kernel>(&mut self, k: &mut K, t: Ref) {
         let link = &self.spec.network.servers;
         let try_ = &mut self.tries[t];
@@ -368,6 +378,7 @@ impl World {
     }
 
     /// Something travels from a server to the balancer.
+    #[inline]
     pub(crate) fn send_to_balancer<K: Kernel>(&mut self, k: &mut K, t: Ref, event: Event) {
         let link = &self.spec.network.servers;
         if link.is_constant() {
@@ -380,6 +391,7 @@ impl World {
     }
 
     /// The server has accepted the connection: the wait for its answer begins.
+    #[inline]
     pub(crate) fn accepted<K: Kernel>(&mut self, k: &mut K, t: Ref) {
         let try_ = &mut self.tries[t];
         try_.front = Front::Waiting;
@@ -395,6 +407,7 @@ impl World {
     }
 
     /// A server's answer is here.
+    #[inline]
     pub(crate) fn reply<K: Kernel>(&mut self, k: &mut K, t: Ref) {
         let Some(try_) = self.tries.get(t).filter(|t| t.front == Front::Waiting) else { return };
         let status = try_.status;
@@ -433,6 +446,7 @@ impl World {
     }
 
     /// If the try is a health check, it ends here, with this status (0 for none).
+    #[inline]
     fn check_ends<K: Kernel>(&mut self, k: &mut K, t: Ref, status: u16) -> bool {
         let Try { purpose, server, .. } = self.tries[t];
         let world::Purpose::Check(number) = purpose else { return false };
@@ -584,6 +598,7 @@ impl World {
     }
 
     /// One connection less to the server of a try; whoever queues may have it.
+    #[inline]
     fn release_server<K: Kernel>(&mut self, k: &mut K, t: Ref) {
         let Try { server, fleet, .. } = self.tries[t];
         self.connections[server as usize] -= 1;
@@ -611,6 +626,7 @@ impl World {
     }
 
     /// The balancer is done with a try; if the server is too, the try is over.
+    #[inline]
     fn close_front<K: Kernel>(&mut self, k: &mut K, t: Ref) {
         let try_ = &mut self.tries[t];
         k.cancel(try_.timer);
@@ -620,6 +636,7 @@ impl World {
     }
 
     /// Ends a try that neither the balancer nor a server has any more.
+    #[inline]
     pub(crate) fn end_if_done<K: Kernel>(&mut self, k: &mut K, t: Ref) {
         let try_ = &self.tries[t];
         if try_.front != Front::Closed || try_.back != Back::None {

@@ -89,6 +89,13 @@ pub struct Population {
     arrivals: Process,
     /// Random bits for the calls' salts and the times between them.
     stream: Stream,
+    /// Salt of the next call, and how much of the rate's integral lies between it and the one after: drawn one call ahead,
+    /// so that nothing waits for them. Not for bursts.
+    ahead: (u64, f64),
+    /// Calls per arrival.
+    burst: u32,
+    /// How long a client waits for the answer to one attempt.
+    timeout: Ns,
     /// Where its calls go: fleet and plan.
     route: (u16, u16),
     /// Whether its calls only read.
@@ -117,7 +124,7 @@ enum Process {
     /// Times as recorded; the position of the next.
     Trace(Arc<[Ns]>, usize),
     /// A rate per nanosecond over time, and whether the gaps are random.
-    Rate { curve: Curve, random: bool, first: bool },
+    Rate { curve: Curve, random: bool },
 }
 
 /// A piecewise linear rate: from each time on, the rate there (per nanosecond) and its slope.
@@ -178,8 +185,50 @@ impl Population {
         self.kept
     }
 
-    /// Moves `next` on to the next call.
-    fn advance(&mut self) {
+    /// Finds the first arrival.
+    fn begin(&mut self) {
+        let area = match &self.arrivals {
+            // A random phase, so that two constant populations do not march in step.
+            Process::Rate { random: false, .. } => self.stream.unit(),
+            _ => self.area(),
+        };
+        self.advance(area);
+        self.draw_ahead();
+    }
+
+    /// Draws what the next call needs.
+    #[inline]
+    fn draw_ahead(&mut self) {
+        if self.burst == 1 {
+            self.ahead = (self.stream.bits(), self.area());
+        }
+    }
+
+    /// Draws how much of the rate's integral lies between two arrivals.
+    #[inline]
+    fn area(&mut self) -> f64 {
+        match &self.arrivals {
+            Process::Rate { random: true, .. } => self.stream.exponential(),
+            Process::Rate { random: false, .. } | Process::Trace(..) => 1.0,
+        }
+    }
+
+    /// Salt of the next call.
+    #[inline]
+    fn salt(&mut self) -> u64 {
+        if self.burst == 1 { self.ahead.0 } else { self.stream.bits() }
+    }
+
+    /// Moves `next` on to the next arrival.
+    #[inline]
+    fn next(&mut self) {
+        let area = if self.burst == 1 { self.ahead.1 } else { self.area() };
+        self.advance(area);
+        self.draw_ahead();
+    }
+
+    #[inline]
+    fn advance(&mut self, area: f64) {
         if self.left == 0 {
             self.next = Ns::NEVER;
             return;
@@ -189,15 +238,7 @@ impl Population {
                 self.next = times.get(*at).copied().unwrap_or(Ns::NEVER);
                 *at += 1;
             }
-            Process::Rate { curve, random, first } => {
-                let area = match (*random, std::mem::replace(first, false)) {
-                    (true, _) => self.stream.exponential(),
-                    // A random phase, so that two constant populations do not march in step.
-                    (false, true) => self.stream.unit(),
-                    (false, false) => 1.0,
-                };
-                self.next = curve.reach(self.next.0, area);
-            }
+            Process::Rate { curve, .. } => self.next = curve.reach(self.next.0, area),
         }
     }
 }
@@ -220,7 +261,6 @@ impl World {
                 None => Process::Rate {
                     curve: Curve::new(rate, &spec.profile),
                     random: spec.arrivals != Arrivals::Constant,
-                    first: true,
                 },
             };
             let mut population = Population {
@@ -239,8 +279,11 @@ impl World {
                 knobs: ClientKnobs::default(),
                 surge: None,
                 stream,
+                ahead: (0, 0.0),
+                burst: if spec.arrivals == Arrivals::Burst && plan.traces[i].is_none() { spec.burst } else { 1 },
+                timeout: spec.timeout,
             };
-            population.advance();
+            population.begin();
             raise_arrival(k, &population, i as u16);
             self.populations.push(population);
         }
@@ -265,14 +308,12 @@ impl World {
 
     /// A call (or a burst of them) is offered.
     pub(crate) fn arrive<K: Kernel>(&mut self, k: &mut K, index: u16) {
-        let clients = &self.spec.clients.0[index as usize].1;
-        let burst = if clients.arrivals == Arrivals::Burst && clients.trace.is_none() { clients.burst } else { 1 };
         let population = &mut self.populations[index as usize];
-        let now = u64::from(burst).min(population.left);
+        let now = u64::from(population.burst).min(population.left);
         population.left -= now;
         for _ in 0..now {
             let population = &mut self.populations[index as usize];
-            let (offered, salt) = (population.next, population.stream.bits());
+            let (offered, salt) = (population.next, population.salt());
             if self.trouble.on && self.is_changed(k, index, salt) {
                 continue;
             }
@@ -281,11 +322,12 @@ impl World {
             self.send(k, call, true);
         }
         let population = &mut self.populations[index as usize];
-        population.advance();
+        population.next();
         raise_arrival(k, population, index);
     }
 
     /// Sends an attempt; the first one may be at the balancer already.
+    #[inline]
     fn send<K: Kernel>(&mut self, k: &mut K, call_at: Ref, first: bool) {
         let call = &mut self.calls[call_at];
         let population = &self.populations[call.population as usize];
@@ -313,6 +355,7 @@ impl World {
 
     /// The balancer has an answer for the client of a try. A success on a constant link needs no event of its
     /// own: it is known by now whether it arrives in time.
+    #[inline]
     pub(crate) fn answer<K: Kernel>(&mut self, k: &mut K, t: Ref, status: u16) {
         let Try { call: call_at, attempt, .. } = self.tries[t];
         let call = &self.calls[call_at];
@@ -326,7 +369,7 @@ impl World {
         }
         let link = &self.spec.network.clients;
         let arrives = k.now().plus(link.delay(call.salt, Purpose::ClientLinkBack, u32::from(attempt)));
-        let patience = call.sent.plus(self.spec.clients.0[call.population as usize].1.timeout);
+        let patience = call.sent.plus(population.timeout);
         if reads && good && arrives >= patience {
             self.tries[t].cause = Cause::AnsweredLate;
         }
@@ -349,6 +392,7 @@ impl World {
         }
     }
 
+    #[inline]
     fn succeed<K: Kernel>(&mut self, k: &mut K, call_at: Ref, at: Ns) {
         let call = &mut self.calls[call_at];
         let (account, index) = (call.account(), call.population as usize);

@@ -27,7 +27,7 @@ use crate::policy::breaker::Breaker;
 use crate::policy::bulkhead::Limit;
 use crate::policy::shedding::Shedding;
 use crate::policy::spool::Spool;
-use crate::random::Distribution;
+use crate::random::{Distribution, Purpose};
 use crate::setting::{Name, Named, Word};
 use crate::slab::Ref;
 use crate::units::{Bytes, Ns};
@@ -303,6 +303,21 @@ pub struct Server {
     pub knobs: ServerKnobs,
     /// What it has lost, and what waits while it stands still.
     troubles: Troubles,
+    /// Whether it is an event loop.
+    is_event_loop: bool,
+    /// Whether nothing stands before its work: no guard, no limit, no shedding.
+    is_plain: bool,
+}
+
+impl PlanAt {
+    /// The computing time of an attempt of a call; never, if it is constant and has a lane.
+    #[inline]
+    pub fn work_ahead(&self, salt: u64, attempt: u16) -> Ns {
+        match self.work_lanes {
+            Some(_) => Ns::NEVER,
+            None => self.work.sample(salt, Purpose::Work, u32::from(attempt)),
+        }
+    }
 }
 
 impl Server {
@@ -389,6 +404,7 @@ impl World {
             let spec = f.pools.get(store).cloned().unwrap_or_default();
             PoolAt { size: spec.size, queue: spec.queue.unwrap_or(u32::MAX), ..PoolAt::default() }
         };
+        let guards: Vec<_> = plans.iter().map(Guard::of).collect();
         Server {
             fleet,
             alive: true,
@@ -402,12 +418,14 @@ impl World {
             active: Vec::new(),
             memory: 0,
             pools: self.spec.stores.names().map(pool).collect(),
-            guards: plans.iter().map(Guard::of).collect(),
+            is_plain: guards.iter().all(Option::is_none) && f.limit.is_none() && f.shedding.is_none(),
+            guards,
             limiter: f.limit.as_ref().map(Limiter::new),
             starting_work: false,
             stack: Stack::default(),
             knobs: ServerKnobs::default(),
             troubles: Troubles::default(),
+            is_event_loop: f.concurrency == Concurrency::EventLoop,
         }
     }
 

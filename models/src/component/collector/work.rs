@@ -1,6 +1,5 @@
 //! From the connect to the answer: backlog, workers or event loop, bulkhead, computing.
 
-use super::Concurrency;
 use crate::component::clients::Connection;
 use crate::kernel::{Event, Kernel, Timer};
 use crate::ledger::Cause;
@@ -11,6 +10,7 @@ use crate::world::{Back, Front, Limited, Purpose, Try, World};
 
 impl World {
     /// A connect reaches the server: refused if nobody listens, unanswered if the backlog is full.
+    #[inline]
     pub(crate) fn at_server<K: Kernel>(&mut self, k: &mut K, t: Ref) {
         let Some(try_) = self.tries.get_mut(t).filter(|t| t.front == Front::Connecting) else { return };
         let server = &mut self.servers[try_.server as usize];
@@ -25,17 +25,14 @@ impl World {
         }
         let per_call = self.spec.balancer.connection == Connection::PerCall;
         let runs = !server.knobs.still;
-        let too_many = runs
+        let fleet = &self.spec.fleets.0[try_.fleet as usize].1;
+        let too_many = !server.is_plain
+            && runs
             && try_.purpose == Purpose::Call
-            && self.spec.fleets.0[try_.fleet as usize]
-                .1
-                .shedding
-                .as_ref()
-                .is_some_and(|shedding| !shedding.admits(server.active.len() as u32));
+            && fleet.shedding.as_ref().is_some_and(|shedding| !shedding.admits(server.active.len() as u32));
         try_.place = server.active.len() as u32;
         server.active.push(t);
-        let fleet = &self.spec.fleets.0[try_.fleet as usize].1;
-        if fleet.concurrency == Concurrency::EventLoop {
+        if server.is_event_loop {
             server.memory += fleet.memory_per_call.0;
             try_.back = Back::Arriving;
             let (full, number) = (runs && server.memory > fleet.heap_limit.0, try_.server);
@@ -84,6 +81,7 @@ impl World {
         }
     }
 
+    #[inline]
     fn enqueue<K: Kernel>(&mut self, k: &mut K, t: Ref) {
         let number = self.tries[t].server;
         let server = &mut self.servers[number as usize];
@@ -119,6 +117,7 @@ impl World {
     }
 
     /// A worker (or a core) takes a call.
+    #[inline]
     fn start<K: Kernel>(&mut self, k: &mut K, t: Ref) {
         let try_ = &mut self.tries[t];
         let server = &mut self.servers[try_.server as usize];
@@ -134,15 +133,13 @@ impl World {
             self.finish(k, t, 499, Cause::ClientLeft);
             return;
         }
-        let plain = server.limiter.is_none()
-            && server.guards[try_.plan as usize].is_none()
-            && self.spec.fleets.0[try_.fleet as usize].1.shedding.is_none();
-        if plain || self.passes(k, t) {
+        if server.is_plain || self.passes(k, t) {
             self.work(k, t);
         }
     }
 
     /// Computing begins; a request that is still on its way is waited for.
+    #[inline]
     fn work<K: Kernel>(&mut self, k: &mut K, t: Ref) {
         let try_ = &mut self.tries[t];
         try_.back = Back::Working;
@@ -151,19 +148,22 @@ impl World {
         if self.trouble.on && self.is_slowed(k, t, gap) {
             return;
         }
-        let try_ = &self.tries[t];
+        let try_ = &mut self.tries[t];
         let plan = &self.plans[try_.fleet as usize][try_.plan as usize];
         match plan.work_lanes {
             Some((lane, _)) if gap == Ns::ZERO => k.after(lane, event),
             Some((_, lane)) if gap.0 == self.spec.network.servers.latency.0 * 2 => k.after(lane, event),
             _ => {
-                let time = plan.work.sample(try_.salt, Draw::Work, u32::from(try_.attempt));
-                k.at(k.now().plus(gap).plus(time), event);
+                if try_.work == Ns::NEVER {
+                    try_.work = plan.work.sample(try_.salt, Draw::Work, u32::from(try_.attempt));
+                }
+                k.at(k.now().plus(gap).plus(try_.work), event);
             }
         }
     }
 
     /// The computing time of a call is over.
+    #[inline]
     pub(crate) fn work_done<K: Kernel>(&mut self, k: &mut K, t: Ref, dispatch: u16) {
         let Some(try_) = self.tries.get_mut(t) else { return };
         if try_.back != Back::Working || try_.dispatches != dispatch {
@@ -187,7 +187,7 @@ impl World {
             return;
         }
         let try_ = &mut self.tries[t];
-        if self.spec.fleets.0[fleet].1.concurrency == Concurrency::EventLoop {
+        if self.servers[number as usize].is_event_loop {
             try_.holds_worker = false;
             self.servers[number as usize].busy -= 1;
             self.ask(k, t);
@@ -222,9 +222,7 @@ impl World {
         try_.holds_worker = false;
         self.forget(t);
         let server = &mut self.servers[number as usize];
-        if self.spec.fleets.0[fleet].1.concurrency == Concurrency::EventLoop
-            && !matches!(purpose, Purpose::Background | Purpose::Replay)
-        {
+        if server.is_event_loop && !matches!(purpose, Purpose::Background | Purpose::Replay) {
             server.memory -= self.spec.fleets.0[fleet].1.memory_per_call.0;
         }
         if held {
@@ -260,6 +258,7 @@ impl World {
     }
 
     /// Takes a try off its server's list.
+    #[inline]
     fn forget(&mut self, t: Ref) {
         let Try { server, place, .. } = self.tries[t];
         let active = &mut self.servers[server as usize].active;
