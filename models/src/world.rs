@@ -357,8 +357,8 @@ impl World {
         world
     }
 
-    /// Handles one event, unless a fault holds it up.
-    #[inline]
+    /// Handles one event, unless a fault holds it up. Inlined always: the main loop then jumps right to whoever handles it.
+    #[inline(always)]
     pub fn handle<K: Kernel>(&mut self, k: &mut K, event: Event) {
         if self.trouble.on && self.is_held_up(k, event, 0) {
             return;
@@ -367,8 +367,8 @@ impl World {
     }
 
     /// Handles an event that nothing holds up.
-    #[inline]
-    pub(crate) fn handle_now<K: Kernel>(&mut self, k: &mut K, event: Event) {
+    #[inline(always)]
+    fn handle_now<K: Kernel>(&mut self, k: &mut K, event: Event) {
         match event {
             Event::Arrive(population) => self.arrive(k, population),
             Event::AtServer(t) => self.at_server(k, t),
@@ -378,9 +378,16 @@ impl World {
         }
     }
 
+    /// Handles an event that was held up.
+    pub(crate) fn handle_late<K: Kernel>(&mut self, k: &mut K, event: Event) {
+        self.handle_now(k, event);
+    }
+
     fn handle_rarer<K: Kernel>(&mut self, k: &mut K, event: Event) {
         match event {
-            Event::Arrive(_) | Event::AtServer(_) | Event::WorkDone(..) | Event::Reply(_) => self.handle_now(k, event),
+            Event::Arrive(_) | Event::AtServer(_) | Event::WorkDone(..) | Event::Reply(_) => {
+                unreachable!("handled by `handle_now`")
+            }
             Event::AtBalancer(t) => self.at_balancer(k, t),
             Event::RequestArrives(t) => self.request_arrives(k, t),
             Event::Refused(t) => self.connect_refused(k, t),

@@ -47,6 +47,8 @@ impl Key {
 const NIL: u32 = u32::MAX;
 /// The heap's number among the lanes.
 const HEAP: u16 = u16::MAX;
+/// No lane.
+const NOBODY: u16 = u16::MAX - 1;
 
 #[derive(Clone, Copy)]
 struct Entry {
@@ -81,8 +83,8 @@ pub struct Due {
     end: Ns,
     raised: u64,
     heads: Heads,
-    /// The lane whose head was taken last; it is still among the heads, to be replaced by the next.
-    taken: Option<u16>,
+    /// The lane whose head was taken last; it is still among the heads, to be replaced by the next. Or [`NOBODY`].
+    taken: u16,
     next: Key,
     lanes: Vec<LaneAt>,
     nodes: Vec<Node>,
@@ -99,7 +101,7 @@ impl Due {
             end: end.min(Ns(Ns::NEVER.0 - 1)),
             raised: 0,
             heads: Heads::default(),
-            taken: None,
+            taken: NOBODY,
             next: Key::EMPTY,
             lanes: Vec::new(),
             nodes: Vec::new(),
@@ -120,7 +122,7 @@ impl Due {
 
     fn open(&mut self, delay: Ns, queue: Queue) -> Lane {
         let lane = Lane(self.lanes.len() as u16);
-        assert!(self.lanes.len() < usize::from(HEAP), "too many lanes");
+        assert!(self.lanes.len() < usize::from(NOBODY), "too many lanes");
         self.lanes.push(LaneAt { delay, queue, head: Key::EMPTY });
         lane
     }
@@ -160,7 +162,7 @@ impl Due {
     /// A lane that had nothing has something.
     #[inline]
     fn enter(&mut self, key: Key) {
-        if self.taken == Some(key.lane()) {
+        if self.taken == key.lane() {
             self.next = key;
         } else {
             self.heads.enter(key);
@@ -250,7 +252,7 @@ impl Due {
         let key = self.key(time, HEAP);
         if self.heap.push(Entry { key, event }) {
             let first = self.heap.first();
-            if self.taken == Some(HEAP) {
+            if self.taken == HEAP {
                 self.next = first;
             } else {
                 self.heads.earlier(first);
@@ -261,56 +263,57 @@ impl Due {
     /// Takes the next event due at `until` or before.
     #[inline]
     pub fn pop(&mut self, until: Ns) -> Option<Event> {
-        loop {
-            if self.heap.is_open() {
-                self.heap.close();
-                self.next = self.heap.first();
-            }
-            if self.taken.take().is_some() {
-                self.heads.replace_first(self.next);
-            }
-            let first = self.heads.first()?;
-            if first.time() > until {
-                return None;
-            }
-            if let Some(event) = self.take(first) {
-                return Some(event);
-            }
+        self.settle_taken();
+        let first = self.heads.first()?;
+        if first.time() > until {
+            return None;
         }
-    }
-
-    /// Takes the first event; none if it was a timer that has been cancelled since.
-    #[inline]
-    fn take(&mut self, key: Key) -> Option<Event> {
-        let lane = key.lane();
-        self.taken = Some(lane);
+        let lane = first.lane();
+        self.taken = lane;
         if lane == HEAP {
-            self.now = key.time();
+            self.now = first.time();
             return Some(self.heap.take());
         }
         let at = &mut self.lanes[usize::from(lane)];
-        match &mut at.queue {
-            Queue::Ring(ring) => {
-                self.now = key.time();
-                let event = ring.pop_front().map(|entry| entry.event);
-                self.next = ring.front().map_or(Key::EMPTY, |entry| entry.key);
-                at.head = self.next;
-                event
-            }
-            Queue::List(circle) => {
-                let circle = *circle as usize;
-                let first = self.nodes[circle].after;
-                let entry = self.nodes[first as usize].entry;
-                let due = entry.key == key;
-                if due {
-                    self.now = key.time();
-                    self.unlink(first);
-                }
-                self.next = self.nodes[self.nodes[circle].after as usize].entry.key;
-                self.lanes[usize::from(lane)].head = self.next;
-                due.then_some(entry.event)
-            }
+        if let Queue::Ring(ring) = &mut at.queue {
+            self.now = first.time();
+            let event = ring.pop_front().map(|entry| entry.event);
+            self.next = ring.front().map_or(Key::EMPTY, |entry| entry.key);
+            at.head = self.next;
+            return event;
         }
+        self.pop_timer(first, until)
+    }
+
+    /// Puts what comes next on the lane of the event taken last in its place.
+    #[inline]
+    fn settle_taken(&mut self) {
+        if self.heap.is_open() {
+            self.heap.close();
+            self.next = self.heap.first();
+        }
+        if self.taken != NOBODY {
+            self.heads.replace_first(self.next);
+            self.taken = NOBODY;
+        }
+    }
+
+    /// Takes a timer, if it is still there; otherwise, whatever is next.
+    fn pop_timer(&mut self, key: Key, until: Ns) -> Option<Event> {
+        let at = &mut self.lanes[usize::from(key.lane())];
+        let Queue::List(circle) = at.queue else { unreachable!("a timer's lane is a list") };
+        let first = self.nodes[circle as usize].after;
+        let entry = self.nodes[first as usize].entry;
+        if entry.key != key {
+            self.next = entry.key;
+            at.head = entry.key;
+            return self.pop(until);
+        }
+        self.now = key.time();
+        self.unlink(first);
+        self.next = self.nodes[self.nodes[circle as usize].after as usize].entry.key;
+        self.lanes[usize::from(key.lane())].head = self.next;
+        Some(entry.event)
     }
 
     /// Time passes up to `until` without an event.

@@ -414,7 +414,8 @@ impl World {
         if self.check_ends(k, t, status) {
             return;
         }
-        let again = self.spec.balancer.retry_statuses.contains(&status);
+        let retried = &self.spec.balancer.retry_statuses;
+        let again = !retried.is_empty() && retried.contains(&status);
         self.judge(
             k,
             t,

@@ -152,6 +152,7 @@ impl Curve {
     }
 
     /// The time at which the integral of the rate from `from` on reaches `area`; exact inversion, no thinning.
+    #[inline]
     fn reach(&mut self, from: u64, mut area: f64) -> Ns {
         let mut from = from;
         loop {

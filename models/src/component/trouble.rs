@@ -244,7 +244,7 @@ impl World {
         self.trouble.held.remove(held);
         let again = if arrives { self.stands_still(event) } else { self.is_held_up(k, event, tries) };
         if !again {
-            self.handle_now(k, event);
+            self.handle_late(k, event);
         }
     }
 
