@@ -172,6 +172,13 @@ pub const ALL: &[Metric] = {
         metric(Rotation, Total, "downs_max", Count, "How often the server left rotation that left it most often."),
         metric(Rotation, Window, "flaps_per_hour", Count, "downs_max per hour of the window."),
         metric(Rotation, Part, "in_rotation_mean", Count, "Servers in rotation, mean over the window."),
+        metric(
+            Rotation,
+            Part,
+            "fail_open_share",
+            Share,
+            "Share of the time with so few servers in rotation that all get calls; 0 for a balancer that never fails open.",
+        ),
         metric(Rotation, Part, "in_rotation_min", Count, "Fewest servers in rotation at any instant."),
         metric(Rotation, Part, "in_rotation_max", Count, "Most servers in rotation at any instant."),
         metric(Fleet, Total, "crashes", Count, "Processes that died, in the whole steps of the window."),

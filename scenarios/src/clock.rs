@@ -27,7 +27,7 @@ impl Calendar {
     }
 
     /// How long the run is.
-    pub(crate) fn length(&self) -> Ns {
+    pub fn length(&self) -> Ns {
         self.length
     }
 

@@ -50,9 +50,42 @@ settings! {
         pub designs: Designs = Designs::default();
         /// Seeds under which `brownout test` runs it, unless told others; none: 1.
         pub seeds: Vec<u64> = Vec::new();
+        /// With which designs and changes by hand the file is run, before those of the command line.
+        pub as_run: AsRun = AsRun::default();
         /// What must hold.
         pub expect: Vec<Placed<ExpectEntry>> = Vec::new();
     }
+}
+
+settings! {
+    /// What `--design` and `--set` would say. `brownout hunt` writes it into its files, so that one line repeats a run.
+    pub struct AsRun {
+        /// Designs, as `--design` takes them; one of the command line overrules those of its axis.
+        pub design: Vec<Name> = Vec::new();
+        /// Changes, as `--set` takes them; those of the command line come after them.
+        pub set: Vec<Name> = Vec::new();
+    }
+}
+
+/// The texts of `as_run`, read before anything else; what is wrong with them is said when the header is read.
+#[derive(Default)]
+pub(crate) struct AsRunTexts {
+    pub(crate) design: Vec<String>,
+    pub(crate) set: Vec<String>,
+}
+
+/// Takes the texts of `as_run` from a document.
+pub(crate) fn as_run(root: &Value) -> AsRunTexts {
+    let table = |value: &Value| match &value.data {
+        Data::Table(table) => Some(table.clone()),
+        _ => None,
+    };
+    let Some(own) = table(root).and_then(|root| table(root.get("as_run")?)) else { return AsRunTexts::default() };
+    let texts = |key: &str| match own.get(key).map(|value| &value.data) {
+        Some(Data::List(items)) => items.iter().map(Value::to_text).collect(),
+        _ => Vec::new(),
+    };
+    AsRunTexts { design: texts("design"), set: texts("set") }
 }
 
 settings! {

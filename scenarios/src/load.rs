@@ -54,7 +54,7 @@ pub fn load_designs(request: &Request<'_>) -> Result<(Scenario, Vec<Design>), Di
     load_all(&name, &text, base_dir, request.set, request.design, true)
 }
 
-fn read_file(path: &Path) -> Result<String, String> {
+pub(crate) fn read_file(path: &Path) -> Result<String, String> {
     let file = File::open(path).map_err(|why| why.to_string())?;
     if file.metadata().is_ok_and(|about| about.is_dir()) {
         return Err("it is a directory".into());
@@ -152,15 +152,18 @@ impl<'a> Load<'a> {
     }
 
     fn build(&mut self, name: &str, root: Value, set: &[String], design: &[String]) -> Option<Scenario> {
-        let (world_sets, header_sets) = self.read_sets(set).into_iter().partition(|a| is_world_key(&a.path));
+        let as_run = header::as_run(&root);
+        let sets = self.read_sets("as_run.set", &as_run.set).into_iter().chain(self.read_sets("--set", set));
+        let (world_sets, header_sets) = sets.collect::<Vec<_>>().into_iter().partition(|a| is_world_key(&a.path));
         let Parts { header: table, mut world, overlays } = self.take_apart(root, header_sets);
         let calendar = header::read_calendar(&table, &mut self.problems);
         let length = calendar.as_ref().map(|c| c.length());
         let any = AnyTime::default();
         let clock: &dyn Clock = calendar.as_ref().map_or(&any, |c| c);
         let header = header::read_header(&table, clock, length, &mut self.problems);
-        let asked = self.read_designs(design);
-        let choice = overlays.choose(&asked, &mut self.problems);
+        let asked = self.read_designs("--design", design);
+        let written = self.read_designs("as_run.design", &as_run.design);
+        let choice = overlays.choose(&asked, &written, &mut self.problems);
         self.check_idle(&overlays, &choice, &world, clock);
         if let Some(told) = &mut self.designs {
             *told = designs::tell(&overlays, &world, clock);
@@ -202,10 +205,10 @@ impl<'a> Load<'a> {
     }
 
     /// Reads the `--set` texts, each a source of its own.
-    fn read_sets(&mut self, set: &[String]) -> Vec<Assignment> {
+    fn read_sets(&mut self, name: &str, set: &[String]) -> Vec<Assignment> {
         let mut out = Vec::new();
         for text in set {
-            let source = self.sources.add("--set", text);
+            let source = self.sources.add(name, text);
             match document::parse_assignment(text, source) {
                 Ok((mut assignment, problems)) => {
                     self.problems.extend(problems);
@@ -219,10 +222,10 @@ impl<'a> Load<'a> {
     }
 
     /// Splits the `--design` texts at commas and blanks, so that the words of [`Scenario::design`] can be given back.
-    fn read_designs(&mut self, design: &[String]) -> Vec<(String, Span)> {
+    fn read_designs(&mut self, name: &str, design: &[String]) -> Vec<(String, Span)> {
         let mut out = Vec::new();
         for text in design {
-            let source = self.sources.add("--design", text);
+            let source = self.sources.add(name, text);
             let mut start = 0;
             for word in text.split([',', ' ']) {
                 let place = |at: usize| u32::try_from(at).unwrap_or(u32::MAX);

@@ -109,9 +109,28 @@ impl Overlays {
         overlays
     }
 
-    /// Works out which overlays the `--design` texts put in force.
-    pub(crate) fn choose(&self, asked: &[(String, Span)], problems: &mut Vec<Problem>) -> Choice {
+    /// Works out which overlays the `--design` texts put in force, and those that the file itself was written to be run
+    /// with (`as_run`): of those, points of axes that are not asked for.
+    pub(crate) fn choose(
+        &self,
+        asked: &[(String, Span)],
+        written: &[(String, Span)],
+        problems: &mut Vec<Problem>,
+    ) -> Choice {
         let mut choice = Choice { points: vec![None; self.axes.len()], designs: Vec::new() };
+        self.take(asked, &mut choice, problems);
+        let free: Vec<bool> = choice.points.iter().map(Option::is_none).collect();
+        let overruled = |text: &str| matches!(self.find(text), Ok(Found::Point(axis, _)) if !free[axis]);
+        let written: Vec<_> = written.iter().filter(|(text, _)| !overruled(text)).cloned().collect();
+        self.take(&written, &mut choice, problems);
+        choice.designs.sort_unstable();
+        for (axis, point) in self.axes.iter().zip(&mut choice.points) {
+            *point = point.or(axis.default);
+        }
+        choice
+    }
+
+    fn take(&self, asked: &[(String, Span)], choice: &mut Choice, problems: &mut Vec<Problem>) {
         for (text, span) in asked {
             match self.find(text) {
                 Ok(Found::Design(at)) if choice.designs.contains(&at) => {}
@@ -128,11 +147,6 @@ impl Overlays {
                 Err((message, help)) => problems.push(problem(*span, message, Some(help))),
             }
         }
-        choice.designs.sort_unstable();
-        for (axis, point) in self.axes.iter().zip(&mut choice.points) {
-            *point = point.or(axis.default);
-        }
-        choice
     }
 
     fn find(&self, text: &str) -> Result<Found, (String, String)> {

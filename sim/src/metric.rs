@@ -157,6 +157,7 @@ fn of_rotation(run: &Run, name: &str, over: (Ns, Ns)) -> Result<Observed, Absent
             Observed::Count(rotation::downs_max(run, over) as f64 / hours)
         }
         "in_rotation_mean" => Observed::Count(rotation::in_rotation_mean(run, over)),
+        "fail_open_share" => Observed::Share(rotation::fail_open_share(run, over)),
         "in_rotation_min" => count(rotation::in_rotation_bounds(run, over).0),
         "in_rotation_max" => count(rotation::in_rotation_bounds(run, over).1),
         other => no_rule(other),

@@ -54,8 +54,8 @@ pub fn downs_max(run: &Run, over: (Ns, Ns)) -> u64 {
     changes(run).iter().map(|c| downs(c, over)).max().unwrap_or(0)
 }
 
-/// Fewest and most servers in rotation at any instant of a window.
-pub fn in_rotation_bounds(run: &Run, over: (Ns, Ns)) -> (u64, u64) {
+/// From when on how many servers were in rotation, within a window: the first at its start.
+fn levels(run: &Run, over: (Ns, Ns)) -> Vec<(Ns, i64)> {
     let all = changes(run);
     let start = if starts_up(run) { all.len() as i64 } else { 0 };
     let mut moves: Vec<(Ns, i64)> =
@@ -63,12 +63,36 @@ pub fn in_rotation_bounds(run: &Run, over: (Ns, Ns)) -> (u64, u64) {
     moves.sort_unstable_by_key(|(at, _)| *at);
     let before = moves.partition_point(|(at, _)| *at <= over.0);
     let mut up = start + moves[..before].iter().map(|(_, by)| by).sum::<i64>();
-    let (mut least, mut most) = (up, up);
+    let mut levels = vec![(over.0, up)];
     for same in moves[before..].chunk_by(|a, b| a.0 == b.0) {
         up += same.iter().map(|(_, by)| by).sum::<i64>();
-        (least, most) = (least.min(up), most.max(up));
+        levels.push((same[0].0, up));
     }
-    (least.max(0) as u64, most.max(0) as u64)
+    levels
+}
+
+/// Fewest and most servers in rotation at any instant of a window.
+pub fn in_rotation_bounds(run: &Run, over: (Ns, Ns)) -> (u64, u64) {
+    let levels = levels(run, over);
+    let up = || levels.iter().map(|(_, up)| (*up).max(0) as u64);
+    (up().min().unwrap_or(0), up().max().unwrap_or(0))
+}
+
+/// Share of a window with so few servers in rotation that all get calls: below the threshold of fail-open, or, with
+/// nginx's passive checks, with none left. 0 for a balancer that does not fail open.
+pub fn fail_open_share(run: &Run, over: (Ns, Ns)) -> f64 {
+    let health = &run.world().spec.balancer.health;
+    let all = watched(run);
+    let is_open = |up: usize| match health.fail_open_below {
+        Some(below) => below.is_open(up, all),
+        None => health.max_fails.is_some() && up == 0,
+    };
+    let levels = levels(run, over);
+    let ends = levels.iter().skip(1).map(|(at, _)| *at).chain([over.1]);
+    let open = levels.iter().zip(ends).filter(|((_, up), _)| is_open((*up).max(0) as usize));
+    let open: u64 = open.map(|((from, _), to)| to.minus(*from).0).sum();
+    let length = over.1.minus(over.0).0;
+    if length > 0 { open as f64 / length as f64 } else { 0.0 }
 }
 
 /// Mean number of servers in rotation over a window.

@@ -16,7 +16,7 @@ mod guard;
 mod spool;
 mod work;
 
-pub use guard::Guard;
+pub use guard::{Guard, GuardTurns};
 
 use crate::component::balancer::Backend;
 use crate::component::balancer::Watch;

@@ -154,6 +154,30 @@ pub struct BreakerAt {
     tally: Tally,
     results: Results,
     trials_left: u32,
+    turns: Turns,
+}
+
+/// How often a breaker has changed its state.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Turns {
+    /// From closed to open.
+    pub opened: u32,
+    /// From open to half-open.
+    pub half_opened: u32,
+    /// From half-open to open again.
+    pub reopened: u32,
+    /// From half-open to closed.
+    pub closed: u32,
+}
+
+impl Turns {
+    /// Adds those of another breaker.
+    pub fn add(&mut self, other: Turns) {
+        self.opened += other.opened;
+        self.half_opened += other.half_opened;
+        self.reopened += other.reopened;
+        self.closed += other.closed;
+    }
 }
 
 impl BreakerAt {
@@ -170,7 +194,18 @@ impl BreakerAt {
             tally: Tally::NONE,
             results,
             trials_left: 0,
+            turns: Turns::default(),
         }
+    }
+
+    /// As new, of a process that starts again; how often it has turned is remembered.
+    pub fn afresh(&self, spec: &Breaker) -> BreakerAt {
+        BreakerAt { turns: self.turns, ..BreakerAt::new(spec) }
+    }
+
+    /// How often it has changed its state.
+    pub fn turns(&self) -> Turns {
+        self.turns
     }
 
     /// What it does now. An open breaker whose time is up shows as half-open once a call has tried.
@@ -231,6 +266,13 @@ impl BreakerAt {
     }
 
     fn turn(&mut self, spec: &Breaker, next: State, now: Ns) {
+        let count = match (self.state, next) {
+            (State::HalfOpen, State::Open) => &mut self.turns.reopened,
+            (_, State::Open) => &mut self.turns.opened,
+            (_, State::HalfOpen) => &mut self.turns.half_opened,
+            (_, State::Closed) => &mut self.turns.closed,
+        };
+        *count += 1;
         self.state = next;
         self.generation = self.generation.wrapping_add(1);
         self.tally = Tally::NONE;
@@ -296,6 +338,16 @@ mod tests {
             if permit.is_some() { state } else { state.to_ascii_lowercase() }
         };
         calls.chars().enumerate().map(step).collect()
+    }
+
+    #[test]
+    fn every_change_of_state_is_counted() {
+        let spec = Breaker { calls: 2, minimum: 2, half_open_calls: 1, open_for: Ns::millis(10), ..Breaker::default() };
+        let mut at = BreakerAt::new(&spec);
+        assert_eq!(row(&spec, &mut at, 0, 0, "--"), "CO");
+        assert_eq!(row(&spec, &mut at, 20, 20, "-+"), "OC");
+        assert_eq!(at.turns(), Turns { opened: 1, half_opened: 2, reopened: 1, closed: 1 });
+        assert_eq!(at.afresh(&spec), BreakerAt { turns: at.turns(), ..BreakerAt::new(&spec) });
     }
 
     #[test]

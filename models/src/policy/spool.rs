@@ -56,6 +56,26 @@ impl Spool {
     }
 }
 
+/// How often a spool has been filled and emptied.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct SpoolTurns {
+    /// From empty to holding something.
+    pub filled: u64,
+    /// Calls that found it full.
+    pub full: u64,
+    /// From holding something to empty.
+    pub emptied: u64,
+}
+
+impl SpoolTurns {
+    /// Adds those of another spool.
+    pub fn add(&mut self, other: SpoolTurns) {
+        self.filled += other.filled;
+        self.full += other.full;
+        self.emptied += other.emptied;
+    }
+}
+
 /// What waits in one spool, in order, and when the next may be written.
 #[derive(Clone, PartialEq, Debug)]
 pub struct SpoolAt<T> {
@@ -66,6 +86,7 @@ pub struct SpoolAt<T> {
     /// Places for writes, as last told by a [`Spool`].
     side_by_side: u32,
     next: Ns,
+    turns: SpoolTurns,
 }
 
 impl<T> Default for SpoolAt<T> {
@@ -77,7 +98,8 @@ impl<T> Default for SpoolAt<T> {
 impl<T> SpoolAt<T> {
     /// Empty.
     pub fn new() -> SpoolAt<T> {
-        SpoolAt { waiting: VecDeque::new(), under_way: 0, peak: 0, side_by_side: 1, next: Ns::ZERO }
+        let turns = SpoolTurns::default();
+        SpoolAt { waiting: VecDeque::new(), under_way: 0, peak: 0, side_by_side: 1, next: Ns::ZERO, turns }
     }
 
     /// How many wait; those being written are not among them.
@@ -119,8 +141,10 @@ impl<T> SpoolAt<T> {
     /// Gives it back if the spool is full.
     pub fn try_push(&mut self, spec: &Spool, item: T) -> Result<(), T> {
         if spec.capacity.is_some_and(|capacity| self.held() >= capacity as usize) {
+            self.turns.full += 1;
             return Err(item);
         }
+        self.turns.filled += u64::from(self.held() == 0);
         self.side_by_side = spec.side_by_side;
         self.waiting.push_back(item);
         self.peak = self.peak.max(self.held());
@@ -147,11 +171,18 @@ impl<T> SpoolAt<T> {
     pub fn on_done(&mut self) {
         assert!(self.under_way > 0, "the end of a write that did not begin");
         self.under_way -= 1;
+        self.turns.emptied += u64::from(self.held() == 0);
+    }
+
+    /// How often it has been filled and emptied.
+    pub fn turns(&self) -> SpoolTurns {
+        self.turns
     }
 
     /// A write failed: the item goes back to the front, and no write begins until the pause is over.
     pub fn on_failed(&mut self, spec: &Spool, item: T, now: Ns) {
-        self.on_done();
+        assert!(self.under_way > 0, "the end of a write that did not begin");
+        self.under_way -= 1;
         self.waiting.push_front(item);
         self.next = self.next.max(now.plus(spec.retry_every));
     }
@@ -197,6 +228,8 @@ mod tests {
         assert_eq!((at.next_at(ms(20)), at.len(), at.memory(&spec)), (Some(ms(1020)), 3, Bytes(6000)));
         assert_eq!((at.take(&spec, ms(1019)), at.take(&spec, ms(1020))), (None, Some(2)));
         assert!(spec.is_late(Ns::secs(2)) && !spec.is_late(Ns::secs(1)));
+        at.on_done();
+        assert_eq!(at.turns(), SpoolTurns { filled: 1, full: 2, emptied: 0 });
     }
 
     #[test]

@@ -11,8 +11,9 @@ use crate::component::collector::Concurrency;
 use crate::kernel::{Event, Kernel, Timer};
 use crate::ledger::Cause;
 use crate::policy::adaptive::Limiter;
-use crate::policy::breaker::BreakerAt;
+use crate::policy::breaker::{BreakerAt, Turns};
 use crate::policy::bulkhead::{Admission, Bulkhead};
+use crate::policy::spool::SpoolTurns;
 use crate::slab::Ref;
 use crate::world::{Back, Limited, Purpose, Try, World};
 use std::collections::VecDeque;
@@ -64,12 +65,53 @@ impl Guard {
             bulkhead.gate.reset();
             bulkhead.waiting.clear();
         }
-        self.breaker = plan.breaker.as_ref().map(BreakerAt::new);
+        if let (Some(breaker), Some(spec)) = (&mut self.breaker, &plan.breaker) {
+            *breaker = breaker.afresh(spec);
+        }
         self.limiter = plan.limit.as_ref().map(Limiter::new);
     }
 }
 
+/// What the machines of one fleet have gone through for one kind of call, all servers together.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct GuardTurns {
+    /// The fleet, by its place in the file.
+    pub fleet: usize,
+    /// The kind of call, by its place among the fleet's.
+    pub plan: usize,
+    /// Its circuit breakers, if it has any.
+    pub breakers: Option<Turns>,
+    /// Its spools, if it has any.
+    pub spools: Option<SpoolTurns>,
+}
+
 impl World {
+    /// What breakers and spools have gone through, by fleet and kind of call; those that have neither are left out.
+    pub fn guard_turns(&self) -> Vec<GuardTurns> {
+        let mut out: Vec<GuardTurns> = Vec::new();
+        for server in &self.servers {
+            for (plan, guard) in server.guards.iter().enumerate() {
+                let Some(guard) = guard else { continue };
+                let fleet = server.fleet as usize;
+                let (breaker, spool) = (guard.breaker.as_ref(), guard.spool.as_ref());
+                if breaker.is_none() && spool.is_none() {
+                    continue;
+                }
+                if !out.iter().any(|t| (t.fleet, t.plan) == (fleet, plan)) {
+                    out.push(GuardTurns { fleet, plan, ..GuardTurns::default() });
+                }
+                let Some(sum) = out.iter_mut().find(|t| (t.fleet, t.plan) == (fleet, plan)) else { continue };
+                if let Some(breaker) = breaker {
+                    sum.breakers.get_or_insert_default().add(breaker.turns());
+                }
+                if let Some(spool) = spool {
+                    sum.spools.get_or_insert_default().add(spool.turns());
+                }
+            }
+        }
+        out
+    }
+
     /// Whether a call that a worker (or a core) has taken may go to work. If not, it has been answered, or waits.
     pub(super) fn passes<K: Kernel>(&mut self, k: &mut K, t: Ref) -> bool {
         let try_ = &mut self.tries[t];

@@ -6,7 +6,7 @@
 
 use crate::kernel::{Event, Kernel};
 use crate::ledger::Cause;
-use crate::policy::spool::{Spool, SpoolAt, SpoolTo};
+use crate::policy::spool::{Spool, SpoolAt, SpoolTo, SpoolTurns};
 use crate::slab::Ref;
 use crate::units::Ns;
 use crate::world::{Back, Front, Purpose, Try, World};
@@ -29,6 +29,11 @@ pub(super) struct SpoolHere {
 }
 
 impl SpoolHere {
+    /// How often it has been filled and emptied.
+    pub(super) fn turns(&self) -> SpoolTurns {
+        self.entries.turns()
+    }
+
     /// Calls in it, those under way included.
     pub(super) fn held(&self) -> usize {
         self.entries.len() + self.entries.under_way() as usize
