@@ -9,6 +9,7 @@
 pub mod exit;
 
 pub use brownout_lab as lab;
+pub use brownout_lab::property;
 pub use brownout_models as models;
 pub use brownout_reports as reports;
 pub use brownout_scenarios as scenarios;

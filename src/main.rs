@@ -29,6 +29,8 @@ enum Command {
     Compare(command::compare::Args),
     /// Run scenarios under their designs and seeds, and see whether what they expect holds: for CI
     Test(command::test::Args),
+    /// Search for the smallest schedule of faults that breaks a design
+    Hunt(Box<command::hunt::Args>),
     /// Read scenario files and report every mistake; run nothing
     Check(command::check::Args),
     /// Write a small commented scenario to start from
@@ -50,6 +52,7 @@ fn main() -> ExitCode {
         Command::Run(args) => command::run::run(args, &terminal),
         Command::Compare(args) => command::compare::run(args, &terminal),
         Command::Test(args) => command::test::run(args, &terminal),
+        Command::Hunt(args) => command::hunt::run(args, &terminal),
         Command::Check(args) => command::check::run(args, &terminal),
         Command::Init(args) => command::init::run(args, &terminal),
         Command::List(args) => command::list::run(args, &terminal),

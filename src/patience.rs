@@ -23,6 +23,11 @@ pub fn bar_of_runs() -> ProgressBar {
     bar(0, "{bar:40} {pos} of {len} runs, {eta} left")
 }
 
+/// A bar on stderr for a hunt; its length is yet to be set.
+pub fn bar_of_a_hunt() -> ProgressBar {
+    bar(0, "{bar:40} {pos} of {len} schedules, {msg}, {eta} left")
+}
+
 /// A bar on stderr for one run, in thousandths.
 pub fn bar_of_one_run() -> ProgressBar {
     bar(1000, "{bar:40} {percent}% of the run, {eta} left")

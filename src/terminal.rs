@@ -36,6 +36,11 @@ impl Terminal {
         }
     }
 
+    /// Whether somebody watches stderr: for remarks that are noise in a log.
+    pub fn is_patient(&self) -> bool {
+        std::io::stderr().is_terminal()
+    }
+
     /// Whether messages on stderr may be coloured.
     pub fn color_stderr(&self) -> bool {
         self.color_on(std::io::stderr().is_terminal())

@@ -13,6 +13,7 @@
 //! | [`suite`] | what `brownout test` prints and writes |
 //! | [`trace`], [`story`] | calls as a Chrome trace; one call's life in words |
 //! | [`compare`] | what `brownout compare` prints and writes |
+//! | [`hunt`] | what `brownout hunt` prints |
 //!
 //! Not here: the HTML report.
 
@@ -22,6 +23,7 @@ mod clock;
 pub mod compare;
 pub mod csv;
 pub mod files;
+pub mod hunt;
 pub mod json;
 pub mod ranges;
 pub mod story;

@@ -5,6 +5,7 @@ pub mod compare;
 pub mod completions;
 pub mod explain;
 pub mod explain_call;
+pub mod hunt;
 pub mod init;
 pub mod list;
 pub mod prose;
