@@ -32,7 +32,7 @@ fn the_schema_is_current() {
 /// Every scenario file of the repository.
 fn files() -> Vec<PathBuf> {
     let mut out = Vec::new();
-    for folder in ["scenarios", "scenarios/degradation", "scenarios/measured"] {
+    for folder in ["scenarios", "scenarios/degradation", "scenarios/invariants", "scenarios/measured"] {
         for entry in std::fs::read_dir(root().join(folder)).expect("the catalogue is there") {
             let path = entry.expect("a readable entry").path();
             let other = path.ends_with("Cargo.toml") || path.ends_with("clippy.toml");
