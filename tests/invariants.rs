@@ -39,7 +39,6 @@ fn guards(file: &str) {
 }
 
 #[test]
-#[cfg(any())]
 fn i1_a_single_bad_server_is_out_within_its_detection_bound() {
     guards("i1-single-bad-server.toml");
 }
@@ -119,6 +118,6 @@ fn no_invariant_is_left_out() {
         assert!(source.contains(&format!("\"{name}\"")), "no test runs {name}");
         numbers.insert(name.split('-').next().unwrap_or_default().to_string());
     }
-    let wanted: BTreeSet<String> = (2..=10).map(|n| format!("i{n}")).collect();
+    let wanted: BTreeSet<String> = (1..=10).map(|n| format!("i{n}")).collect();
     assert_eq!(numbers, wanted);
 }

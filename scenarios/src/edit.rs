@@ -128,6 +128,12 @@ impl Edit {
         self.document.insert("as_run", toml_edit::value(table));
     }
 
+    /// Says under which seeds `brownout test` runs the file.
+    pub fn seeds(&mut self, seeds: &[u64]) {
+        let seeds: Array = seeds.iter().filter_map(|seed| i64::try_from(*seed).ok()).collect();
+        self.document.insert("seeds", toml_edit::value(seeds));
+    }
+
     /// Cuts the run to its first so much. What speaks of the whole goes: the window, evidence, when things happened on the
     /// day, expectations and timeline entries of later times; calibrated numbers stay as inferred ones.
     pub fn keep_first(&mut self, scenario: &Scenario, length: Ns) {

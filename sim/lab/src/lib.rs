@@ -1,8 +1,8 @@
 //! Experiments on Brownout worlds: many runs of one scenario, in parallel, reduced in a fixed order.
 //!
 //! [`compare`] crosses designs and says which of them help, at what price, and how sure that is; [`ranges`] asks how
-//! much of what is merely assumed a conclusion needs; [`suite`] tests many scenarios against what they expect; [`hunt`] searches for the smallest schedule of faults that breaks a
-//! design; [`property`] is for property tests of one's own.
+//! much of what is merely assumed a conclusion needs; [`suite`] tests many scenarios against what they expect; [`hunt`]
+//! searches for the smallest schedule of faults that breaks a design; [`property`] is for property tests of one's own.
 
 #![warn(clippy::unwrap_used)]
 

@@ -120,14 +120,15 @@ impl Base {
         brownout_scenarios::with_entries(&self.scenario, &entries).map_err(Failure::Scenario)
     }
 
-    /// The text of a scenario file in `folder` that holds the schedule and is run as this one is. `head` is put before it,
-    /// as a comment.
+    /// The text of a scenario file in `folder` that holds the schedule and is run as this one is, by `brownout test`
+    /// under the seed. `head` is put before it, as a comment.
     ///
     /// # Errors
     /// The schedule cannot be written.
-    pub fn file(&self, schedule: &Schedule, head: &[String], folder: &Path) -> Result<String, Failure> {
+    pub fn file(&self, schedule: &Schedule, seed: u64, head: &[String], folder: &Path) -> Result<String, Failure> {
         let mut edit = self.edit.clone();
         edit.as_run(&self.design, &self.set);
+        edit.seeds(&[seed]);
         edit.move_traces(&self.folder, folder);
         edit.append_entries(&schedule.to_toml(&self.scenario.calendar), "# Found by brownout hunt.")
             .map_err(|why| Failure::File(format!("the schedule cannot be written: {why}")))?;

@@ -128,10 +128,10 @@ fn fault(kind: &Kind, target: &Target, budget: &Budget, temper: Temper, dice: &m
     let severity = severity.collect();
     let gradual = kind.course == Course::Gradual;
     let ramp = if dice.one_in(5) && gradual { length(lasts.as_secs() * dice.unit()).min(lasts) } else { Ns::ZERO };
-    let repeat = if dice.one_in(5) { comes_back(at, lasts, budget, dice) } else { None };
+    let repeat = if dice.one_in(5) && kind.course != Course::Job { comes_back(at, lasts, budget, dice) } else { None };
     let mut keys = vec![("do".to_string(), format!("\"{}\"", kind.word))];
     keys.extend(target.keys.iter().cloned());
-    let instant = kind.course == Course::Instant;
+    let instant = kind.course.ends_itself();
     let lasts = (!instant).then_some(lasts);
     Fault { what: kind.word.clone(), onset: Onset::At(at), instant, lasts, ramp, repeat, severity, keys }
 }

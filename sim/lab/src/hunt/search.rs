@@ -383,7 +383,10 @@ impl<'a> Search<'a> {
 /// How large a schedule is, to compare: faults, then their length, then how bad they are.
 pub(super) fn size(schedule: &Schedule) -> (usize, Ns, u64) {
     let faults = &schedule.faults;
-    let length = faults.iter().map(|f| f.lasts.unwrap_or(Ns::secs(1 << 30)).0).fold(0, u64::saturating_add);
+    let length = faults
+        .iter()
+        .map(|f| if f.instant { 0 } else { f.lasts.unwrap_or(Ns::secs(1 << 30)).0 })
+        .fold(0, u64::saturating_add);
     let badness: f64 = faults.iter().flat_map(|f| &f.severity).map(|s| s.knob.badness(s.value)).sum();
     (faults.len(), Ns(length), (badness.max(0.0) * 1e6) as u64)
 }

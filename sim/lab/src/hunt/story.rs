@@ -168,7 +168,7 @@ pub(super) fn write(
     head.extend(story.iter().map(|line| format!("  {}  {}", line.at, line.what)));
     head.push(String::new());
     head.push(format!("Searched: {}. To repeat: {repeat}", search.hunt.base.scenario().name));
-    let text = search.hunt.base.file(schedule, &head, folder)?;
+    let text = search.hunt.base.file(schedule, seed, &head, folder)?;
     std::fs::write(&path, text).map_err(|why| failed("write", &path, &why))?;
     Ok(Some((path.display().to_string(), repeat)))
 }

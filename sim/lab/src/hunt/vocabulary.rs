@@ -63,7 +63,7 @@ fn registry(spec: &WorldSpec) -> Vec<Kind> {
     all.iter()
         .map(|kind| Kind {
             word: kind.word.into(),
-            class: kind.class.name().trim_end_matches('s').into(),
+            class: kind.class.name().trim_start_matches("the ").trim_end_matches('s').into(),
             course: kind.course,
             knobs: kind.severities.iter().map(|s| knob(s.key, s.range)).collect(),
             defaults: kind.fields.iter().filter_map(|f| Some((f.name.to_string(), f.default.clone()?))).collect(),
@@ -150,7 +150,7 @@ impl Vocabulary {
         Some(Fault {
             what: kind.word.clone(),
             onset,
-            instant: kind.course == Course::Instant,
+            instant: kind.course.ends_itself(),
             lasts: length(LASTS),
             ramp: length("ramp").unwrap_or(Ns::ZERO),
             repeat,
