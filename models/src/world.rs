@@ -183,6 +183,8 @@ pub struct Try {
     pub connects: u16,
     /// Tries in place at the store so far.
     pub asks: u16,
+    /// Of those, at servers before the last one chosen.
+    pub asks_before: u16,
     /// Standing at the balancer.
     pub front: Front,
     /// Standing at the server.

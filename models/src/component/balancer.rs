@@ -221,6 +221,7 @@ impl Try {
             retries_left: 0,
             connects: 0,
             asks: 0,
+            asks_before: 0,
             front: Front::Pending,
             back: Back::None,
             client_gone: false,
@@ -345,6 +346,7 @@ impl World {
         try_.server = server;
         try_.front = Front::Connecting;
         try_.dispatches += 1;
+        try_.asks_before = try_.asks;
         try_.connects = 0;
         try_.since = k.now();
         if !std::mem::take(&mut try_.keeps_place) {

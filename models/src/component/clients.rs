@@ -331,8 +331,13 @@ impl World {
     #[inline]
     fn send<K: Kernel>(&mut self, k: &mut K, call_at: Ref, first: bool) {
         let call = &mut self.calls[call_at];
-        let population = &self.populations[call.population as usize];
+        let population = &mut self.populations[call.population as usize];
         call.attempt += 1;
+        if let (1, Some(tokens)) = (call.attempt, &mut population.tokens)
+            && let Some(budget) = &self.spec.clients.0[call.population as usize].1.retry.budget
+        {
+            tokens.on_call(budget);
+        }
         call.legs += 1;
         call.sent = if first { call.offered } else { k.now() };
         let (fleet, plan) = population.route;

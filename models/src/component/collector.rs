@@ -81,6 +81,8 @@ settings! {
         pub on_severed: OnFailure = OnFailure::Fail;
         /// Pause between tries in place. (time)
         pub retry_every: Ns = Ns::millis(500), "1ms" ..= "1h";
+        /// Most tries in place after the first; none: until the timeout.
+        pub retry_at_most: Option<u32> = None, 0 ..= 10000;
         /// Bulkhead: at most so many of these calls at once, a count or a share of the workers; none: no bulkhead.
         pub at_most: Option<Limit> = None;
         /// Bulkhead: so many more may wait (each holding its worker); the rest get a 503 at once.
@@ -247,6 +249,7 @@ pub struct PlanAt {
     /// What a severed connection does.
     pub on_severed: OnFailure,
     retry_every: Ns,
+    retry_at_most: u32,
     /// Limit and queue of its bulkhead.
     bulkhead: Option<(u32, u32)>,
     wait: Option<Lane>,
@@ -391,6 +394,7 @@ impl World {
             on_error: plan.on_error,
             on_severed: plan.on_severed,
             retry_every: plan.retry_every,
+            retry_at_most: plan.retry_at_most.unwrap_or(u32::MAX),
             bulkhead: plan.at_most.map(|limit| (limit.of(fleet.workers), plan.queue)),
             wait: plan.at_most.map(|_| k.timer_lane(plan.wait.unwrap_or(plan.timeout))),
             breaker: plan.breaker.clone(),

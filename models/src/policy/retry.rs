@@ -29,6 +29,9 @@ settings! {
         pub timeout_cost: f64 = 10.0, 0 ..= 1_000_000;
         /// Tokens that a success gives back.
         pub refund: f64 = 1.0, 0 ..= 1_000_000;
+        /// Tokens that each call brings with its first attempt, whatever comes of it: with a cost of 1 and no refund, the
+        /// share of calls that may be sent again (SRE book: 0.1).
+        pub per_call: f64 = 0.0, 0 ..= 1_000_000;
     }
 }
 
@@ -83,6 +86,10 @@ impl Tokens {
     pub fn on_success(&mut self, budget: &Budget) {
         self.0 = (self.0 + budget.refund).min(budget.capacity);
     }
+    /// A call's first attempt brings tokens.
+    pub fn on_call(&mut self, budget: &Budget) {
+        self.0 = (self.0 + budget.per_call).min(budget.capacity);
+    }
     /// Takes the price of a retry, if it is there.
     pub fn try_retry(&mut self, budget: &Budget, after_timeout: bool) -> bool {
         let cost = if after_timeout { budget.timeout_cost } else { budget.cost };
@@ -113,6 +120,19 @@ mod tests {
         let pauses: Vec<_> = (0..1000).map(|salt| retry.pause(salt, 1)).collect();
         assert!(pauses.iter().all(|p| *p <= Ns::secs(1)));
         assert!(pauses.iter().any(|p| *p < Ns::millis(50)) && pauses.iter().any(|p| *p > Ns::millis(950)));
+    }
+
+    #[test]
+    fn a_budget_of_a_share_of_the_calls_allows_that_share_whatever_fails() {
+        let budget = Budget { capacity: 5.0, cost: 1.0, timeout_cost: 1.0, refund: 0.0, per_call: 0.125 };
+        let mut tokens = Tokens::new(&budget);
+        (0..5).for_each(|_| assert!(tokens.try_retry(&budget, true)));
+        let retries = (0..800).filter(|_| {
+            tokens.on_call(&budget);
+            tokens.on_success(&budget);
+            tokens.try_retry(&budget, true)
+        });
+        assert_eq!(retries.count(), 100);
     }
 
     #[test]

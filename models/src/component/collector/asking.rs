@@ -198,6 +198,9 @@ impl World {
             // The spool itself tries again.
             reaction = OnFailure::Fail;
         }
+        if reaction == OnFailure::Retry && u32::from(try_.asks - try_.asks_before) > plan.retry_at_most {
+            reaction = OnFailure::Fail;
+        }
         match reaction {
             // Whoever asks a breaker handles its refusal.
             OnFailure::Fail | OnFailure::Crash if cause == Cause::BreakerOpen => self.finish(k, t, 503, cause),
