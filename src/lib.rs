@@ -2,7 +2,7 @@
 //!
 //! This crate is the command and, for other people's tests, one name for its parts:
 //! [`models`] the world, [`scenarios`] the file format, [`sim`] the kernel and the outcome, [`lab`] experiments,
-//! [`reports`] pictures and text.
+//! [`reports`] pictures and text, [`services`] the same day as async services.
 
 #![warn(clippy::unwrap_used)]
 
@@ -13,4 +13,5 @@ pub use brownout_lab::property;
 pub use brownout_models as models;
 pub use brownout_reports as reports;
 pub use brownout_scenarios as scenarios;
+pub use brownout_services as services;
 pub use brownout_sim as sim;

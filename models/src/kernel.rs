@@ -111,6 +111,21 @@ pub enum Event {
     Headroom(u16, u32),
 }
 
+impl Event {
+    /// Whether it belongs to the script of the day (the timeline, a store's headroom) and not to the way of a call:
+    /// every runtime plays these alike.
+    pub fn is_scripted(self) -> bool {
+        matches!(
+            self,
+            Event::Timeline(_)
+                | Event::TimelineEnds(_)
+                | Event::FaultAgain(..)
+                | Event::FaultRises(..)
+                | Event::Headroom(..)
+        )
+    }
+}
+
 /// A queue for events that are all due the same time after they are raised.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Lane(pub u16);

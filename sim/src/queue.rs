@@ -260,6 +260,11 @@ impl Due {
         }
     }
 
+    /// When the next event is due.
+    pub fn next_time(&self) -> Option<Ns> {
+        self.heads.0.last().map(|head| time_of(head.key))
+    }
+
     /// Takes the next event due at `until` or before.
     #[inline]
     pub fn pop(&mut self, until: Ns) -> Option<Event> {

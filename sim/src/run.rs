@@ -1,8 +1,10 @@
 //! The main loop: a world, a queue, the books.
 
 mod observed;
+mod relay;
 
 pub use observed::Observer;
+pub use relay::{Gauges, Relay};
 
 use crate::ledger::{Imbalance, Ledger};
 use crate::outcome::{FleetGauge, StoreGauge};
@@ -233,27 +235,38 @@ impl Run {
         if self.orders.lose_a_call {
             self.engine.ledger.lose_a_call();
         }
-        let (world, ledger) = (&self.world, &mut self.engine.ledger);
-        ledger.check(to, &world.alive())?;
+        let gauges = Gauges {
+            alive: self.world.alive(),
+            calls: self.world.calls.len() as u64,
+            stores: self.store_gauges(to),
+            fleets: self.fleet_gauges(),
+            balancer_queue: self.world.backends.iter().map(|b| u64::from(b.queued)).sum(),
+            kept: self.world.kept(),
+        };
+        self.take_step(to, gauges)
+    }
+
+    /// Checks the books at the end of a step and writes the step down.
+    fn take_step(&mut self, to: Ns, gauges: Gauges) -> Result<(), Imbalance> {
+        let ledger = &mut self.engine.ledger;
+        ledger.check(to, &gauges.alive)?;
         let area = ledger.rotation_area(to);
         let length = to.minus(self.at).0;
         let mean = if length == 0 { 0.0 } else { (area - self.area) as f64 / length as f64 };
         self.area = area;
-        self.alive_max = self.alive_max.max(world.calls.len() as u64);
+        self.alive_max = self.alive_max.max(gauges.calls);
         let latencies = ledger.take_latencies();
         let digest = ledger.digest();
-        let (stores, fleets) = (self.store_gauges(to), self.fleet_gauges());
         let tallies = self.tallies();
-        let balancer_queue = self.world.backends.iter().map(|b| u64::from(b.queued)).sum();
         self.steps.push(Step {
             from: self.at,
             to,
             in_rotation: mean,
             latencies,
-            stores,
-            fleets,
-            balancer_queue,
-            kept: self.world.kept(),
+            stores: gauges.stores,
+            fleets: gauges.fleets,
+            balancer_queue: gauges.balancer_queue,
+            kept: gauges.kept,
             tallies,
             digest,
         });

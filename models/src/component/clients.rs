@@ -186,6 +186,25 @@ impl Population {
         self.kept
     }
 
+    /// The next call, or the next burst: when it is offered, and the salt of each call. None after the last. For a
+    /// runtime that carries calls by itself; so it offers the very calls that the kernel would.
+    pub fn next_calls(&mut self) -> Option<(Ns, Vec<u64>)> {
+        if self.next == Ns::NEVER {
+            return None;
+        }
+        let at = self.next;
+        let now = u64::from(self.burst).min(self.left);
+        self.left -= now;
+        let salts = (0..now).map(|_| self.salt()).collect();
+        self.next();
+        Some((at, salts))
+    }
+
+    /// Whether its calls store nothing.
+    pub fn reads(&self) -> bool {
+        self.reads
+    }
+
     /// Finds the first arrival.
     fn begin(&mut self) {
         let area = match &self.arrivals {

@@ -95,6 +95,8 @@ pub struct StoreAt {
     hung_connects: Vec<Ref>,
     /// Connections open.
     pub open: u32,
+    /// How often all open connections have been cut.
+    pub cuts: u32,
     level: f64,
     level_at: Ns,
     /// Background use, in units per nanosecond.
@@ -171,6 +173,7 @@ impl World {
                 hung: Vec::new(),
                 hung_connects: Vec::new(),
                 open: 0,
+                cuts: 0,
                 level: headroom.map_or(0.0, |h| h.at_start.0),
                 level_at: Ns::ZERO,
                 burn: headroom.map_or(0.0, |h| h.background.0 / 1e9),
@@ -476,6 +479,7 @@ impl World {
     /// handle that dies. They count as effects of `entry`.
     fn cut<K: Kernel>(&mut self, k: &mut K, store: u16, entry: Option<u32>) {
         let hop = self.spec.stores.0[store as usize].1.link.latency;
+        self.stores[store as usize].cuts += 1;
         for number in 0..self.servers.len() as u32 {
             let server = &mut self.servers[number as usize];
             let pool = &mut server.pools[store as usize];
@@ -514,7 +518,7 @@ impl World {
     }
 
     /// A write uses headroom up.
-    fn burn_headroom<K: Kernel>(&mut self, k: &mut K, store: u16) {
+    pub fn burn_headroom<K: Kernel>(&mut self, k: &mut K, store: u16) {
         let Some(headroom) = &self.spec.stores.0[store as usize].1.headroom else { return };
         let s = &mut self.stores[store as usize];
         s.level -= headroom.per_write.0;

@@ -1,0 +1,330 @@
+//! The balancer: an HTTP reverse proxy.
+//!
+//! It takes a request, chooses a server, connects, sends it on and waits for the answer; what fails on the way it tries
+//! again as its policies say (`models/src/policy`: balancing, redispatch, health checks, passive checks, fail-open).
+//! It checks servers with requests of its own (`checks`).
+
+mod checks;
+mod passive;
+mod rotation;
+
+use crate::crew::Crew;
+use crate::http::{Ticket, answer, exchange, serve_one, serve_while_wanted};
+use crate::platform::{Either, Handshake, Listener, Platform, first};
+use crate::town::{HTTP, Town};
+use crate::witness::{Chance, To};
+use brownout_models::component::clients::Connection;
+use brownout_models::ledger::Cause;
+use brownout_models::policy::redispatch::{self, ConnectFailure, Next};
+use brownout_models::random::{Purpose, draw, unit};
+use brownout_models::units::Ns;
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::{Method, Response};
+use passive::Verdict;
+use rotation::{Asks, Place, Rotator};
+use std::sync::Arc;
+use tokio::sync::oneshot;
+
+/// Where a kind of call goes.
+struct Route {
+    kind: String,
+    fleet: u16,
+    plan: usize,
+    reads: bool,
+}
+
+/// The process of the balancer.
+pub struct Balancer<P> {
+    platform: P,
+    town: Town,
+    rotator: Rotator,
+    routes: Vec<Route>,
+    handshake: Handshake,
+    crew: Crew<P>,
+}
+
+/// Whether whoever made a request still waits for it.
+struct Presence(Option<oneshot::Sender<Response<Full<Bytes>>>>);
+
+impl Presence {
+    /// Waits until they have left; for ever if nobody looks.
+    async fn left(&mut self) {
+        match &mut self.0 {
+            Some(sender) => sender.closed().await,
+            None => std::future::pending().await,
+        }
+    }
+}
+
+/// A call on its way through the balancer.
+struct Way {
+    call: u64,
+    salt: u64,
+    attempt: u16,
+    fleet: u16,
+    dispatches: u16,
+    retries_left: u32,
+    /// Servers tried so far: a bit each, by their number in the fleet modulo 64.
+    tried: u64,
+    /// The server last tried.
+    server: Option<u32>,
+}
+
+/// What is left to do after a failed try.
+enum Then {
+    /// The end: the status, and the cause if it is the balancer's.
+    Answer(u16, Option<Cause>),
+    /// The same server again, whose place is kept.
+    Same(Place, Ns),
+    /// Another one.
+    Another(Ns),
+    /// The client has left.
+    Left,
+}
+
+impl<P: Platform> Balancer<P> {
+    /// A balancer of a town; `from` is the state of rotation to begin with.
+    pub fn new(platform: P, town: Town) -> Arc<Balancer<P>> {
+        let spec = town.spec();
+        let routes = spec.clients.iter().filter_map(|(_, clients)| {
+            let kind = clients.sends.text.clone();
+            let (fleet, plan) = spec.fleets.iter().enumerate().find_map(|(at, (_, fleet))| Some((at, fleet.plan(&kind)?)))?;
+            let reads = plan.1.appends.is_none() && !plan.1.writes;
+            Some(Route { kind, fleet: fleet as u16, plan: usize::from(plan.0), reads })
+        });
+        let routes = routes.collect();
+        let fresh = spec.balancer.connection == Connection::PerCall;
+        Arc::new(Balancer {
+            rotator: Rotator::new(&town, &platform),
+            routes,
+            handshake: if fresh { Handshake::Fresh } else { Handshake::Done },
+            crew: Crew::new(&platform),
+            platform,
+            town,
+        })
+    }
+
+    /// How many servers of each fleet are in rotation.
+    pub fn in_rotation(&self) -> Vec<u64> {
+        self.rotator.state().backends.iter().map(|b| b.rotation.len() as u64).collect()
+    }
+
+    /// Serves until the process ends.
+    pub async fn run(self: Arc<Self>, seed: u64, from: Ns) {
+        self.clone().start_checks(seed, from);
+        let (door, way) = (self.town.balancer_door(), self.town.client_way());
+        let Ok(listener) = self.platform.listen(door, u32::MAX, way).await else { return };
+        let looks = self.town.spec().balancer.abort_on_close;
+        while let Ok(stream) = listener.accept().await {
+            let balancer = self.clone();
+            self.crew.run(async move {
+                if looks {
+                    serve_while_wanted(stream, |request| balancer.clone().serve_present(request)).await;
+                } else {
+                    let balancer = &balancer;
+                    serve_one(stream, |request| async move {
+                        let ticket = Ticket::of(&request);
+                        balancer.serve(request.uri().path(), ticket, &mut Presence(None)).await
+                    })
+                    .await;
+                }
+            });
+        }
+    }
+
+    /// Serves a request on a task of its own, which hears of it when the client leaves.
+    async fn serve_present(self: Arc<Self>, request: hyper::Request<hyper::body::Incoming>) -> Response<Full<Bytes>> {
+        let (done, wait) = oneshot::channel();
+        let crew = self.crew.clone();
+        crew.run(async move {
+            let mut presence = Presence(Some(done));
+            let response = self.serve(request.uri().path(), Ticket::of(&request), &mut presence).await;
+            if let Some(done) = presence.0 {
+                // Nobody may wait any more.
+                let _ = done.send(response);
+            }
+        });
+        wait.await.unwrap_or_else(|_| answer(500, None))
+    }
+
+    async fn serve(&self, path: &str, ticket: Option<Ticket>, presence: &mut Presence) -> Response<Full<Bytes>> {
+        let route = self.routes.iter().find(|r| path.strip_prefix('/') == Some(r.kind.as_str()));
+        let (Some(ticket), Some(route)) = (ticket, route) else { return answer(404, None) };
+        let Some(chance) = self.town.witness().receive(ticket.chance) else { return answer(400, None) };
+        let share = self.town.day().borrow().shed[route.fleet as usize][route.plan];
+        if share > 0.0 && unit(draw(ticket.salt, Purpose::Shed, 0)) <= share {
+            chance.end(Cause::Shed);
+            return answer(503, None);
+        }
+        let (status, cause) = self.carry(route, &ticket, presence).await;
+        self.close(chance, route, &ticket, status, cause);
+        answer(status, None)
+    }
+
+    /// The balancer is done with a call.
+    fn close(&self, chance: Chance, route: &Route, ticket: &Ticket, status: u16, cause: Option<Cause>) {
+        let good = (200..300).contains(&status);
+        match cause {
+            Some(cause) => chance.end(cause),
+            None if good && route.reads && !self.town.witness().waits(ticket.call, ticket.attempt) => {
+                chance.end(Cause::AnsweredLate);
+            }
+            // What the server made of it, it has said itself.
+            None => chance.end_quietly(),
+        }
+    }
+
+    /// Carries a call to servers until one has answered it or nothing is left to try.
+    async fn carry(&self, route: &Route, ticket: &Ticket, presence: &mut Presence) -> (u16, Option<Cause>) {
+        let spec = &self.town.spec().balancer;
+        let mut way = Way {
+            call: ticket.call,
+            salt: ticket.salt,
+            attempt: ticket.attempt,
+            fleet: route.fleet,
+            dispatches: 0,
+            retries_left: spec.retries,
+            tried: 0,
+            server: None,
+        };
+        let path = format!("/{}", route.kind);
+        let method = if route.reads { Method::GET } else { Method::POST };
+        let mut same = None;
+        loop {
+            let place = match same.take() {
+                Some(place) => place,
+                None => match first(self.rotator.choose(&self.platform, way.asks()), presence.left()).await {
+                    Either::Left(Ok(place)) => place,
+                    Either::Left(Err(cause)) => return (spec.unavailable_status, Some(cause)),
+                    Either::Right(()) => return (499, Some(Cause::ClientLeft)),
+                },
+            };
+            let then = self.dispatch(&mut way, place, &method, &path, presence).await;
+            let pause = match then {
+                Then::Answer(status, cause) => return (status, cause),
+                Then::Left => return (499, Some(Cause::ClientLeft)),
+                Then::Same(place, pause) => {
+                    same = Some(place);
+                    pause
+                }
+                Then::Another(pause) => pause,
+            };
+            if pause > Ns::ZERO
+                && let Either::Right(()) = first(self.platform.sleep(pause), presence.left()).await
+            {
+                return (499, Some(Cause::ClientLeft));
+            }
+            way.retries_left -= 1;
+        }
+    }
+
+    /// One try: connects to the chosen server, sends the request, waits for the answer.
+    async fn dispatch(&self, way: &mut Way, place: Place, method: &Method, path: &str, presence: &mut Presence) -> Then {
+        let spec = &self.town.spec().balancer;
+        let server = place.server();
+        way.server = Some(server);
+        way.dispatches += 1;
+        way.tried |= self.rotator.on_chosen(server);
+        let door = self.town.server_door(server, HTTP);
+        let connect = self.platform.connect(door, self.town.server_way(), self.handshake);
+        let connect = self.platform.within(spec.connect_timeout, connect);
+        let stream = match first(connect, presence.left()).await {
+            Either::Left(Some(Ok(stream))) => stream,
+            Either::Left(Some(Err(_))) => {
+                return self.connect_failed(way, place, ConnectFailure::Refused, Cause::Refused);
+            }
+            Either::Left(None) => {
+                return self.connect_failed(way, place, ConnectFailure::TimedOut, Cause::BacklogFull);
+            }
+            Either::Right(()) => {
+                self.judge(server, Verdict::Abandoned);
+                return Then::Left;
+            }
+        };
+        let witness = self.town.witness();
+        let chance = witness.send(witness.chance(way.call), To::Server(server, witness.incarnation(server)));
+        let ticket = Ticket { call: way.call, attempt: way.attempt, salt: way.salt, chance };
+        let patience = spec.idle_timeout.map_or(Ns::NEVER, |idle| self.platform.now().plus(idle));
+        let exchange = self.platform.before(patience, exchange(stream, method.clone(), path, ticket));
+        let reply = if spec.close_on_departure {
+            match first(exchange, presence.left()).await {
+                Either::Left(reply) => reply,
+                Either::Right(()) => {
+                    self.judge(server, Verdict::Abandoned);
+                    return Then::Left;
+                }
+            }
+        } else {
+            exchange.await
+        };
+        match reply {
+            Some(Ok(reply)) => {
+                let again = spec.retry_statuses.contains(&reply.status);
+                let verdict = match reply.status {
+                    _ if again => Verdict::Unreached,
+                    500.. => Verdict::Error,
+                    _ => Verdict::Good,
+                };
+                self.judge(server, verdict);
+                if again && way.retries_left > 0 { Then::Another(Ns::ZERO) } else { Then::Answer(reply.status, None) }
+            }
+            Some(Err(_)) => {
+                self.judge(server, Verdict::Unreached);
+                if spec.retry_broken && way.retries_left > 0 {
+                    Then::Another(Ns::ZERO)
+                } else {
+                    Then::Answer(502, Some(Cause::Crashed))
+                }
+            }
+            None => {
+                self.judge(server, Verdict::Unreached);
+                Then::Answer(504, None)
+            }
+        }
+    }
+
+    fn connect_failed(&self, way: &Way, place: Place, failure: ConnectFailure, cause: Cause) -> Then {
+        self.judge(place.server(), Verdict::Unreached);
+        let spec = &self.town.spec().balancer;
+        let servers_up = self.rotator.state().backends[way.fleet as usize].rotation.len();
+        let next = redispatch::next(
+            spec.redispatch,
+            spec.retries,
+            way.retries_left,
+            failure,
+            spec.algorithm.rotates(),
+            servers_up,
+            spec.connect_timeout,
+        );
+        match next {
+            Next::GiveUp => Then::Answer(spec.unavailable_status, Some(cause)),
+            Next::Another(pause) => Then::Another(pause),
+            // Whoever will try the same server again keeps its place there (HAProxy counts it throughout).
+            Next::Same(pause) => Then::Same(place, pause),
+        }
+    }
+
+    /// A call's end says something of its server.
+    fn judge(&self, server: u32, verdict: Verdict) {
+        if let Some(back) = self.rotator.judge(server, verdict) {
+            let (rotator, platform) = (self.rotator.clone(), self.platform.clone());
+            self.crew.run(async move {
+                platform.sleep_until(back).await;
+                rotator.peer_reopens(server);
+            });
+        }
+    }
+}
+
+impl Way {
+    fn asks(&self) -> Asks {
+        Asks {
+            fleet: self.fleet,
+            salt: self.salt,
+            number: (u32::from(self.attempt) << 16) | u32::from(self.dispatches),
+            tried: self.tried,
+            avoid: self.server,
+        }
+    }
+}

@@ -1,0 +1,113 @@
+//! The balancer's health checks: real requests to real endpoints. What they make of a server is decided by the shared
+//! state machine (`policy::health`).
+
+use super::Balancer;
+use crate::http::{Ticket, exchange};
+use crate::platform::Platform;
+use crate::town::{HEALTH, HTTP};
+use brownout_models::component::collector::CheckKind;
+use brownout_models::policy::health::Pace;
+use brownout_models::random::{Stream, mix};
+use brownout_models::units::Ns;
+use hyper::Method;
+use std::sync::Arc;
+
+impl<P: Platform> Balancer<P> {
+    /// Starts a task for the checks of each server, for the sweeps of outlier detection, and for what operators do.
+    pub(super) fn start_checks(self: Arc<Self>, seed: u64, from: Ns) {
+        let check = &self.town.spec().balancer.health;
+        // The balancer was started some time before the run: its checks have any phase.
+        let phase = Stream::new(seed, "balancer/checks").unit() * check.interval.0 as f64;
+        let servers = self.town.servers().len();
+        for server in 0..servers {
+            let offset = if check.spread_first { check.interval.0 as f64 * server as f64 / servers as f64 } else { 0.0 };
+            let first = Ns((phase + offset) as u64 % check.interval.0);
+            if check.enabled {
+                let stream = Stream::new(seed, &format!("balancer/checks/{server}"));
+                self.platform.spawn(self.clone().keep_checking(server as u32, from.plus(first), stream));
+            }
+        }
+        if let Some(outlier) = &check.outlier {
+            for fleet in 0..self.town.spec().fleets.len() {
+                let (balancer, interval) = (self.clone(), outlier.interval);
+                self.platform.spawn(async move {
+                    loop {
+                        balancer.platform.sleep(interval).await;
+                        balancer.rotator.sweep(fleet as u16);
+                    }
+                });
+            }
+        }
+        self.platform.spawn(self.clone().follow_operators());
+        if check.enabled && check.follows_process {
+            self.platform.spawn(self.clone().follow_processes());
+        }
+    }
+
+    async fn keep_checking(self: Arc<Self>, server: u32, first: Ns, mut stream: Stream) {
+        let check = &self.town.spec().balancer.health;
+        let mut next = first;
+        loop {
+            self.platform.sleep_until(next).await;
+            let started = self.platform.now();
+            let status = self.probe(server, mix(stream.bits()), started).await;
+            let (interval, up) = {
+                let mut state = self.rotator.state();
+                let health = &mut state.servers[server as usize].health;
+                health.on_result(check, check.result(status));
+                (health.interval(check), health.is_up(check))
+            };
+            if up && check.passes(status) {
+                self.rotator.check_passed(server);
+            }
+            self.rotator.settle(server);
+            let stretch = if check.jitter.0 > 0.0 { 1.0 + check.jitter.0 * (2.0 * stream.unit() - 1.0) } else { 1.0 };
+            let from = if check.pace == Pace::FromEnd { self.platform.now() } else { started };
+            next = from.plus(interval.scaled(stretch));
+        }
+    }
+
+    /// One check: its status, 0 if there was no answer in time.
+    async fn probe(&self, server: u32, salt: u64, started: Ns) -> u16 {
+        let spec = &self.town.spec().balancer;
+        let own = matches!(self.town.fleet_of(server).health.kind, CheckKind::Shallow | CheckKind::Cached);
+        let door = self.town.server_door(server, if own { HEALTH } else { HTTP });
+        let connect = self.platform.connect(door, self.town.server_way(), self.handshake);
+        let limit = spec.health.connect_limit(spec.connect_timeout);
+        let Some(Ok(stream)) = self.platform.within(limit, connect).await else { return 0 };
+        let patience = spec.health.answer_limit(self.platform.now().minus(started));
+        let ticket = Ticket { call: 0, attempt: 0, salt, chance: 0 };
+        let reply = self.platform.within(patience, exchange(stream, Method::GET, "/health", ticket)).await;
+        match reply {
+            Some(Ok(reply)) => reply.status,
+            _ => 0,
+        }
+    }
+
+    /// Takes servers out and lets them back in as operators say.
+    async fn follow_operators(self: Arc<Self>) {
+        let mut day = self.town.day();
+        while day.changed().await.is_ok() {
+            let held_out = day.borrow_and_update().held_out.clone();
+            for (server, out) in held_out.into_iter().enumerate() {
+                self.rotator.hold_out(server as u32, out);
+            }
+        }
+    }
+
+    /// Where readiness is a state of the process, a server whose process has died is out at once.
+    async fn follow_processes(self: Arc<Self>) {
+        let mut deaths = self.town.deaths();
+        let mut known = deaths.borrow_and_update().clone();
+        while deaths.changed().await.is_ok() {
+            let now = deaths.borrow_and_update().clone();
+            for (server, (now, known)) in now.iter().zip(&known).enumerate() {
+                if now != known {
+                    self.rotator.state().servers[server].health.reset();
+                    self.rotator.settle(server as u32);
+                }
+            }
+            known = now;
+        }
+    }
+}

@@ -1,0 +1,130 @@
+//! What the calls themselves say of the servers, as the shared policies judge it.
+
+use super::rotation::{Rotator, State, bit};
+use brownout_models::policy::max_fails::Peer;
+use brownout_models::units::Ns;
+
+/// What a call says of its server.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Verdict {
+    /// It was answered.
+    Good,
+    /// It was answered with a 5xx.
+    Error,
+    /// It was refused, not answered in time, or its connection broke.
+    Unreached,
+    /// Its client left before anything could be said.
+    Abandoned,
+}
+
+impl Rotator {
+    /// A call goes to a server: its bit among those tried.
+    pub fn on_chosen(&self, server: u32) -> u64 {
+        let now = self.now();
+        let mut state = self.state();
+        if let Some(max_fails) = &self.spec().health.max_fails {
+            state.servers[server as usize].peer.on_chosen(max_fails, now);
+        }
+        bit(state.backends[self.fleet_of(server) as usize].first, server)
+    }
+
+    /// A call's end says something of its server; when the server, if that takes it out, may be tried again.
+    pub fn judge(&self, server: u32, verdict: Verdict) -> Option<Ns> {
+        let health = &self.spec().health;
+        if health.outlier.is_none() && health.max_fails.is_none() && health.observe.is_none() {
+            return None;
+        }
+        let mut reopens = None;
+        {
+            let now = self.now();
+            let mut state = self.state();
+            let State { servers, backends } = &mut *state;
+            let (at, backend) = (&mut servers[server as usize], &mut backends[self.fleet_of(server) as usize]);
+            if let (Some(spec), Some(outliers)) = (&health.outlier, &mut backend.outliers)
+                && verdict != Verdict::Abandoned
+            {
+                outliers.on_result(spec, (server - backend.first) as usize, verdict == Verdict::Good, now);
+            }
+            // nginx never takes a lone server out.
+            if let Some(spec) = health.max_fails.as_ref().filter(|_| backend.all.len() > 1) {
+                // An answer is an answer to nginx, whatever its status, unless proxy_next_upstream says otherwise.
+                if verdict != Verdict::Unreached {
+                    at.peer.on_success();
+                    at.out &= at.peer.reopens_at(spec).is_some();
+                } else {
+                    at.peer.on_failure(spec, now);
+                    reopens = at.peer.reopens_at(spec).map(|back| back.max(now));
+                    at.out |= reopens.is_some();
+                }
+            }
+            if let Some(spec) = health.observe.as_ref().filter(|_| verdict != Verdict::Abandoned)
+                && let Some(degrade) =
+                    at.observed.on_result(spec, verdict == Verdict::Good).and_then(|finding| finding.degrade)
+            {
+                at.health.on_traffic(health, degrade);
+            }
+        }
+        self.settle(server);
+        reopens
+    }
+
+    /// A server that max_fails had taken out may be tried again, unless a later failure has put it off.
+    pub fn peer_reopens(&self, server: u32) {
+        let Some(spec) = &self.spec().health.max_fails else { return };
+        {
+            let now = self.now();
+            let mut state = self.state();
+            let at = &mut state.servers[server as usize];
+            if !at.peer.is_open(spec, now) {
+                return;
+            }
+            at.out = false;
+        }
+        self.settle(server);
+    }
+
+    /// No server may be chosen for a call: nginx before 1.11.5 then forgets all failures ("for quick recovery").
+    pub fn forget_failures(&self, fleet: u16) {
+        if !self.spec().health.max_fails.as_ref().is_some_and(|spec| spec.reset_all) {
+            return;
+        }
+        let servers: Vec<u32> = {
+            let mut state = self.state();
+            let all: Vec<u32> =
+                (0..state.servers.len() as u32).filter(|server| self.fleet_of(*server) == fleet).collect();
+            for server in &all {
+                let at = &mut state.servers[*server as usize];
+                Peer::reset(&mut at.peer);
+                at.out = false;
+            }
+            all
+        };
+        servers.into_iter().for_each(|server| self.settle(server));
+    }
+
+    /// The sweep of outlier detection: servers come back, and those that fail more than the others leave.
+    pub fn sweep(&self, fleet: u16) {
+        let Some(spec) = &self.spec().health.outlier else { return };
+        let mut changes = Vec::new();
+        let first = {
+            let now = self.now();
+            let mut state = self.state();
+            let backend = &mut state.backends[fleet as usize];
+            if let Some(outliers) = &mut backend.outliers {
+                outliers.on_sweep(spec, now, &mut changes);
+            }
+            backend.first
+        };
+        changes.iter().for_each(|(host, _)| self.settle(first + *host as u32));
+    }
+
+    /// A passing check ends an ejection (Envoy: `successful_active_health_check_uneject_host`, on by default).
+    pub fn check_passed(&self, server: u32) {
+        let fleet = self.fleet_of(server) as usize;
+        let mut state = self.state();
+        let backend = &mut state.backends[fleet];
+        if let Some(outliers) = &mut backend.outliers {
+            outliers.on_check_passed((server - backend.first) as usize);
+        }
+    }
+}

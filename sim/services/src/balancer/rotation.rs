@@ -1,0 +1,321 @@
+//! Who may be chosen, who is chosen, and who waits for a server with room.
+
+use crate::platform::Platform;
+use crate::town::{Held, Town};
+use brownout_models::component::balancer::Balancer as Spec;
+use brownout_models::ledger::Cause;
+use brownout_models::policy::balance::{self, Rotation};
+use brownout_models::policy::health::Health;
+use brownout_models::policy::max_fails::Peer;
+use brownout_models::policy::observe::Observed;
+use brownout_models::policy::outlier::Outliers;
+use brownout_models::policy::redispatch::Redispatch;
+use brownout_models::units::Ns;
+use brownout_models::world::World;
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use tokio::sync::oneshot;
+
+/// A call that asks for a server.
+#[derive(Clone, Copy, Debug)]
+pub struct Asks {
+    pub fleet: u16,
+    pub salt: u64,
+    /// The number of this dispatch among all of the call.
+    pub number: u32,
+    /// Servers tried so far.
+    pub tried: u64,
+    /// The server to avoid, if another will do.
+    pub avoid: Option<u32>,
+}
+
+/// What the balancer knows of a server.
+pub struct ServerState {
+    pub health: Health,
+    pub held_out: bool,
+    pub in_rotation: bool,
+    /// Connections that the balancer has open to it.
+    pub connections: u32,
+    pub peer: Peer,
+    pub observed: Observed,
+    /// Whether passive checks have it out, until it may be tried again.
+    pub out: bool,
+    /// Since when it is in rotation.
+    pub since: Ns,
+}
+
+/// A call that waits for a server with room.
+struct Waiting {
+    give: oneshot::Sender<Place>,
+    asks: Asks,
+    _queued: Held,
+}
+
+/// What the balancer keeps for one fleet.
+pub struct Backend {
+    pub first: u32,
+    pub rotation: Rotation,
+    /// All servers that operators do not keep out, for when health is ignored.
+    pub all: Rotation,
+    pub outliers: Option<Outliers>,
+    waiting: VecDeque<Waiting>,
+}
+
+/// What the balancer knows.
+pub struct State {
+    pub servers: Vec<ServerState>,
+    pub backends: Vec<Backend>,
+}
+
+impl State {
+    /// As the script's world has it: of a run at its beginning, all servers as the health checks say.
+    pub fn new(town: &Town, world: &World) -> State {
+        let health = &town.spec().balancer.health;
+        let servers = world.checkers.iter().map(|checker| ServerState {
+            health: checker.health,
+            held_out: checker.held_out,
+            in_rotation: checker.in_rotation,
+            connections: 0,
+            peer: Peer::default(),
+            observed: Observed::default(),
+            out: false,
+            since: Ns::ZERO,
+        });
+        let mut next = 0;
+        let backends = world.backends.iter().zip(town.spec().fleets.iter()).map(|(backend, (_, fleet))| {
+            let first = next;
+            next += fleet.count;
+            Backend {
+                first,
+                rotation: backend.rotation.clone(),
+                all: backend.all.clone(),
+                outliers: health.outlier.as_ref().map(|_| Outliers::new(fleet.count as usize)),
+                waiting: VecDeque::new(),
+            }
+        });
+        State { backends: backends.collect(), servers: servers.collect() }
+    }
+
+    fn fails_open(&self, spec: &Spec, fleet: u16) -> bool {
+        let backend = &self.backends[fleet as usize];
+        spec.health.fail_open_below.is_some_and(|b| b.is_open(backend.rotation.len(), backend.all.len()))
+    }
+
+    /// A server for a call, if one may be chosen and has room.
+    fn pick(&mut self, spec: &Spec, asks: Asks, now: Ns) -> Option<u32> {
+        let Asks { fleet, salt, number, tried, avoid } = asks;
+        let fails_open = self.fails_open(spec, fleet);
+        let State { servers, backends } = self;
+        let backend = &mut backends[fleet as usize];
+        let limit = spec.max_connections.unwrap_or(u32::MAX);
+        let load = |s: u32| servers[s as usize].connections;
+        let first = backend.first;
+        let untried = |s: u32| spec.redispatch != Redispatch::Untried || tried & bit(first, s) == 0;
+        let alone = backend.all.len() < 2;
+        let forgiven = |s: u32| match &spec.health.max_fails {
+            Some(max_fails) if !alone => servers[s as usize].peer.is_open(max_fails, now),
+            _ => true,
+        };
+        let open = |s: u32| load(s) < limit && untried(s) && forgiven(s);
+        if fails_open {
+            return backend.all.choose(spec.algorithm, salt, number, avoid, open, load);
+        }
+        let eager = |s: u32| match spec.health.slow_start {
+            Some(over) => open(s) && balance::takes(salt, number, s, servers[s as usize].since, over, now),
+            None => open(s),
+        };
+        let chosen = backend.rotation.choose(spec.algorithm, salt, number, avoid, eager, load);
+        // Where all are being eased in, somebody must take it.
+        chosen.or_else(|| backend.rotation.choose(spec.algorithm, salt, number, avoid, open, load))
+    }
+
+    /// Whether waiting is of no use: nobody is in rotation, or those that are may not be chosen.
+    fn nobody_can_serve(&self, spec: &Spec, fleet: u16) -> bool {
+        let backend = &self.backends[fleet as usize];
+        let servers = if self.fails_open(spec, fleet) { &backend.all } else { &backend.rotation };
+        servers.is_empty() || spec.health.max_fails.is_some() || spec.redispatch == Redispatch::Untried
+    }
+}
+
+/// The bit of a server among those tried.
+pub fn bit(first: u32, server: u32) -> u64 {
+    1 << ((server - first) % 64)
+}
+
+
+/// Keeps rotation. Clones are the same.
+#[derive(Clone)]
+pub struct Rotator {
+    state: Arc<Mutex<State>>,
+    town: Town,
+    clock: Arc<dyn Fn() -> Ns + Send + Sync>,
+}
+
+impl Rotator {
+    /// Rotation as the script's world has it.
+    pub fn new<P: Platform>(town: &Town, platform: &P) -> Rotator {
+        let state = town.witness().relay(|relay| State::new(town, relay.world()));
+        let state = state.unwrap_or(State { servers: Vec::new(), backends: Vec::new() });
+        let platform = platform.clone();
+        Rotator {
+            state: Arc::new(Mutex::new(state)),
+            town: town.clone(),
+            clock: Arc::new(move || platform.now()),
+        }
+    }
+
+    /// Everything that is known.
+    pub fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn now(&self) -> Ns {
+        (self.clock)()
+    }
+
+    pub(super) fn spec(&self) -> &Spec {
+        &self.town.spec().balancer
+    }
+
+    pub(super) fn fleet_of(&self, server: u32) -> u16 {
+        self.town.servers()[server as usize].fleet
+    }
+
+    /// A server for a call; waits for one with room if there is a queue for that.
+    ///
+    /// # Errors
+    /// Why there is none.
+    pub async fn choose<P: Platform>(&self, platform: &P, asks: Asks) -> Result<Place, Cause> {
+        let spec = self.spec();
+        let now = self.now();
+        let mut wait = {
+            let mut state = self.state();
+            if let Some(server) = state.pick(spec, asks, now) {
+                state.servers[server as usize].connections += 1;
+                return Ok(Place { server, rotator: Some(self.clone()) });
+            }
+            if state.nobody_can_serve(spec, asks.fleet) {
+                drop(state);
+                self.forget_failures(asks.fleet);
+                return Err(Cause::NoServer);
+            }
+            let backend = &mut state.backends[asks.fleet as usize];
+            backend.waiting.retain(|waiting| !waiting.give.is_closed());
+            if spec.queue.limit.is_some_and(|limit| backend.waiting.len() >= limit as usize) {
+                return Err(Cause::QueueFull);
+            }
+            let (give, wait) = oneshot::channel();
+            backend.waiting.push_back(Waiting { give, asks, _queued: self.town.queued().hold() });
+            wait
+        };
+        match platform.within(spec.queue_timeout(), &mut wait).await {
+            Some(Ok(place)) => Ok(place),
+            Some(Err(_)) => Err(Cause::QueueTimeout),
+            None => {
+                // A place given at this very moment is given back by being dropped.
+                drop(wait);
+                self.state().backends[asks.fleet as usize].waiting.retain(|waiting| !waiting.give.is_closed());
+                Err(Cause::QueueTimeout)
+            }
+        }
+    }
+
+    /// Sends on what queues for a fleet, as far as there is room.
+    fn serve_queue(&self, fleet: u16) {
+        loop {
+            let (waiting, server) = {
+                let (now, mut state) = (self.now(), self.state());
+                let Some(waiting) = state.backends[fleet as usize].waiting.pop_front() else { return };
+                if waiting.give.is_closed() {
+                    continue;
+                }
+                let Some(server) = state.pick(self.spec(), Asks { avoid: None, ..waiting.asks }, now) else {
+                    state.backends[fleet as usize].waiting.push_front(waiting);
+                    return;
+                };
+                state.servers[server as usize].connections += 1;
+                (waiting, server)
+            };
+            if let Err(mut back) = waiting.give.send(Place { server, rotator: Some(self.clone()) }) {
+                // It has left at this very moment: the place is free again, for the next in the queue.
+                back.rotator = None;
+                self.state().servers[server as usize].connections -= 1;
+            }
+        }
+    }
+
+    fn free(&self, server: u32) {
+        let fleet = self.fleet_of(server);
+        let queued = {
+            let mut state = self.state();
+            state.servers[server as usize].connections -= 1;
+            !state.backends[fleet as usize].waiting.is_empty()
+        };
+        if queued {
+            self.serve_queue(fleet);
+        }
+    }
+
+    /// Compares who should be in rotation with who is: checks, operators and passive checks must all agree.
+    pub fn settle(&self, server: u32) {
+        let fleet = self.fleet_of(server);
+        let now = self.now();
+        let mut state = self.state();
+        let State { servers, backends } = &mut *state;
+        let (at, backend) = (&mut servers[server as usize], &mut backends[fleet as usize]);
+        let ejected = backend.outliers.as_ref().is_some_and(|o| o.is_ejected((server - backend.first) as usize));
+        let up = at.health.is_up(&self.spec().health) && !at.held_out && !at.out && !ejected;
+        if up == at.in_rotation {
+            return;
+        }
+        at.in_rotation = up;
+        if up {
+            backend.rotation.insert(server);
+            at.since = now;
+        } else {
+            backend.rotation.remove(server);
+        }
+        let queued = !backend.waiting.is_empty();
+        drop(state);
+        self.town.witness().rotation(server, up);
+        if up && queued {
+            self.serve_queue(fleet);
+        }
+    }
+
+    /// Operators take a server out of rotation, or let it back in if its checks pass.
+    pub fn hold_out(&self, server: u32, out: bool) {
+        {
+            let fleet = self.fleet_of(server);
+            let mut state = self.state();
+            if state.servers[server as usize].held_out == out {
+                return;
+            }
+            state.servers[server as usize].held_out = out;
+            let all = &mut state.backends[fleet as usize].all;
+            if out { all.remove(server) } else { all.insert(server) }
+        }
+        self.settle(server);
+    }
+}
+
+/// A connection's place at a server; whoever drops it makes room for the next.
+pub struct Place {
+    server: u32,
+    rotator: Option<Rotator>,
+}
+
+impl Place {
+    /// The server.
+    pub fn server(&self) -> u32 {
+        self.server
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        if let Some(rotator) = self.rotator.take() {
+            rotator.free(self.server);
+        }
+    }
+}

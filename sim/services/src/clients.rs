@@ -1,0 +1,101 @@
+//! Clients: an open loop of calls, each with its patience and its retries.
+
+use crate::crew::Crew;
+use crate::http::{Ticket, exchange};
+use crate::platform::{Handshake, Platform};
+use crate::town::Town;
+use crate::witness::To;
+use brownout_models::component::clients::Connection;
+use brownout_models::ledger::Seen;
+use brownout_models::policy::retry::Tokens;
+use brownout_models::units::Ns;
+use hyper::Method;
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// A population of clients.
+pub struct Population<P> {
+    platform: P,
+    town: Town,
+    number: u16,
+    path: String,
+    method: Method,
+    handshake: Handshake,
+    tokens: Option<Mutex<Tokens>>,
+}
+
+/// Runs a population: its calls, from the first that is offered at `from` or later.
+pub async fn run<P: Platform>(platform: P, town: Town, number: u16, from: Ns) {
+    let spec = town.spec().clients.0[number as usize].1.clone();
+    let reads = town.witness().relay(|relay| relay.world().populations[number as usize].reads()).unwrap_or(false);
+    let population = Arc::new(Population {
+        platform: platform.clone(),
+        number,
+        path: format!("/{}", spec.sends.text),
+        method: if reads { Method::GET } else { Method::POST },
+        handshake: if spec.connection == Connection::PerCall { Handshake::Fresh } else { Handshake::Done },
+        tokens: spec.retry.budget.as_ref().map(|budget| Mutex::new(Tokens::new(budget))),
+        town,
+    });
+    let crew = Crew::new(&platform);
+    while let Some((at, salts)) = population.town.witness().next_calls(number as usize, &spec) {
+        if at < from {
+            continue;
+        }
+        platform.sleep_until(at).await;
+        for salt in salts {
+            let population = population.clone();
+            crew.run(async move { population.call(at, salt).await });
+        }
+    }
+}
+
+impl<P: Platform> Population<P> {
+    async fn call(&self, at: Ns, salt: u64) {
+        let witness = self.town.witness();
+        let spec = &self.town.spec().clients.0[self.number as usize].1;
+        let call = witness.offer(self.number, at, salt);
+        for attempt in 1.. {
+            let seen = match self.platform.within(spec.timeout, self.attempt(call, salt, attempt)).await {
+                Some(status) if (200..300).contains(&status) => {
+                    if let (Some(tokens), Some(budget)) = (&self.tokens, &spec.retry.budget) {
+                        tokens.lock().unwrap_or_else(PoisonError::into_inner).on_success(budget);
+                    }
+                    witness.ok(call);
+                    return;
+                }
+                Some(status) => Seen::of_status(status),
+                None => Seen::Timeout,
+            };
+            witness.turns_away(call);
+            if !self.tries_again(u32::from(attempt) - 1, seen) {
+                witness.failed(call, seen);
+                return;
+            }
+            self.platform.sleep(spec.retry.pause(salt, u32::from(attempt))).await;
+        }
+    }
+
+    fn tries_again(&self, retries: u32, seen: Seen) -> bool {
+        let retry = &self.town.spec().clients.0[self.number as usize].1.retry;
+        let timed_out = seen == Seen::Timeout;
+        let wanted = retries < retry.retries && (retry.after_timeout || !timed_out);
+        wanted
+            && match (&self.tokens, &retry.budget) {
+                (Some(tokens), Some(budget)) => {
+                    tokens.lock().unwrap_or_else(PoisonError::into_inner).try_retry(budget, timed_out)
+                }
+                _ => true,
+            }
+    }
+
+    /// Sends the call once and waits for what comes back, for ever; a connection that breaks counts as a 502.
+    async fn attempt(&self, call: u64, salt: u64, attempt: u16) -> u16 {
+        let witness = self.town.witness();
+        let chance = witness.attempt(call, attempt);
+        let (door, way) = (self.town.balancer_door(), self.town.client_way());
+        let Ok(stream) = self.platform.connect(door, way, self.handshake).await else { return 502 };
+        let chance = witness.send(chance, To::Balancer);
+        let ticket = Ticket { call, attempt, salt, chance };
+        exchange(stream, self.method.clone(), &self.path, ticket).await.map_or(502, |reply| reply.status)
+    }
+}

@@ -1,0 +1,341 @@
+//! A collector: the process of a server, as an engineer would write it.
+//!
+//! Either a fixed pool of workers that accept directly, one connection each, or a process that accepts everything and
+//! has few cores (an event loop), or many workers behind an accepting thread (where it sheds load, for which it must see
+//! what waits). What stands before the work of a call, and how it asks its store, are in `guard` and `pool`.
+//!
+//! With [`Handler`] a user's own code takes the place of the built-in work: see `docs/services.md`.
+
+mod asking;
+mod guard;
+mod pool;
+mod turns;
+
+pub use asking::{AskStore, Failure};
+
+use crate::crew::Crew;
+use crate::http::{Ticket, answer, serve_one};
+use crate::platform::{Listener, Platform};
+use crate::town::{Exit, HEALTH, HTTP, Meter, ServerMeters, Town};
+use brownout_models::component::collector::{CallPlan, CheckKind, Concurrency, Fleet};
+use brownout_models::ledger::Cause;
+use brownout_models::random::{Distribution, Purpose, Stream, draw};
+use brownout_models::units::Ns;
+use bytes::Bytes;
+use guard::{Guards, Inside};
+use http_body_util::Full;
+use hyper::Response;
+use hyper::body::Incoming;
+use pool::Pool;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use turns::Turns;
+
+/// A user's own collector, in the place of the built-in one.
+///
+/// One is made for each process that starts, so what it keeps (pools, caches, breakers) dies with the process. Brownout
+/// accepts the connection, takes the request off it and sends the answer; everything between is the handler's.
+pub trait Handler: Send + Sync + 'static {
+    /// Answers a request. Stores are reached through `ask`; what the handler keeps of the call it keeps itself.
+    fn handle<'a>(
+        &'a self,
+        request: hyper::Request<Incoming>,
+        ask: AskStore,
+    ) -> Pin<Box<dyn Future<Output = Response<Full<Bytes>>> + Send + 'a>>;
+}
+
+/// Makes the handler of a process; none for the built-in one.
+pub type MakeHandler = Arc<dyn Fn() -> Arc<dyn Handler> + Send + Sync>;
+
+/// How a call ended at the server.
+type Ended = (u16, Option<Cause>);
+
+/// The process of a server.
+pub(crate) struct Process<P> {
+    platform: P,
+    town: Town,
+    server: u32,
+    incarnation: u32,
+    pools: Vec<Pool<P>>,
+    guards: Guards,
+    turns: Turns,
+    meters: ServerMeters,
+    /// Calls and checks that this process has.
+    pending: Meter,
+    cached_ok: AtomicBool,
+    handler: Option<Arc<dyn Handler>>,
+    check: CallPlan,
+}
+
+/// Runs the process of a server until it is killed.
+pub async fn run<P: Platform>(platform: P, town: Town, server: u32, make: Option<MakeHandler>) {
+    let fleet = town.fleet_of(server).clone();
+    let crew = Crew::new(&platform);
+    let event_loop = fleet.concurrency == Concurrency::EventLoop;
+    let process = Arc::new(Process {
+        incarnation: town.witness().starts(server),
+        pools: (0..town.spec().stores.len()).map(|store| Pool::new(&platform, &town, server, store as u16)).collect(),
+        guards: Guards::new(&fleet),
+        turns: Turns::new(if event_loop { fleet.cores } else { fleet.workers }),
+        meters: town.server_meters(server).clone(),
+        pending: Meter::default(),
+        cached_ok: AtomicBool::new(true),
+        handler: make.map(|make| make()),
+        check: check_plan(&fleet),
+        platform: platform.clone(),
+        town,
+        server,
+    });
+    match fleet.health.kind {
+        CheckKind::Shallow | CheckKind::Cached => platform.spawn(process.clone().answer_checks()),
+        CheckKind::Shared | CheckKind::Deep => {}
+    }
+    if fleet.health.kind == CheckKind::Cached && process.check.asks.is_some() {
+        platform.spawn(process.clone().query_in_background());
+    }
+    if event_loop || fleet.shedding.is_some() {
+        process.accept_all(crew).await;
+    } else {
+        process.accept_by_workers(&fleet).await;
+    }
+}
+
+/// What a health check does: the last plan of a fleet.
+fn check_plan(fleet: &Fleet) -> CallPlan {
+    let deep = matches!(fleet.health.kind, CheckKind::Deep | CheckKind::Cached);
+    let needed = || {
+        let served = fleet.calls.iter().filter(|(kind, _)| fleet.is_for(kind));
+        served.filter_map(|(_, plan)| plan.asks.clone()).next()
+    };
+    CallPlan {
+        work: Distribution::Constant(fleet.health.work),
+        asks: if deep { fleet.health.asks.clone().or_else(needed) } else { None },
+        timeout: fleet.health.timeout,
+        ..CallPlan::default()
+    }
+}
+
+impl<P: Platform> Process<P> {
+    fn fleet(&self) -> &Fleet {
+        self.town.fleet_of(self.server)
+    }
+
+    /// A pool of workers: each accepts a connection, serves it, closes it, and takes the next.
+    async fn accept_by_workers(self: Arc<Self>, fleet: &Fleet) {
+        let room = fleet.backlog.saturating_add(1).saturating_add(fleet.accept_queue);
+        let door = self.town.server_door(self.server, HTTP);
+        let Ok(listener) = self.platform.listen(door, room, self.town.server_way()).await else { return };
+        let listener = Arc::new(listener);
+        for _ in 1..fleet.workers {
+            self.platform.spawn(self.clone().work(listener.clone()));
+        }
+        self.work(listener).await;
+    }
+
+    async fn work(self: Arc<Self>, listener: Arc<P::Listener>) {
+        while let Ok(stream) = listener.accept().await {
+            self.meters.backlog.store(u64::from(listener.waiting()), Ordering::Relaxed);
+            let since = self.platform.now();
+            let _busy = (self.meters.busy.hold(), self.meters.pending.hold());
+            serve_one(stream, |request| self.handle(request, since, true)).await;
+        }
+    }
+
+    /// A process that accepts whatever comes; a call then waits its turn for a core or a worker.
+    async fn accept_all(self: Arc<Self>, crew: Crew<P>) {
+        let door = self.town.server_door(self.server, HTTP);
+        let Ok(listener) = self.platform.listen(door, u32::MAX, self.town.server_way()).await else { return };
+        let fleet = self.fleet().clone();
+        let event_loop = fleet.concurrency == Concurrency::EventLoop;
+        while let Ok(stream) = listener.accept().await {
+            let since = self.platform.now();
+            let held = (self.pending.hold(), self.meters.pending.hold());
+            if event_loop && self.pending.count().saturating_mul(fleet.memory_per_call.0) > fleet.heap_limit.0 {
+                self.die(Ns::ZERO).await;
+            }
+            let process = self.clone();
+            crew.run(async move {
+                let _held = held;
+                serve_one(stream, |request| process.handle(request, since, false)).await;
+            });
+        }
+    }
+
+    /// The process will be gone after so long; whoever must see that it is gone waits here.
+    async fn die(&self, after: Ns) {
+        self.town.exit(Exit { server: self.server, incarnation: self.incarnation, after });
+        if after == Ns::ZERO {
+            std::future::pending::<()>().await;
+        }
+    }
+
+    /// Takes a request, does what it asks, answers it.
+    async fn handle(
+        &self,
+        request: hyper::Request<Incoming>,
+        since: Ns,
+        has_worker: bool,
+    ) -> Response<Full<Bytes>> {
+        let Some(ticket) = Ticket::of(&request) else { return answer(400, None) };
+        let chance = self.town.witness().receive(ticket.chance);
+        let path = request.uri().path().trim_start_matches('/').to_string();
+        let is_check = path == "health";
+        if let Some(handler) = self.handler.as_ref().filter(|_| !is_check) {
+            let ask = AskStore::new(&self.town, ticket);
+            let response = handler.handle(request, ask).await;
+            if let Some(chance) = chance {
+                let cause = if response.status().is_success() { None } else { Some(Cause::StoreError) };
+                cause.map_or_else(|| (), |_| ());
+                match cause {
+                    Some(cause) => chance.end(cause),
+                    None => chance.end_quietly(),
+                }
+            }
+            return response;
+        }
+        let (status, cause) = if is_check {
+            self.check(&ticket, has_worker).await
+        } else {
+            match self.fleet().calls.index(&path) {
+                Some(plan) => self.call(plan, &ticket, since, has_worker).await,
+                None => (404, None),
+            }
+        };
+        if let Some(chance) = chance {
+            match cause {
+                Some(cause) => chance.end(cause),
+                None => chance.end_quietly(),
+            }
+        }
+        answer(status, cause.map(Cause::word))
+    }
+
+    /// A check that came the way of the traffic.
+    async fn check(&self, ticket: &Ticket, has_worker: bool) -> Ended {
+        let first = self.fleet().shedding.as_ref().is_some_and(|shedding| shedding.checks_first);
+        let turn = if has_worker { None } else { Some(self.turn(first).await) };
+        self.compute(&self.check, ticket).await;
+        let Some(store) = self.store_of(&self.check) else { return (200, None) };
+        let turn = self.let_go(turn);
+        let result = self.ask(store, &self.check, None, ticket, true).await;
+        drop(turn);
+        result
+    }
+
+    /// A call: what stands before it, its work, its store.
+    async fn call(&self, at: usize, ticket: &Ticket, since: Ns, has_worker: bool) -> Ended {
+        let fleet = self.fleet();
+        let plan = &fleet.calls.0[at].1;
+        if fleet.shedding.as_ref().is_some_and(|shedding| !shedding.admits(self.pending.count() as u32 - 1)) {
+            return (503, Some(Cause::Overload));
+        }
+        let mut turn = if has_worker { None } else { Some(self.turn(false).await) };
+        let now = self.platform.now();
+        if fleet.shedding.as_ref().is_some_and(|shedding| shedding.is_stale(now.minus(since))) {
+            return (503, Some(Cause::Overload));
+        }
+        let mut inside = Inside::default();
+        if let Err(cause) = self.guards.enter_limits(fleet, at, now, &mut inside) {
+            return (503, Some(cause));
+        }
+        let ended = match self.guards.enter_bulkhead(at) {
+            guard::Way::In(place) => {
+                let ended = self.work_and_ask(at, ticket, turn).await;
+                drop(place);
+                ended
+            }
+            guard::Way::Full => (503, Some(Cause::BulkheadFull)),
+            guard::Way::Wait(place) => {
+                // A worker waits with its call; a core goes on with the next.
+                let let_go = fleet.concurrency == Concurrency::EventLoop;
+                if let_go {
+                    turn = None;
+                }
+                let patience = plan.wait.unwrap_or(plan.timeout);
+                match self.platform.within(patience, place).await {
+                    Some(place) => {
+                        let turn = if let_go { Some(self.turn(false).await) } else { turn };
+                        let ended = self.work_and_ask(at, ticket, turn).await;
+                        drop(place);
+                        ended
+                    }
+                    None => (503, Some(Cause::BulkheadFull)),
+                }
+            }
+        };
+        self.guards.leave_limits(fleet, at, self.platform.now(), inside, ended);
+        ended
+    }
+
+    async fn work_and_ask(&self, at: usize, ticket: &Ticket, turn: Option<turns::Turn>) -> Ended {
+        let plan = &self.fleet().calls.0[at].1;
+        self.compute(plan, ticket).await;
+        let Some(store) = self.store_of(plan) else { return (200, None) };
+        let turn = self.let_go(turn);
+        let ended = self.ask(store, plan, Some(at), ticket, false).await;
+        drop(turn);
+        ended
+    }
+
+    /// A turn at the cores, or a worker.
+    async fn turn(&self, first: bool) -> turns::Turn {
+        let mut turn = self.turns.take(first).await;
+        turn.busy = Some(self.meters.busy.hold());
+        turn
+    }
+
+    /// An event loop computes no longer: its core is free. A worker stays with its call.
+    fn let_go(&self, turn: Option<turns::Turn>) -> Option<turns::Turn> {
+        turn.filter(|_| self.fleet().concurrency == Concurrency::Workers)
+    }
+
+    async fn compute(&self, plan: &CallPlan, ticket: &Ticket) {
+        let time = plan.work.sample(ticket.salt, Purpose::Work, u32::from(ticket.attempt));
+        if time > Ns::ZERO {
+            self.platform.sleep(time).await;
+        }
+    }
+
+    fn store_of(&self, plan: &CallPlan) -> Option<u16> {
+        let name = plan.appends.as_ref().or(plan.asks.as_ref())?;
+        self.town.spec().stores.index(&name.text).map(|at| at as u16)
+    }
+
+    /// The health endpoint on a port and a thread of its own.
+    async fn answer_checks(self: Arc<Self>) {
+        let door = self.town.server_door(self.server, HEALTH);
+        let Ok(listener) = self.platform.listen(door, 128, self.town.server_way()).await else { return };
+        let crew = Crew::new(&self.platform);
+        while let Ok(stream) = listener.accept().await {
+            let process = self.clone();
+            crew.run(async move {
+                serve_one(stream, |_| async {
+                    process.platform.sleep(process.fleet().health.work).await;
+                    let ok = process.fleet().health.kind == CheckKind::Shallow
+                        || process.cached_ok.load(Ordering::Relaxed);
+                    answer(if ok { 200 } else { 503 }, None)
+                })
+                .await;
+            });
+        }
+    }
+
+    /// Queries the store now and then, so that a check need only read the result.
+    async fn query_in_background(self: Arc<Self>) {
+        let health = self.fleet().health.clone();
+        let Some(store) = self.store_of(&self.check) else { return };
+        let mut stream = Stream::new(u64::from(self.server), "services/cached");
+        let phase = Ns((stream.unit() * health.every.0 as f64) as u64);
+        let mut next = self.platform.now().plus(phase);
+        loop {
+            self.platform.sleep_until(next).await;
+            next = next.plus(health.every);
+            let salt = draw(u64::from(self.server), Purpose::Query, next.0 as u32);
+            let ticket = Ticket { call: 0, attempt: 0, salt, chance: 0 };
+            let (status, _) = self.ask(store, &self.check, None, &ticket, true).await;
+            self.cached_ok.store(status == 200, Ordering::Relaxed);
+        }
+    }
+}

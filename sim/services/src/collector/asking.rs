@@ -1,0 +1,147 @@
+//! Asking a store: a connection from the pool, connecting, the query, one deadline over all, and what failure does.
+
+use super::pool::{Connection, Pool};
+use super::{Ended, Process};
+use crate::http::Ticket;
+use crate::platform::Platform;
+use crate::town::Town;
+use crate::wire::{Answer, Query};
+use brownout_models::component::collector::{CallPlan, OnFailure};
+use brownout_models::ledger::Cause;
+use brownout_models::units::Ns;
+
+/// Why a store was asked in vain.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Why {
+    /// It failed the call: there may be a try in place.
+    Failed(Cause),
+    /// Time ran out.
+    TimedOut(Cause),
+}
+
+/// What went wrong when a handler asked a store.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Failure {
+    /// The store refused the connection.
+    Refused,
+    /// It cut the connection.
+    Severed,
+    /// It answered with an error.
+    Error,
+}
+
+impl<P: Platform> Process<P> {
+    /// Asks the store of a plan for a call (`at` is its kind) or for a check.
+    pub(super) async fn ask(
+        &self,
+        store: u16,
+        plan: &CallPlan,
+        at: Option<usize>,
+        ticket: &Ticket,
+        is_check: bool,
+    ) -> Ended {
+        let deadline = self.platform.now().plus(plan.timeout);
+        let mut asks = 0;
+        loop {
+            asks += 1;
+            let since = self.platform.now();
+            let Ok(permit) = self.guards.enter_breaker(self.fleet(), at, since) else {
+                match plan.on_error {
+                    OnFailure::Retry => {
+                        if let Some(ended) = self.pause(plan, deadline, Cause::BreakerOpen).await {
+                            return ended;
+                        }
+                        continue;
+                    }
+                    // Whoever asks a breaker handles its refusal.
+                    OnFailure::Fail | OnFailure::Crash => return (503, Some(Cause::BreakerOpen)),
+                }
+            };
+            let result = self.ask_once(&self.pools[store as usize], plan, ticket, asks, deadline).await;
+            let now = self.platform.now();
+            self.guards.tell_breaker(self.fleet(), at, permit, result.is_ok(), since, now);
+            let (cause, reaction) = match result {
+                Ok(()) => return (200, None),
+                Err(Why::Failed(cause) | Why::TimedOut(cause)) if is_check => return (503, Some(cause)),
+                // Out of time: there is no trying again in place, but whoever dies of an error dies of this one too.
+                Err(Why::TimedOut(cause)) if plan.on_error == OnFailure::Crash => (cause, OnFailure::Crash),
+                Err(Why::TimedOut(cause)) => (cause, OnFailure::Fail),
+                Err(Why::Failed(cause @ Cause::StoreSevered)) => (cause, plan.on_severed),
+                Err(Why::Failed(cause)) => (cause, plan.on_error),
+            };
+            match reaction {
+                OnFailure::Fail => return (500, Some(cause)),
+                OnFailure::Crash => {
+                    self.die(self.fleet().dies_after).await;
+                    return (500, Some(cause));
+                }
+                OnFailure::Retry => {
+                    if let Some(ended) = self.pause(plan, deadline, cause).await {
+                        return ended;
+                    }
+                }
+            }
+        }
+    }
+
+    /// Pauses before a try in place; how the call ends if there is no time for it.
+    async fn pause(&self, plan: &CallPlan, deadline: Ns, _: Cause) -> Option<Ended> {
+        let again = self.platform.now().plus(plan.retry_every);
+        self.platform.sleep_until(again.min(deadline)).await;
+        (again >= deadline).then_some((500, Some(Cause::StoreTimeout)))
+    }
+
+    async fn ask_once(
+        &self,
+        pool: &Pool<P>,
+        plan: &CallPlan,
+        ticket: &Ticket,
+        asks: u32,
+        deadline: Ns,
+    ) -> Result<(), Why> {
+        let timed_out = |cause| Why::TimedOut(cause);
+        let place = self.platform.before(deadline, pool.place()).await.ok_or(timed_out(Cause::PoolTimeout))?;
+        let place = place.ok_or(Why::Failed(Cause::PoolTimeout))?;
+        let connection: Connection = match pool.reuse(place) {
+            Ok(connection) => connection,
+            Err(place) => {
+                let limit = step(self.platform.now(), plan.connect_timeout, deadline);
+                let opened = self.platform.before(limit, pool.open(place)).await;
+                opened.ok_or(timed_out(Cause::StoreTimeout))?.map_err(Why::Failed)?
+            }
+        };
+        let limit = step(self.platform.now(), plan.query_timeout, deadline);
+        let writes = (plan.writes || plan.appends.is_some()) && ticket.call != 0;
+        let query = Query {
+            call: if writes { ticket.call } else { 0 },
+            chance: 0,
+            salt: ticket.salt,
+            asks,
+            attempt: ticket.attempt,
+            writes,
+        };
+        let answer = self.platform.before(limit, pool.query(connection, query)).await;
+        match answer.ok_or(timed_out(Cause::StoreTimeout))?.map_err(Why::Failed)? {
+            Answer::Done => Ok(()),
+            _ => Err(Why::Failed(Cause::StoreError)),
+        }
+    }
+}
+
+/// When a step must be over: its own limit, or the deadline over all.
+fn step(now: Ns, limit: Option<Ns>, deadline: Ns) -> Ns {
+    limit.map_or(deadline, |limit| now.plus(limit).min(deadline))
+}
+
+/// How a handler of one's own reaches the stores.
+#[derive(Clone)]
+pub struct AskStore {
+    _town: Town,
+    _ticket: Ticket,
+}
+
+impl AskStore {
+    pub(super) fn new(town: &Town, ticket: Ticket) -> AskStore {
+        AskStore { _town: town.clone(), _ticket: ticket }
+    }
+}

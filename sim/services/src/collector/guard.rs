@@ -1,0 +1,199 @@
+//! What stands before the work of a call: adaptive limits and the bulkhead, decided by the shared policies.
+
+use super::Ended;
+use brownout_models::component::collector::Fleet;
+use brownout_models::ledger::Cause;
+use brownout_models::policy::adaptive::Limiter;
+use brownout_models::policy::breaker::{BreakerAt, Permit};
+use brownout_models::policy::bulkhead::{Admission, Bulkhead};
+use brownout_models::units::Ns;
+use std::collections::VecDeque;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll};
+use tokio::sync::oneshot;
+
+struct Gate {
+    bulkhead: Bulkhead,
+    waiting: VecDeque<oneshot::Sender<()>>,
+}
+
+/// What one process has before its calls, by kind.
+pub struct Guards {
+    limiter: Option<Mutex<Limiter>>,
+    limiters: Vec<Option<Mutex<Limiter>>>,
+    gates: Vec<Option<Arc<Mutex<Gate>>>>,
+    breakers: Vec<Option<Mutex<BreakerAt>>>,
+}
+
+/// Which limits a call is inside of, and since when.
+#[derive(Default)]
+pub struct Inside {
+    whole: bool,
+    kind: bool,
+    since: Ns,
+}
+
+/// How a call stands before its bulkhead.
+pub enum Way {
+    /// Inside, or there is none.
+    In(Option<Place>),
+    /// It may wait.
+    Wait(Waiting),
+    /// Turned away.
+    Full,
+}
+
+/// A place in a bulkhead; whoever drops it lets the next one in.
+pub struct Place(Arc<Mutex<Gate>>);
+
+/// A wait for a place.
+pub struct Waiting {
+    gate: Arc<Mutex<Gate>>,
+    wait: oneshot::Receiver<()>,
+    inside: bool,
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        leave(&self.0);
+    }
+}
+
+fn leave(gate: &Mutex<Gate>) {
+    let mut gate = lock(gate);
+    if gate.bulkhead.on_exit() {
+        while let Some(next) = gate.waiting.pop_front() {
+            if next.send(()).is_ok() {
+                return;
+            }
+        }
+    }
+}
+
+impl Future for Waiting {
+    type Output = Option<Place>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Place>> {
+        match Pin::new(&mut self.wait).poll(cx) {
+            Poll::Ready(_) => {
+                self.inside = true;
+                Poll::Ready(Some(Place(self.gate.clone())))
+            }
+            Poll::Pending => Poll::Pending,
+        }
+    }
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        if self.inside {
+            return;
+        }
+        self.wait.close();
+        if self.wait.try_recv().is_ok() {
+            leave(&self.gate);
+        } else {
+            let mut gate = lock(&self.gate);
+            gate.bulkhead.on_give_up();
+            gate.waiting.retain(|waiting| !waiting.is_closed());
+        }
+    }
+}
+
+impl Guards {
+    /// What a fleet asks for.
+    pub fn new(fleet: &Fleet) -> Guards {
+        let plans = || fleet.calls.iter().map(|(_, plan)| plan);
+        Guards {
+            limiter: fleet.limit.as_ref().map(|spec| Mutex::new(Limiter::new(spec))),
+            limiters: plans().map(|plan| plan.limit.as_ref().map(|spec| Mutex::new(Limiter::new(spec)))).collect(),
+            gates: plans()
+                .map(|plan| {
+                    let bulkhead = Bulkhead::new(plan.at_most?.of(fleet.workers), plan.queue);
+                    Some(Arc::new(Mutex::new(Gate { bulkhead, waiting: VecDeque::new() })))
+                })
+                .collect(),
+            breakers: plans().map(|plan| plan.breaker.as_ref().map(|spec| Mutex::new(BreakerAt::new(spec)))).collect(),
+        }
+    }
+
+    /// Enters the adaptive limits, that of the process first.
+    pub fn enter_limits(&self, _: &Fleet, at: usize, now: Ns, inside: &mut Inside) -> Result<(), Cause> {
+        inside.since = now;
+        if let Some(limiter) = &self.limiter {
+            if !lock(limiter).try_enter() {
+                return Err(Cause::LimitReached);
+            }
+            inside.whole = true;
+        }
+        if let Some(limiter) = &self.limiters[at] {
+            if !lock(limiter).try_enter() {
+                if let Some(whole) = self.limiter.as_ref().filter(|_| inside.whole) {
+                    lock(whole).on_ignore();
+                }
+                return Err(Cause::LimitReached);
+            }
+            inside.kind = true;
+        }
+        Ok(())
+    }
+
+    /// Leaves them, and tells them how long it took.
+    pub fn leave_limits(&self, fleet: &Fleet, at: usize, now: Ns, inside: Inside, (status, cause): Ended) {
+        // What was turned away at once says nothing of how long the work takes.
+        let sample = match (status, cause) {
+            (200, _) => Some(false),
+            (_, Some(Cause::StoreTimeout | Cause::PoolTimeout)) => Some(true),
+            _ => None,
+        };
+        let took = now.minus(inside.since);
+        let exit = |limiter: &Mutex<Limiter>, spec| match sample {
+            Some(dropped) => lock(limiter).on_exit(spec, took, dropped),
+            None => lock(limiter).on_ignore(),
+        };
+        if let (true, Some(limiter), Some(spec)) = (inside.whole, &self.limiter, &fleet.limit) {
+            exit(limiter, spec);
+        }
+        if let (true, Some(limiter), Some(spec)) = (inside.kind, &self.limiters[at], &fleet.calls.0[at].1.limit) {
+            exit(limiter, spec);
+        }
+    }
+
+    /// How a call stands before the bulkhead of its kind.
+    pub fn enter_bulkhead(&self, at: usize) -> Way {
+        let Some(shared) = &self.gates[at] else { return Way::In(None) };
+        let mut gate = lock(shared);
+        match gate.bulkhead.on_arrival() {
+            Admission::Enter => Way::In(Some(Place(shared.clone()))),
+            Admission::Reject => Way::Full,
+            Admission::Wait => {
+                let (enter, wait) = oneshot::channel();
+                gate.waiting.push_back(enter);
+                Way::Wait(Waiting { gate: shared.clone(), wait, inside: false })
+            }
+        }
+    }
+
+    /// Whether the breaker before a kind's store lets a call ask; with what it must tell it afterwards.
+    pub fn enter_breaker(&self, fleet: &Fleet, at: Option<usize>, now: Ns) -> Result<Option<Permit>, ()> {
+        let Some(at) = at else { return Ok(None) };
+        match (&self.breakers[at], &fleet.calls.0[at].1.breaker) {
+            (Some(breaker), Some(spec)) => lock(breaker).try_enter(spec, now).map(Some).ok_or(()),
+            _ => Ok(None),
+        }
+    }
+
+    /// The store has served a call, or failed it.
+    pub fn tell_breaker(&self, fleet: &Fleet, at: Option<usize>, permit: Option<Permit>, ok: bool, since: Ns, now: Ns) {
+        let (Some(at), Some(permit)) = (at, permit) else { return };
+        if let (Some(breaker), Some(spec)) = (&self.breakers[at], &fleet.calls.0[at].1.breaker) {
+            lock(breaker).on_result(spec, permit, ok, now.minus(since), now);
+        }
+    }
+}

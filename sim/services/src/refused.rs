@@ -1,0 +1,51 @@
+//! What of a scenario the services cannot do, by name.
+
+use brownout_models::component::operator::Action;
+use brownout_models::fault::Target;
+use brownout_models::spec::WorldSpec;
+
+/// Every part of a world that the services would have to ignore: its path in the file, and why.
+pub fn refused(spec: &WorldSpec) -> Vec<String> {
+    let mut found = Vec::new();
+    let mut no = |path: String, why: &str| found.push(format!("`{path}`: {why}"));
+    for (name, clients) in spec.clients.iter() {
+        if clients.offline.is_some() {
+            no(format!("clients.{name}.offline"), "clients keep no queue of their own here");
+        }
+    }
+    let balancer = &spec.balancer;
+    if balancer.log.is_some() {
+        no("balancer.log".into(), "the balancer keeps no log here");
+    }
+    if balancer.health.observe.is_some() && balancer.health.fast_interval.is_some() {
+        no("balancer.health.fast_interval".into(), "with `observe`, no check is brought forward here");
+    }
+    for (name, fleet) in spec.fleets.iter() {
+        if fleet.notices_departure {
+            no(format!("fleets.{name}.notices_departure"), "a server does not look whether the other side has left here");
+        }
+        for (kind, plan) in fleet.calls.iter() {
+            if plan.spool.is_some() {
+                no(format!("fleets.{name}.calls.{kind}.spool"), "there are no spools here");
+            }
+        }
+    }
+    for (name, store) in spec.stores.iter() {
+        if store.spare.is_some() {
+            no(format!("stores.{name}.spare"), "there are no spares here");
+        }
+    }
+    for (number, entry) in spec.timeline.iter().enumerate().filter(|(_, entry)| entry.enabled) {
+        match &entry.action {
+            Action::Replay(_) => {
+                no(format!("timeline.{}", number + 1), "without a log of the balancer nothing is replayed");
+            }
+            Action::Fault(fault, _) if !matches!(fault.target(), Target::Store(_)) => {
+                let why = format!("the fault `{}` has no counterpart here", fault.word());
+                no(format!("timeline.{}", number + 1), &why);
+            }
+            _ => {}
+        }
+    }
+    found
+}

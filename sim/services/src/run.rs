@@ -1,0 +1,245 @@
+//! A whole run: the town is set up, the script is played, steps are taken, and at the end there is an outcome.
+
+use crate::balancer::Balancer;
+use crate::collector::{self, MakeHandler};
+use crate::crew::Crew;
+use crate::platform::{Either, Platform, first};
+use crate::store::StoreService;
+use crate::town::{BALANCER, CLIENTS, Day, Town, supervise};
+use crate::witness::Witness;
+use crate::{clients, refused::refused};
+use brownout_models::units::Ns;
+use brownout_scenarios::Scenario;
+use brownout_sim::ledger::Imbalance;
+use brownout_sim::outcome::Outcome;
+use brownout_sim::run::{Ended, Gauges, Orders, Relay, Run};
+use brownout_sim::write_up;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use tokio::sync::watch;
+
+/// What is asked of a run.
+#[derive(Clone)]
+pub struct Ask {
+    /// The seed, the length of a step, the ends of windows.
+    pub orders: Orders,
+    /// When the services take over from the kernel, which plays what lies before: the beginning of an excerpt.
+    pub from: Ns,
+    /// A user's own collector in the place of the built-in one; made anew for each process.
+    pub handler: Option<MakeHandler>,
+    /// By how much time is stretched on madsim: [`platform::mad::STRETCH`](crate::platform) gives a resolution of a
+    /// microsecond; 1 lets a handler of one's own use timers in real seconds, at a resolution of a millisecond and a
+    /// few more on each connect.
+    pub stretch: u64,
+}
+
+impl Ask {
+    /// As [`brownout_sim::orders`] would have it: the whole run.
+    pub fn new(orders: Orders) -> Ask {
+        Ask { orders, from: Ns::ZERO, handler: None, stretch: 1000 }
+    }
+}
+
+/// Why there is no outcome.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Failure {
+    /// The scenario asks for what the services cannot do: each with its path.
+    Refused(Vec<String>),
+    /// The books do not balance, or a service panicked: a bug of Brownout.
+    Broken(String),
+    /// The machine would not have it: no threads, no sockets.
+    Machine(String),
+}
+
+impl std::fmt::Display for Failure {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Failure::Refused(what) => {
+                write!(f, "the services runtime cannot run this scenario:")?;
+                what.iter().try_for_each(|what| write!(f, "\n  {what}"))
+            }
+            Failure::Broken(why) | Failure::Machine(why) => write!(f, "{why}"),
+        }
+    }
+}
+
+impl std::error::Error for Failure {}
+
+/// Who hears how far a run is, and may end it early.
+pub struct Listener<'a> {
+    /// Set to end the run.
+    pub stop: Option<Arc<AtomicBool>>,
+    /// Hears the share done after each step.
+    pub progress: &'a (dyn Fn(f64) + Sync),
+}
+
+/// Runs a scenario as services on madsim, on a thread of its own: what is random there hangs on the thread's history.
+///
+/// # Errors
+/// [`Failure`].
+#[cfg(madsim)]
+pub fn on_madsim(scenario: &Scenario, ask: Ask, listener: &Listener<'_>) -> Result<Outcome, Failure> {
+    use crate::platform::mad::Mad;
+    let refused = refused(&scenario.plan.spec);
+    if !refused.is_empty() {
+        return Err(Failure::Refused(refused));
+    }
+    let run = || {
+        let runtime = madsim::runtime::Runtime::with_seed_and_config(ask.orders.seed, madsim::Config::default());
+        runtime.block_on(async {
+            let stretch = ask.stretch;
+            play(scenario, ask, listener, move |begins| Mad::new(stretch, begins)).await
+        })
+    };
+    let (run, ended, seed) = std::thread::scope(|scope| {
+        let name = "brownout-services".to_string();
+        let thread = std::thread::Builder::new().name(name).spawn_scoped(scope, run);
+        let thread = thread.map_err(|why| Failure::Machine(format!("no thread to run the services on: {why}")))?;
+        thread.join().map_err(|panic| Failure::Broken(format!("a service panicked: {}", words(&*panic))))?
+    })?;
+    Ok(write_up(scenario, seed, &run, ended))
+}
+
+/// Runs a scenario as services on real sockets of the loopback interface, in real time.
+///
+/// # Errors
+/// [`Failure`].
+pub fn on_tokio(scenario: &Scenario, ask: Ask, listener: &Listener<'_>) -> Result<Outcome, Failure> {
+    use crate::platform::real::Real;
+    let refused = refused(&scenario.plan.spec);
+    if !refused.is_empty() {
+        return Err(Failure::Refused(refused));
+    }
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|why| Failure::Machine(format!("no runtime for real sockets: {why}")))?;
+    let (run, ended, seed) = runtime.block_on(play(scenario, ask, listener, Real::new))?;
+    drop(runtime);
+    Ok(write_up(scenario, seed, &run, ended))
+}
+
+/// The words of a panic.
+#[cfg(madsim)]
+fn words(panic: &(dyn std::any::Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().map(ToString::to_string);
+    text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "without a word".into())
+}
+
+fn broken(imbalance: Imbalance) -> Failure {
+    Failure::Broken(imbalance.to_string())
+}
+
+/// Lets the kernel play up to the beginning, sets the town up, and drives the run to its end.
+async fn play<P: Platform>(
+    scenario: &Scenario,
+    ask: Ask,
+    listener: &Listener<'_>,
+    platform: impl FnOnce(Ns) -> P,
+) -> Result<(Run, Ended, u64), Failure> {
+    let seed = ask.orders.seed;
+    let mut relay = Relay::new(&scenario.plan, ask.orders.clone());
+    let stop = |ended, relay: Relay| Ok((relay.into_run(), ended, seed));
+    if let Some(ended) = relay.play_until(ask.from, &mut |share| (listener.progress)(share)).map_err(broken)? {
+        return stop(ended, relay);
+    }
+    let from = relay.at();
+    drive(scenario, relay, ask, listener, platform(from)).await
+}
+
+/// Sets the town up and drives the run to its end: plays the script, restarts what dies, takes the steps.
+async fn drive<P: Platform>(
+    scenario: &Scenario,
+    relay: Relay,
+    ask: Ask,
+    listener: &Listener<'_>,
+    platform: P,
+) -> Result<(Run, Ended, u64), Failure> {
+    let (from, end, seed) = (relay.at(), relay.end(), ask.orders.seed);
+    let day = watch::Sender::new(Day::of(relay.world(), from, &Day::default()));
+    let spec = scenario.plan.spec.clone();
+    let servers: u32 = spec.fleets.iter().map(|(_, fleet)| fleet.count).sum();
+    let clock = platform.clone();
+    let witness = Witness::new(relay, servers as usize, move || clock.now());
+    let (town, mut exits) = Town::new(spec, witness.clone(), day.subscribe());
+    let services = Services { town: town.clone(), platform: platform.clone(), handler: ask.handler.clone() };
+    let balancer = services.start(seed, from);
+    let crew = Crew::new(&platform);
+    loop {
+        let due = witness.relay(|relay| (relay.next_due(), relay.step_end()));
+        let Some((due, step_end)) = due else { return Err(Failure::Broken("the run ended twice".into())) };
+        let until = due.unwrap_or(Ns::NEVER).min(step_end);
+        let waits = first(platform.sleep_until(until), witness.script_moved().notified());
+        if let Either::Right(Some(exit)) = first(waits, exits.recv()).await {
+            let services = services.clone();
+            crew.run(supervise(town.clone(), platform.clone(), exit, move |server| services.start_server(server)));
+            continue;
+        }
+        let now = platform.now();
+        let today = witness.relay(|relay| {
+            relay.script(now.min(end));
+            Day::of(relay.world(), now, &day.borrow())
+        });
+        if let Some(today) = today {
+            day.send_if_modified(|day| {
+                let changed = *day != today;
+                *day = today;
+                changed
+            });
+        }
+        if now < step_end {
+            continue;
+        }
+        witness.end_step(step_end, gauges(&town, &balancer)).map_err(broken)?;
+        platform.tidy();
+        (listener.progress)(step_end.0 as f64 / end.0 as f64);
+        let stopped = listener.stop.as_ref().is_some_and(|stop| stop.load(Ordering::Relaxed));
+        if step_end >= end || stopped {
+            let ended = if step_end >= end { Ended::Complete } else { Ended::Interrupted };
+            let run = witness.close().ok_or(Failure::Broken("the run ended twice".into()))?;
+            return Ok((run, ended, seed));
+        }
+    }
+}
+
+fn gauges<P: Platform>(town: &Town, balancer: &Balancer<P>) -> Gauges {
+    let (stores, fleets) = town.gauges(&balancer.in_rotation());
+    Gauges { stores, fleets, balancer_queue: town.queued().count(), ..Gauges::default() }
+}
+
+/// Starts the processes.
+#[derive(Clone)]
+struct Services<P> {
+    town: Town,
+    platform: P,
+    handler: Option<MakeHandler>,
+}
+
+impl<P: Platform> Services<P> {
+    /// Starts everything; stores first, clients last.
+    fn start(&self, seed: u64, from: Ns) -> Arc<Balancer<P>> {
+        let town = &self.town;
+        for store in 0..town.spec().stores.len() as u16 {
+            self.platform.start(town.store_machine(store), |p| StoreService::run(p, town.clone(), store));
+        }
+        (0..town.servers().len() as u32).for_each(|server| self.start_server(server));
+        let mut started = None;
+        self.platform.start(BALANCER, |p| {
+            let balancer = Balancer::new(p, town.clone());
+            started = Some(balancer.clone());
+            balancer.run(seed, from)
+        });
+        self.platform.start(CLIENTS, |p: P| {
+            let town = town.clone();
+            async move {
+                for population in 0..town.spec().clients.len() as u16 {
+                    p.spawn(clients::run(p.clone(), town.clone(), population, from));
+                }
+            }
+        });
+        started.unwrap_or_else(|| unreachable!("a platform starts what it is told to start"))
+    }
+
+    fn start_server(&self, server: u32) {
+        let (town, make) = (self.town.clone(), self.handler.clone());
+        self.platform.start(self.town.server_machine(server), |p| collector::run(p, town, server, make));
+    }
+}

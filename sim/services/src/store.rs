@@ -1,0 +1,195 @@
+//! A store: accepts connections, runs queries, and is out of service in the ways that the day says.
+//!
+//! It executes what it was sent, whoever still waits for the answer; what it cuts off before it was executed is lost.
+
+use crate::crew::Crew;
+use crate::platform::{Either, Listener, Platform, first};
+use crate::town::{Day, StoreDay, Town};
+use crate::wire::{Answer, Ask, Query};
+use brownout_models::fault::{Connects, StoreKnobs};
+use brownout_models::ledger::Cause;
+use brownout_models::random::{Purpose, draw, unit};
+use brownout_models::units::Ns;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use tokio::sync::{Semaphore, watch};
+
+/// The process of a store.
+pub struct StoreService<P> {
+    platform: P,
+    town: Town,
+    number: u16,
+    day: watch::Receiver<Day>,
+    turns: Arc<Semaphore>,
+    open: AtomicU32,
+}
+
+/// Counts a connection as long as it is open.
+struct Open<'a>(&'a AtomicU32);
+
+impl Drop for Open<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// Tells the witness when a connection is over, however it ends.
+struct Closing<'a>(&'a Town, u64);
+
+impl Drop for Closing<'_> {
+    fn drop(&mut self) {
+        self.0.witness().closed(self.1);
+    }
+}
+
+impl<P: Platform> StoreService<P> {
+    /// Runs a store until its process ends.
+    pub async fn run(platform: P, town: Town, number: u16) {
+        let spec = town.store(number);
+        let turns = spec.concurrency.map_or(Semaphore::MAX_PERMITS, |n| n as usize);
+        let day = town.day();
+        let store = Arc::new(StoreService {
+            turns: Arc::new(Semaphore::new(turns)),
+            open: AtomicU32::new(0),
+            day,
+            platform: platform.clone(),
+            town,
+            number,
+        });
+        let crew = Crew::new(&platform);
+        loop {
+            store.until(|now| now.knobs.connects != Connects::Refused).await;
+            let (door, way) = (store.town.store_door(number), store.town.store_way(number));
+            let Ok(listener) = platform.listen(door, u32::MAX, way).await else {
+                // The port is still taken by the one before.
+                platform.sleep(Ns::millis(1)).await;
+                continue;
+            };
+            // Shut down: nobody listens until it is started again.
+            let down = store.until(|now| now.knobs.connects == Connects::Refused);
+            let accept = async {
+                while let Ok(stream) = listener.accept().await {
+                    let store = store.clone();
+                    crew.run(async move { store.connection(stream).await });
+                }
+            };
+            first(down, accept).await;
+        }
+    }
+
+    fn now(&self) -> StoreDay {
+        self.day.borrow().stores[self.number as usize]
+    }
+
+    /// Waits until the day has made of this store what is asked for.
+    async fn until(&self, mut is: impl FnMut(StoreDay) -> bool) {
+        let number = self.number as usize;
+        let mut day = self.day.clone();
+        if day.wait_for(|day| is(day.stores[number])).await.is_err() {
+            // The day is over; so is everything else.
+            std::future::pending::<()>().await;
+        }
+    }
+
+    /// Waits until the process is not stopped.
+    async fn resumed(&self) {
+        if self.now().knobs.hangs {
+            self.affected(|knobs| knobs.hangs);
+        }
+        self.until(|now| !now.knobs.hangs).await;
+    }
+
+    fn affected(&self, would: impl Fn(&StoreKnobs) -> bool) {
+        self.town.witness().affected(self.number, would);
+    }
+
+    /// One connection, from the first word on. A cut ends it wherever it is.
+    async fn connection(&self, mut stream: P::Stream) {
+        let cuts = self.now().cuts;
+        if let Either::Right(()) = first(self.talk(&mut stream), self.until(|now| now.cuts != cuts)).await {
+            self.affected(|knobs| knobs.severs || knobs.connects == Connects::Refused);
+        }
+    }
+
+    async fn talk(&self, stream: &mut P::Stream) {
+        // A stopped process has its connections accepted by the operating system, and says nothing.
+        if self.now().knobs.connects == Connects::Unanswered {
+            self.affected(|knobs| knobs.connects == Connects::Unanswered);
+        }
+        self.until(|now| now.knobs.connects != Connects::Unanswered).await;
+        let Ok(Ask::Hello(connection)) = Ask::receive(stream).await else { return };
+        self.until(|now| now.knobs.connects != Connects::Unanswered).await;
+        let spec = self.town.store(self.number);
+        self.open.fetch_add(1, Ordering::Relaxed);
+        let _open = Open(&self.open);
+        if spec.connections.is_some_and(|most| self.open.load(Ordering::Relaxed) > most) {
+            let _ = Answer::TooMany.send(stream).await;
+            return;
+        }
+        self.platform.sleep(spec.connect).await;
+        self.town.witness().opened(connection);
+        let _closing = Closing(&self.town, connection);
+        if Answer::Ready.send(stream).await.is_err() {
+            return;
+        }
+        while let Ok(Ask::Query(query)) = Ask::receive(stream).await {
+            let Some(answer) = self.query(query).await else { return };
+            if answer.send(stream).await.is_err() {
+                return;
+            }
+        }
+    }
+
+    /// Executes a query; none if the connection is severed instead.
+    async fn query(&self, query: Query) -> Option<Answer> {
+        let (witness, meters) = (self.town.witness(), self.town.store_meters(self.number));
+        let chance = witness.receive(query.chance).map(|chance| chance.or_else(Cause::StoreSevered));
+        let waits = meters.waiting.hold();
+        self.resumed().await;
+        if self.now().knobs.severs {
+            self.affected(|knobs| knobs.severs);
+            return None;
+        }
+        let turn = self.turns.acquire().await.ok()?;
+        drop(waits);
+        let running = meters.running.hold();
+        self.platform.sleep(self.service_time(&query)).await;
+        drop(running);
+        let waits = meters.waiting.hold();
+        self.resumed().await;
+        drop((waits, turn));
+        let lot = unit(draw(query.salt, Purpose::Error, query.asks));
+        let would = |knobs: &StoreKnobs| {
+            (query.writes && knobs.refuses_writes) || (knobs.error_share > 0.0 && lot <= knobs.error_share)
+        };
+        let fails = would(&self.now().knobs);
+        if fails {
+            self.affected(would);
+        }
+        if query.writes && !fails {
+            witness.stored(self.number, query.call, query.attempt);
+        }
+        if let Some(chance) = chance {
+            chance.end(Cause::StoreError);
+        }
+        Some(if fails { Answer::Failed } else { Answer::Done })
+    }
+
+    fn service_time(&self, query: &Query) -> Ns {
+        let spec = self.town.store(self.number);
+        let now = self.now();
+        let time = spec.service.sample(query.salt, Purpose::Query, query.asks);
+        let mut factor = now.knobs.slow;
+        if factor != 1.0 {
+            self.affected(|knobs| knobs.slow != 1.0);
+        }
+        if let Some(since) = now.returned_at.filter(|_| spec.warm_up.lasts > Ns::ZERO) {
+            let gone = self.platform.now().minus(since).0 as f64 / spec.warm_up.lasts.0 as f64;
+            if gone < 1.0 {
+                factor *= spec.warm_up.factor - (spec.warm_up.factor - 1.0) * gone;
+            }
+        }
+        if factor == 1.0 { time } else { time.scaled(factor) }
+    }
+}
+

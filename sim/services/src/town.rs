@@ -1,0 +1,306 @@
+//! Who is where: machines and doors, what all services share, and the supervisor that restarts what dies.
+
+use crate::platform::{Door, Machine, Platform, Way};
+use crate::witness::Witness;
+use brownout_models::component::collector::Fleet;
+use brownout_models::component::store::Store;
+use brownout_models::fault::{Connects, StoreKnobs};
+use brownout_models::spec::WorldSpec;
+use brownout_models::units::Ns;
+use brownout_models::world::World;
+use brownout_sim::outcome::{FleetGauge, StoreGauge};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use tokio::sync::{mpsc, watch};
+
+/// Port of HTTP, at balancer and servers.
+pub const HTTP: u16 = 80;
+/// Port of a server's own health endpoint, where it has one.
+pub const HEALTH: u16 = 81;
+/// Port of a store.
+pub const STORE: u16 = 5432;
+/// The clients' machine.
+pub const CLIENTS: Machine = Machine(0);
+/// The balancer's machine.
+pub const BALANCER: Machine = Machine(1);
+
+/// What the script has made of a store.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct StoreDay {
+    /// What it does at present.
+    pub knobs: StoreKnobs,
+    /// How often its connections have been cut so far.
+    pub cuts: u32,
+    /// When its last outage ended.
+    pub returned_at: Option<Ns>,
+}
+
+/// What the script has made of the world so far.
+#[derive(Clone, PartialEq, Debug, Default)]
+pub struct Day {
+    /// Stores.
+    pub stores: Vec<StoreDay>,
+    /// Per fleet and plan: the share of calls that operators turn away.
+    pub shed: Vec<Vec<f64>>,
+    /// Per server: whether operators keep it out of rotation.
+    pub held_out: Vec<bool>,
+}
+
+impl Day {
+    /// The day as it stands in a world whose script is played; `before` knows when stores have returned.
+    pub fn of(world: &World, now: Ns, before: &Day) -> Day {
+        let stores = world.stores.iter().enumerate().map(|(at, store)| {
+            let was = before.stores.get(at);
+            let ended = was.is_some_and(|was| was.knobs.is_outage()) && !store.knobs.is_outage();
+            let returned_at = if ended { Some(now) } else { was.and_then(|was| was.returned_at) };
+            StoreDay { knobs: store.knobs, cuts: store.cuts, returned_at }
+        });
+        Day {
+            stores: stores.collect(),
+            shed: world.backends.iter().map(|b| b.shed.clone()).collect(),
+            held_out: world.checkers.iter().map(|c| c.held_out).collect(),
+        }
+    }
+}
+
+/// A count that is looked at now and then.
+#[derive(Clone, Default)]
+pub struct Meter(Arc<AtomicU64>);
+
+impl Meter {
+    /// Counts one until it is dropped.
+    pub fn hold(&self) -> Held {
+        self.0.fetch_add(1, Ordering::Relaxed);
+        Held(self.0.clone())
+    }
+    /// The count.
+    pub fn count(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// One that a [`Meter`] counts.
+pub struct Held(Arc<AtomicU64>);
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// What is counted of a server.
+#[derive(Clone, Default)]
+pub struct ServerMeters {
+    /// Workers or cores busy.
+    pub busy: Meter,
+    /// Calls and checks accepted.
+    pub pending: Meter,
+    /// Connections that wait to be accepted.
+    pub backlog: Arc<AtomicU64>,
+    /// Connections open to stores.
+    pub pool_open: Meter,
+    /// Calls that wait for one.
+    pub pool_waiting: Meter,
+}
+
+/// What is counted of a store.
+#[derive(Clone, Default)]
+pub struct StoreMeters {
+    /// Queries running.
+    pub running: Meter,
+    /// Queries that wait or hang.
+    pub waiting: Meter,
+}
+
+/// A server of a fleet.
+#[derive(Clone, Copy, Debug)]
+pub struct ServerAt {
+    /// Its fleet.
+    pub fleet: u16,
+}
+
+/// A process wants to be gone.
+#[derive(Clone, Copy, Debug)]
+pub struct Exit {
+    /// The server.
+    pub server: u32,
+    /// Of which incarnation of its process.
+    pub incarnation: u32,
+    /// After how long.
+    pub after: Ns,
+}
+
+/// What all services share.
+#[derive(Clone)]
+pub struct Town(Arc<Inner>);
+
+struct Inner {
+    spec: WorldSpec,
+    witness: Witness,
+    day: watch::Receiver<Day>,
+    servers: Vec<ServerAt>,
+    server_meters: Vec<ServerMeters>,
+    store_meters: Vec<StoreMeters>,
+    queued: Meter,
+    exits: mpsc::UnboundedSender<Exit>,
+    /// Changes whenever a process dies, for a balancer that watches processes.
+    deaths: watch::Sender<Vec<u32>>,
+}
+
+impl Town {
+    /// A town as described, and where the processes that want to be gone are told of.
+    pub fn new(spec: WorldSpec, witness: Witness, day: watch::Receiver<Day>) -> (Town, mpsc::UnboundedReceiver<Exit>) {
+        let (exits, told) = mpsc::unbounded_channel();
+        let servers: Vec<ServerAt> = (0_u16..)
+            .zip(spec.fleets.iter())
+            .flat_map(|(fleet, (_, f))| vec![ServerAt { fleet }; f.count as usize])
+            .collect();
+        let inner = Inner {
+            server_meters: servers.iter().map(|_| ServerMeters::default()).collect(),
+            store_meters: (0..spec.stores.len()).map(|_| StoreMeters::default()).collect(),
+            deaths: watch::Sender::new(vec![0; servers.len()]),
+            queued: Meter::default(),
+            spec,
+            witness,
+            day,
+            servers,
+            exits,
+        };
+        (Town(Arc::new(inner)), told)
+    }
+
+    /// The description.
+    pub fn spec(&self) -> &WorldSpec {
+        &self.0.spec
+    }
+    /// The witness.
+    pub fn witness(&self) -> &Witness {
+        &self.0.witness
+    }
+    /// The day as it stands; changes can be waited for.
+    pub fn day(&self) -> watch::Receiver<Day> {
+        self.0.day.clone()
+    }
+    /// All servers, fleet by fleet.
+    pub fn servers(&self) -> &[ServerAt] {
+        &self.0.servers
+    }
+    /// The fleet of a server.
+    pub fn fleet_of(&self, server: u32) -> &Fleet {
+        self.fleet(self.0.servers[server as usize].fleet)
+    }
+    /// A fleet.
+    pub fn fleet(&self, fleet: u16) -> &Fleet {
+        &self.0.spec.fleets.0[fleet as usize].1
+    }
+    /// A store.
+    pub fn store(&self, store: u16) -> &Store {
+        &self.0.spec.stores.0[store as usize].1
+    }
+    /// What is counted of a server.
+    pub fn server_meters(&self, server: u32) -> &ServerMeters {
+        &self.0.server_meters[server as usize]
+    }
+    /// What is counted of a store.
+    pub fn store_meters(&self, store: u16) -> &StoreMeters {
+        &self.0.store_meters[store as usize]
+    }
+    /// Calls queued at the balancer.
+    pub fn queued(&self) -> &Meter {
+        &self.0.queued
+    }
+    /// How often each process has died; changes can be waited for.
+    pub fn deaths(&self) -> watch::Receiver<Vec<u32>> {
+        self.0.deaths.subscribe()
+    }
+
+    /// The machine of a server.
+    pub fn server_machine(&self, server: u32) -> Machine {
+        Machine(BALANCER.0 + 1 + server)
+    }
+    /// The machine of a store.
+    pub fn store_machine(&self, store: u16) -> Machine {
+        Machine(BALANCER.0 + 1 + self.0.servers.len() as u32 + u32::from(store))
+    }
+    /// Where a server takes calls, or has its own health endpoint.
+    pub fn server_door(&self, server: u32, port: u16) -> Door {
+        Door { machine: self.server_machine(server), port }
+    }
+    /// Where a store takes connections.
+    pub fn store_door(&self, store: u16) -> Door {
+        Door { machine: self.store_machine(store), port: STORE }
+    }
+    /// Where the balancer takes calls.
+    pub fn balancer_door(&self) -> Door {
+        Door { machine: BALANCER, port: HTTP }
+    }
+    /// The way between clients and balancer.
+    pub fn client_way(&self) -> Way {
+        Way::from(&self.0.spec.network.clients)
+    }
+    /// The way between balancer and servers.
+    pub fn server_way(&self) -> Way {
+        Way::from(&self.0.spec.network.servers)
+    }
+    /// The way between servers and a store.
+    pub fn store_way(&self, store: u16) -> Way {
+        Way::from(&self.store(store).link)
+    }
+
+    /// The process of a server wants to be gone.
+    pub fn exit(&self, exit: Exit) {
+        // The supervisor lives as long as the run; after it nothing matters.
+        let _ = self.0.exits.send(exit);
+    }
+
+    /// What is seen at the end of a step: stores and fleets.
+    pub fn gauges(&self, in_rotation: &[u64]) -> (Vec<StoreGauge>, Vec<FleetGauge>) {
+        let stores = self.0.store_meters.iter().map(|m| StoreGauge {
+            running: m.running.count(),
+            waiting: m.waiting.count(),
+            ..StoreGauge::default()
+        });
+        let mut fleets = vec![FleetGauge::default(); self.0.spec.fleets.len()];
+        for (gauge, up) in fleets.iter_mut().zip(in_rotation) {
+            gauge.in_rotation = *up;
+        }
+        for (server, (at, meters)) in self.0.servers.iter().zip(&self.0.server_meters).enumerate() {
+            let gauge = &mut fleets[at.fleet as usize];
+            gauge.alive += u64::from(self.0.witness.is_alive(server as u32));
+            gauge.accept_queue += meters.backlog.load(Ordering::Relaxed);
+            gauge.busy += meters.busy.count();
+            gauge.pending += meters.pending.count();
+            gauge.pool_open += meters.pool_open.count();
+            gauge.pool_waiting += meters.pool_waiting.count();
+        }
+        (stores.collect(), fleets)
+    }
+}
+
+/// Kills what wants to be gone, and starts it again as its fleet says. `start` starts the process of a server.
+pub async fn supervise<P: Platform>(
+    town: Town,
+    platform: P,
+    exit: Exit,
+    start: impl Fn(u32) + Send,
+) {
+    let Exit { server, incarnation, after } = exit;
+    platform.sleep(after).await;
+    if town.witness().incarnation(server) != incarnation || !town.witness().dies(server) {
+        return;
+    }
+    platform.kill(town.server_machine(server));
+    town.0.deaths.send_modify(|deaths| deaths[server as usize] += 1);
+    let restart = &town.fleet_of(server).restart;
+    let pause = restart.delay.plus(restart.boot);
+    platform.sleep(pause).await;
+    let needs = restart.needs.as_ref().and_then(|name| town.spec().stores.index(&name.text));
+    while let Some(store) = needs {
+        let knobs = town.0.day.borrow().stores[store].knobs;
+        if knobs.connects == Connects::Accepted && !knobs.severs {
+            break;
+        }
+        platform.sleep(pause.max(Ns::millis(1))).await;
+    }
+    start(server);
+}

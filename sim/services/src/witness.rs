@@ -1,0 +1,459 @@
+//! The witness: sees what happens to every call, wherever it is, and keeps the books.
+//!
+//! No service decides anything by it. A call can still be executed as long as it has a *chance*: with its client, on its
+//! way, at the balancer, at a server, at a store. A chance is a value: whoever has the call holds it, hands it on with the
+//! message that carries the call, and ends it with the reason; one that is dropped with its process ends as *crashed*.
+//! When the last chance is gone and the client waits no more, the call's books are closed.
+
+use brownout_models::component::clients::Clients;
+use brownout_models::fault::StoreKnobs;
+use brownout_models::kernel::{Account, Fact};
+use brownout_models::ledger::{Cause, Seen};
+use brownout_models::units::Ns;
+use brownout_sim::ledger::Imbalance;
+use brownout_sim::run::{Gauges, Relay, Run};
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use tokio::sync::Notify;
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Client {
+    Waiting,
+    Ok,
+    Failed,
+}
+
+struct Call {
+    account: Account,
+    offered: Ns,
+    client: Client,
+    /// The attempt that the client waits for; 0 between two.
+    current: u16,
+    chances: u32,
+    stored: bool,
+    reads: bool,
+    cause: Cause,
+}
+
+/// Where a chance travels to.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum To {
+    /// To the balancer, which never dies.
+    Balancer,
+    /// To a server, in this incarnation of its process.
+    Server(u32, u32),
+    /// Over this connection to a store.
+    Store(u64),
+}
+
+struct Travelling {
+    call: u64,
+    to: To,
+}
+
+struct Books {
+    /// None once the run is over: nothing is taken down any more.
+    relay: Option<Relay>,
+    calls: BTreeMap<u64, Call>,
+    travelling: BTreeMap<u64, Travelling>,
+    /// Per server: incarnation, and whether its process lives.
+    servers: Vec<(u32, bool)>,
+    /// Connections to stores that are open.
+    connections: BTreeMap<u64, ()>,
+    next: u64,
+
+}
+
+/// Keeps the books. Clones are the same witness.
+#[derive(Clone)]
+pub struct Witness {
+    books: Arc<Mutex<Books>>,
+    clock: Arc<dyn Fn() -> Ns + Send + Sync>,
+    script: Arc<Notify>,
+}
+
+impl Witness {
+    /// A witness for `servers` servers, all alive, that reads the time from `clock`.
+    pub fn new(relay: Relay, servers: usize, clock: impl Fn() -> Ns + Send + Sync + 'static) -> Witness {
+        let books = Books {
+            relay: Some(relay),
+            calls: BTreeMap::new(),
+            travelling: BTreeMap::new(),
+            servers: vec![(0, true); servers],
+            connections: BTreeMap::new(),
+            next: 0,
+
+        };
+        Witness { books: Arc::new(Mutex::new(books)), clock: Arc::new(clock), script: Arc::default() }
+    }
+
+    fn books(&self) -> MutexGuard<'_, Books> {
+        self.books.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn now(&self) -> Ns {
+        (self.clock)()
+    }
+
+    /// Set off when what happens to a store may have moved the script on.
+    pub fn script_moved(&self) -> &Notify {
+        &self.script
+    }
+
+    /// Works with the relay; none once the run is over.
+    pub fn relay<T>(&self, work: impl FnOnce(&mut Relay) -> T) -> Option<T> {
+        self.books().relay.as_mut().map(work)
+    }
+
+    /// The next call of a population: when, and with which salts.
+    pub fn next_calls(&self, population: usize, spec: &Clients) -> Option<(Ns, Vec<u64>)> {
+        self.books().relay.as_mut()?.next_calls(population, spec)
+    }
+
+    /// A call is offered.
+    pub fn offer(&self, population: u16, at: Ns, salt: u64) -> u64 {
+        let mut books = self.books();
+        let Some(relay) = &mut books.relay else { return 0 };
+        let cohort = relay.offer(population, at, salt);
+        let reads = relay.world().populations[population as usize].reads();
+        let number = books.number();
+        let account = Account { cohort, population, salt };
+        let call = Call {
+            account,
+            offered: at,
+            client: Client::Waiting,
+            current: 0,
+            chances: 0,
+            stored: false,
+            reads,
+            cause: Cause::ClientLeft,
+        };
+        books.calls.insert(number, call);
+        number
+    }
+
+    /// An attempt is sent.
+    pub fn attempt(&self, call: u64, attempt: u16) -> Chance {
+        let now = self.now();
+        let mut books = self.books();
+        if let Some(c) = books.calls.get_mut(&call) {
+            c.current = attempt;
+            let account = c.account;
+            books.record(now, Fact::Attempt(account));
+        }
+        drop(books);
+        self.chance(call).or_else(Cause::ClientLeft)
+    }
+
+    /// The client waits for its attempt no longer, and thinks about another.
+    pub fn turns_away(&self, call: u64) {
+        if let Some(c) = self.books().calls.get_mut(&call) {
+            c.current = 0;
+        }
+    }
+
+    /// Another chance of a call. Of a health check (call 0) it means nothing.
+    pub fn chance(&self, call: u64) -> Chance {
+        if let Some(c) = self.books().calls.get_mut(&call) {
+            c.chances += 1;
+        }
+        Chance { witness: self.clone(), call, otherwise: Cause::Crashed }
+    }
+
+    /// A chance goes on its way; the number is what the message carries.
+    pub fn send(&self, chance: Chance, to: To) -> u64 {
+        if chance.call == 0 {
+            return 0;
+        }
+        let mut books = self.books();
+        let arrives = match to {
+            To::Balancer => true,
+            To::Server(server, incarnation) => books.servers[server as usize] == (incarnation, true),
+            To::Store(connection) => books.connections.contains_key(&connection),
+        };
+        if !arrives {
+            drop(books);
+            chance.end(lost(to));
+            return 0;
+        }
+        let number = books.number();
+        books.travelling.insert(number, Travelling { call: chance.call, to });
+        drop(books);
+        chance.keep();
+        number
+    }
+
+    /// A message with a chance has arrived.
+    pub fn receive(&self, number: u64) -> Option<Chance> {
+        let Travelling { call, .. } = self.books().travelling.remove(&number)?;
+        Some(Chance { witness: self.clone(), call, otherwise: Cause::Crashed })
+    }
+
+    /// The process of a server starts (again), and in which incarnation.
+    pub fn starts(&self, server: u32) -> u32 {
+        let now = self.now();
+        let mut books = self.books();
+        let at = &mut books.servers[server as usize];
+        let (incarnation, was) = *at;
+        at.1 = true;
+        if !was {
+            books.record(now, Fact::Process { server, alive: true });
+        }
+        incarnation
+    }
+
+    /// The present incarnation of a server's process.
+    pub fn incarnation(&self, server: u32) -> u32 {
+        self.books().servers[server as usize].0
+    }
+
+    /// Whether the process of a server lives.
+    pub fn is_alive(&self, server: u32) -> bool {
+        self.books().servers[server as usize].1
+    }
+
+    /// The process of a server dies, with what is on its way to it. Says whether it was alive.
+    pub fn dies(&self, server: u32) -> bool {
+        let now = self.now();
+        let mut books = self.books();
+        let at = &mut books.servers[server as usize];
+        if !at.1 {
+            return false;
+        }
+        *at = (at.0 + 1, false);
+        books.record(now, Fact::Process { server, alive: false });
+        let lost: Vec<u64> = books
+            .travelling
+            .iter()
+            .filter(|(_, t)| matches!(t.to, To::Server(s, _) if s == server))
+            .map(|(number, _)| *number)
+            .collect();
+        drop(books);
+        self.lose(&lost);
+        true
+    }
+
+    fn lose(&self, numbers: &[u64]) {
+        for number in numbers {
+            let to = self.books().travelling.get(number).map(|t| t.to);
+            if let (Some(chance), Some(to)) = (self.receive(*number), to) {
+                chance.end(lost(to));
+            }
+        }
+    }
+
+    /// A number for a connection to a store.
+    pub fn new_connection(&self) -> u64 {
+        self.books().number()
+    }
+
+    /// A store has set a connection up.
+    pub fn opened(&self, connection: u64) {
+        self.books().connections.insert(connection, ());
+    }
+
+    /// A connection to a store is closed; what is on its way there is lost.
+    pub fn closed(&self, connection: u64) {
+        let mut books = self.books();
+        books.connections.remove(&connection);
+        let lost: Vec<u64> = books
+            .travelling
+            .iter()
+            .filter(|(_, t)| t.to == To::Store(connection))
+            .map(|(number, _)| *number)
+            .collect();
+        drop(books);
+        self.lose(&lost);
+    }
+
+    /// A store's faults have changed a query or a connect: those that would have done so by themselves had an effect.
+    pub fn affected(&self, store: u16, would: impl Fn(&StoreKnobs) -> bool) {
+        self.relay(|relay| relay.affected(store, would));
+    }
+
+    /// A server has sent a store a query.
+    pub fn queried(&self, store: u16) {
+        self.relay(|relay| relay.queried(store));
+    }
+
+    /// A server has tried to connect to a store.
+    pub fn connects(&self, store: u16) {
+        self.relay(|relay| relay.connected(store));
+    }
+
+    /// A store has executed the write of a call.
+    pub fn stored(&self, store: u16, call: u64, attempt: u16) {
+        let now = self.now();
+        let mut books = self.books();
+        if let Some(c) = books.calls.get_mut(&call) {
+            let gone = c.client != Client::Waiting || c.current != attempt;
+            let again = std::mem::replace(&mut c.stored, true);
+            let account = c.account;
+            let fact = if again { Fact::Duplicate(account, gone) } else { Fact::Stored(account, gone) };
+            books.record(now, fact);
+        }
+        if books.relay.as_mut().is_some_and(|relay| relay.wrote(store, now)) {
+            self.script.notify_one();
+        }
+    }
+
+    /// The client has its answer.
+    pub fn ok(&self, call: u64) {
+        let now = self.now();
+        let mut books = self.books();
+        let Some(c) = books.calls.get_mut(&call) else { return };
+        let (account, offered) = (c.account, c.offered);
+        c.client = Client::Ok;
+        if c.reads && !std::mem::replace(&mut c.stored, true) {
+            books.record(now, Fact::Stored(account, false));
+        }
+        books.record(now, Fact::Ok(account, now.minus(offered)));
+        books.settle(now, call);
+    }
+
+    /// The client gives up.
+    pub fn failed(&self, call: u64, seen: Seen) {
+        let now = self.now();
+        let mut books = self.books();
+        let Some(c) = books.calls.get_mut(&call) else { return };
+        c.client = Client::Failed;
+        let account = c.account;
+        books.record(now, Fact::Failed(account, seen));
+        books.settle(now, call);
+    }
+
+    /// Whether the client of a call still waits for this attempt.
+    pub fn waits(&self, call: u64, attempt: u16) -> bool {
+        let books = self.books();
+        books.calls.get(&call).is_some_and(|c| c.client == Client::Waiting && c.current == attempt)
+    }
+
+    /// A server enters or leaves rotation.
+    pub fn rotation(&self, server: u32, up: bool) {
+        let now = self.now();
+        self.books().record(now, Fact::Rotation { server, up });
+    }
+
+    /// Ends a step of the run: `gauges` are completed with the calls alive.
+    ///
+    /// # Errors
+    /// [`Imbalance`] if the books do not balance.
+    pub fn end_step(&self, to: Ns, mut gauges: Gauges) -> Result<(), Imbalance> {
+        let mut books = self.books();
+        let Some(populations) = books.relay.as_ref().map(Relay::populations) else { return Ok(()) };
+        gauges.alive = vec![(0, 0); populations];
+        for call in books.calls.values() {
+            let (in_flight, waiting) = &mut gauges.alive[call.account.population as usize];
+            *in_flight += u64::from(!call.stored);
+            *waiting += u64::from(call.client == Client::Waiting);
+        }
+        gauges.calls = books.calls.len() as u64;
+        books.relay.as_mut().map_or(Ok(()), |relay| relay.end_step(to, gauges))
+    }
+
+    /// Calls alive, chances on their way: of a world at rest there is neither.
+    pub fn alive(&self) -> (usize, usize) {
+        let books = self.books();
+        (books.calls.len(), books.travelling.len())
+    }
+
+    /// The run is over: its books are closed, and the witness sees nothing any more. None the second time.
+    pub fn close(&self) -> Option<Run> {
+        let mut books = self.books();
+        books.calls.clear();
+        books.travelling.clear();
+        books.relay.take().map(Relay::into_run)
+    }
+}
+
+/// Why what travels there is lost.
+fn lost(to: To) -> Cause {
+    match to {
+        To::Balancer | To::Server(..) => Cause::Crashed,
+        To::Store(_) => Cause::StoreSevered,
+    }
+}
+
+impl Books {
+    fn number(&mut self) -> u64 {
+        self.next += 1;
+        self.next
+    }
+
+    fn record(&mut self, now: Ns, fact: Fact) {
+        if let Some(relay) = &mut self.relay {
+            relay.record(now, fact);
+        }
+    }
+
+    fn ends(&mut self, now: Ns, call: u64, cause: Option<Cause>) {
+        let Some(c) = self.calls.get_mut(&call) else { return };
+        c.chances -= 1;
+        c.cause = cause.unwrap_or(c.cause);
+        self.settle(now, call);
+    }
+
+    fn settle(&mut self, now: Ns, call: u64) {
+        let Some(c) = self.calls.get(&call).filter(|c| c.chances == 0 && c.client != Client::Waiting) else { return };
+        let (account, stored, cause, ok) = (c.account, c.stored, c.cause, c.client == Client::Ok);
+        self.calls.remove(&call);
+        if !stored {
+            self.record(now, Fact::Dropped(account, cause));
+            if ok {
+                self.record(now, Fact::LostAfterOk(account));
+            }
+        }
+    }
+}
+
+/// One way in which a call may still be executed.
+#[must_use = "a chance that is dropped ends as a crash"]
+pub struct Chance {
+    witness: Witness,
+    call: u64,
+    otherwise: Cause,
+}
+
+impl Chance {
+    /// The call; 0 for a health check.
+    pub fn call(&self) -> u64 {
+        self.call
+    }
+
+    /// What it ends with if nobody ends it.
+    pub fn or_else(mut self, cause: Cause) -> Chance {
+        self.otherwise = cause;
+        self
+    }
+
+    /// It is over, and why.
+    pub fn end(mut self, cause: Cause) {
+        self.over(Some(cause));
+    }
+
+    /// It is over, and what the call would be dropped for stays as it was.
+    pub fn end_quietly(mut self) {
+        self.over(None);
+    }
+
+    fn over(&mut self, cause: Option<Cause>) {
+        let call = std::mem::take(&mut self.call);
+        if call != 0 {
+            let now = self.witness.now();
+            self.witness.books().ends(now, call, cause);
+        }
+    }
+
+    /// It goes on elsewhere.
+    fn keep(mut self) {
+        self.call = 0;
+    }
+}
+
+impl Drop for Chance {
+    fn drop(&mut self) {
+        let otherwise = self.otherwise;
+        self.over(Some(otherwise));
+    }
+}
+

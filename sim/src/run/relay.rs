@@ -1,0 +1,225 @@
+//! A run whose calls another runtime carries.
+//!
+//! The kernel keeps what is the scenario's own: the timeline, the faults and the headroom of the stores (the *script*),
+//! the arrivals, and the books. Whoever carries the calls (the services of `brownout-services`) asks when the script
+//! goes on, plays it up to the present, looks at what has become of the stores, and tells what happens to each call.
+//!
+//! Not here: anything that a call meets on its way. Of the world's clients only the times of their calls are used; its
+//! servers, checks and queries stand still.
+
+use super::{Ended, Engine, Orders, Run};
+use crate::ledger::Imbalance;
+use crate::outcome::{FleetGauge, StoreGauge};
+use brownout_models::component::clients::Clients;
+use brownout_models::fault::StoreKnobs;
+use brownout_models::kernel::{Cohort, Event, Fact, Kernel, Lane, Timer};
+use brownout_models::spec::WorldPlan;
+use brownout_models::units::Ns;
+use brownout_models::world::World;
+
+/// What is seen of the world at the end of a step.
+#[derive(Clone, Debug, Default)]
+pub struct Gauges {
+    /// Per population: calls whose data is in flight, and calls whose client waits.
+    pub alive: Vec<(u64, u64)>,
+    /// Calls alive.
+    pub calls: u64,
+    /// Stores, in the order of the file.
+    pub stores: Vec<StoreGauge>,
+    /// Fleets, in the order of the file.
+    pub fleets: Vec<FleetGauge>,
+    /// Calls queued at the balancer.
+    pub balancer_queue: u64,
+    /// Lost calls kept for a replay.
+    pub kept: u64,
+}
+
+/// The engine as the script sees it: what the script would do to servers in rotation is left to whoever carries the
+/// calls.
+struct Script<'a>(&'a mut Engine);
+
+impl Kernel for Script<'_> {
+    fn now(&self) -> Ns {
+        self.0.now()
+    }
+    fn end(&self) -> Ns {
+        self.0.end()
+    }
+    fn own_lane(&mut self) -> Lane {
+        self.0.own_lane()
+    }
+    fn lane(&mut self, delay: Ns) -> Lane {
+        self.0.lane(delay)
+    }
+    fn timer_lane(&mut self, delay: Ns) -> Lane {
+        self.0.timer_lane(delay)
+    }
+    fn after(&mut self, lane: Lane, event: Event) {
+        self.0.after(lane, event);
+    }
+    fn on(&mut self, lane: Lane, time: Ns, event: Event) {
+        self.0.on(lane, time, event);
+    }
+    fn at(&mut self, time: Ns, event: Event) {
+        self.0.at(time, event);
+    }
+    fn arm(&mut self, lane: Lane, event: Event) -> Timer {
+        self.0.arm(lane, event)
+    }
+    fn cancel(&mut self, timer: Timer) {
+        self.0.cancel(timer);
+    }
+    fn offer(&mut self, population: u16, at: Ns, salt: u64) -> Cohort {
+        self.0.offer(population, at, salt)
+    }
+    fn record(&mut self, fact: Fact) {
+        if !matches!(fact, Fact::Rotation { .. } | Fact::Process { .. }) {
+            self.0.record(fact);
+        }
+    }
+    fn outage_mode(&mut self, mode: String) {
+        self.0.outage_mode(mode);
+    }
+    fn mark(&mut self, what: String, expected: Option<Ns>) {
+        self.0.mark(what, expected);
+    }
+}
+
+/// A run whose calls another runtime carries, from its beginning or from some step on.
+pub struct Relay {
+    run: Run,
+    /// Calls that were under way when the other runtime took over; nobody carries them any further.
+    left: Vec<(u64, u64)>,
+}
+
+impl Relay {
+    /// A run at its beginning.
+    pub fn new(plan: &WorldPlan, orders: Orders) -> Relay {
+        let run = Run::new(plan, orders);
+        let left = run.world.alive();
+        Relay { run, left }
+    }
+
+    /// Lets the kernel carry the calls up to the first step that ends at `until` or later; the other runtime takes
+    /// over there. What is under way at that moment stays under way for good, and is counted so.
+    ///
+    /// # Errors
+    /// [`Imbalance`] if the books do not balance.
+    pub fn play_until(&mut self, until: Ns, progress: &mut dyn FnMut(f64)) -> Result<Option<Ended>, Imbalance> {
+        while self.run.at < until {
+            if let Some(ended) = self.run.step()? {
+                return Ok(Some(ended));
+            }
+            progress(self.run.at.0 as f64 / self.run.end.0 as f64);
+        }
+        self.left = self.run.world.alive();
+        Ok(None)
+    }
+
+    /// Up to where steps have been taken.
+    pub fn at(&self) -> Ns {
+        self.run.at
+    }
+
+    /// When the run ends.
+    pub fn end(&self) -> Ns {
+        self.run.end
+    }
+
+    /// When the step under way ends.
+    pub fn step_end(&self) -> Ns {
+        self.run.at.plus(self.run.orders.step).min(self.run.end)
+    }
+
+    /// Number of populations.
+    pub fn populations(&self) -> usize {
+        self.run.world.populations.len()
+    }
+
+    /// The world, as far as the script has changed it.
+    pub fn world(&self) -> &World {
+        &self.run.world
+    }
+
+    /// When the script may go on.
+    pub fn next_due(&self) -> Option<Ns> {
+        self.run.engine.due.next_time()
+    }
+
+    /// Plays the script up to the present.
+    pub fn script(&mut self, now: Ns) {
+        while let Some(event) = self.run.engine.due.pop(now) {
+            if event.is_scripted() {
+                self.run.world.handle(&mut Script(&mut self.run.engine), event);
+            }
+        }
+        self.run.engine.due.advance_to(now);
+    }
+
+    /// The next call of a population: when, and with which salts.
+    pub fn next_calls(&mut self, population: usize, spec: &Clients) -> Option<(Ns, Vec<u64>)> {
+        self.run.world.populations[population].next_calls(spec)
+    }
+
+    /// Opens the books for a call.
+    pub fn offer(&mut self, population: u16, at: Ns, salt: u64) -> Cohort {
+        self.run.engine.ledger.offer(population, at, salt)
+    }
+
+    /// Takes down a fact.
+    pub fn record(&mut self, now: Ns, fact: Fact) {
+        self.run.events += 1;
+        self.run.engine.ledger.record(now, fact);
+    }
+
+    /// A store has executed a write: it uses headroom up. Says whether that may have changed what the script does.
+    pub fn wrote(&mut self, store: u16, now: Ns) -> bool {
+        if self.run.world.spec.stores.0[store as usize].1.headroom.is_none() {
+            return false;
+        }
+        self.script(now);
+        self.run.world.burn_headroom(&mut Script(&mut self.run.engine), store);
+        true
+    }
+
+    /// The faults of a store have changed a query or a connect: it counts as an effect of each of them that would have
+    /// done so by itself.
+    pub fn affected(&mut self, store: u16, would: impl Fn(&StoreKnobs) -> bool) {
+        let World { stores, effects, .. } = &mut self.run.world;
+        stores[store as usize].stack.credit(effects, would);
+    }
+
+    /// A server has sent a store a query.
+    pub fn queried(&mut self, store: u16) {
+        self.run.world.stores[store as usize].queries += 1;
+    }
+
+    /// A server has tried to open a connection to a store.
+    pub fn connected(&mut self, store: u16) {
+        self.run.world.stores[store as usize].connects += 1;
+    }
+
+    /// Ends a step: checks the books and writes down what is seen.
+    ///
+    /// # Errors
+    /// [`Imbalance`] if the books do not balance.
+    pub fn end_step(&mut self, to: Ns, mut gauges: Gauges) -> Result<(), Imbalance> {
+        if self.run.orders.lose_a_call {
+            self.run.engine.ledger.lose_a_call();
+        }
+        for (mine, left) in gauges.alive.iter_mut().zip(&self.left) {
+            *mine = (mine.0 + left.0, mine.1 + left.1);
+        }
+        let states = self.run.store_gauges(to);
+        for (gauge, state) in gauges.stores.iter_mut().zip(states) {
+            gauge.state = state.state;
+            gauge.headroom = state.headroom;
+        }
+        self.run.take_step(to, gauges)
+    }
+
+    /// The run, to be written up.
+    pub fn into_run(self) -> Run {
+        self.run
+    }
+}
