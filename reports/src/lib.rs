@@ -14,6 +14,7 @@
 //! | [`trace`], [`story`] | calls as a Chrome trace; one call's life in words |
 //! | [`compare`] | what `brownout compare` prints and writes |
 //! | [`hunt`] | what `brownout hunt` prints |
+//! | [`runtimes`] | the same scenario on several runtimes |
 //!
 //! Not here: the HTML report.
 
@@ -28,6 +29,7 @@ pub mod json;
 pub mod ranges;
 pub mod story;
 pub mod suite;
+pub mod runtimes;
 pub mod svg;
 pub mod terminal;
 mod text;

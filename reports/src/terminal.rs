@@ -108,6 +108,7 @@ impl Context<'_> {
             design.push(self.clean(&self.outcome.design));
         }
         design.extend(self.outcome.set.iter().map(|set| format!("set {}", self.clean(set))));
+        design.extend(self.outcome.options.iter().map(|option| self.clean(option.trim_start_matches("--"))));
         if !design.is_empty() {
             page.line(Line::new().add(Ink::Info, &self.fit(&design.join(", "), self.style.width)));
         }

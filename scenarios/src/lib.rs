@@ -14,6 +14,7 @@ mod diagnose;
 mod document;
 mod edit;
 mod evidence;
+mod excerpt;
 mod expect;
 mod extend;
 mod header;
@@ -72,6 +73,8 @@ pub struct Scenario {
     pub asked: Vec<String>,
     /// The changes by hand.
     pub set: Vec<String>,
+    /// What else of the command line has changed the run: "--scale 25%", "--excerpt 11:30..12:30".
+    pub options: Vec<String>,
     /// Where the run lies in time.
     pub calendar: Calendar,
     /// How long it is.

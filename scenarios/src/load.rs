@@ -181,6 +181,7 @@ impl<'a> Load<'a> {
             design: overlays.describe(&choice),
             asked: design.to_vec(),
             set: set.to_vec(),
+            options: Vec::new(),
             span: length.unwrap_or(Ns::ZERO),
             window: header.window.map_or((Ns::ZERO, length.unwrap_or(Ns::ZERO)), |w| (w.from, w.to)),
             step: header.step,

@@ -26,6 +26,12 @@ pub struct Outcome {
     pub asked: Vec<String>,
     /// Overrides given with `--set`.
     pub set: Vec<String>,
+    /// What carried the calls: "kernel", or "madsim" or "tokio" for the services.
+    #[serde(default)]
+    pub runtime: String,
+    /// What else of the command line has changed the run: "--runtime madsim", "--scale 25%", "--excerpt 11:30..12:30".
+    #[serde(default)]
+    pub options: Vec<String>,
     /// The seed.
     pub seed: u64,
     /// Rolling digest of the domain facts, 16 hexadecimal digits.

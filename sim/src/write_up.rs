@@ -73,6 +73,8 @@ pub fn write_up(scenario: &Scenario, seed: u64, run: &Run, ended: Ended) -> Outc
         design: scenario.design.clone(),
         asked: scenario.asked.clone(),
         set: scenario.set.clone(),
+        runtime: "kernel".into(),
+        options: scenario.options.clone(),
         seed,
         digest: format!("{:016x}", run.ledger().digest()),
         span: span(scenario),

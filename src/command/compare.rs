@@ -1,11 +1,14 @@
 //! `brownout compare`: which design helps, at what price, and how sure that is.
 
+use super::runtime::{Part, Runtime};
+use super::runtimes;
 use crate::patience::{bar_of_runs, lose_a_call, stop_on_ctrl_c};
 use crate::terminal::Terminal;
 use brownout::exit::Exit;
 use brownout::lab::compare::{Ask, Comparison, Failure, Plan};
 use brownout::models::units::parse_share;
 use brownout::reports::compare::{self as report, Detail};
+use brownout::scenarios::Request;
 use std::path::PathBuf;
 
 /// Arguments of `compare`.
@@ -64,6 +67,21 @@ pub struct Args {
     /// Print the comparison as one JSON document
     #[arg(long)]
     json: bool,
+    /// Instead of designs, compare runtimes on one design: kernel,madsim
+    #[arg(
+        long,
+        value_enum,
+        value_delimiter = ',',
+        value_name = "RUNTIMES",
+        conflicts_with_all = ["axis", "sweep", "precision", "metric", "baseline", "under", "jobs", "costs", "differences", "out"]
+    )]
+    runtimes: Vec<Runtime>,
+    /// With --runtimes: a smaller world in proportion, this share of all rates and servers, as in 25%
+    #[arg(long, value_name = "SHARE", requires = "runtimes")]
+    scale: Option<String>,
+    /// With --runtimes: only a part of the day, as in 11:30..12:30; the services begin there, and the runs end there
+    #[arg(long, value_name = "FROM..TO", requires = "runtimes")]
+    excerpt: Option<String>,
 }
 
 fn share(text: &str) -> Result<f64, String> {
@@ -78,6 +96,12 @@ fn points(text: &str) -> Result<f64, String> {
 
 /// Runs the subcommand.
 pub fn run(args: &Args, terminal: &Terminal) -> Exit {
+    if !args.runtimes.is_empty() {
+        let request = Request { path: &args.file, set: &args.set, design: &args.design };
+        let part = Part { scale: args.scale.clone(), excerpt: args.excerpt.clone() };
+        let seeds = args.first_seed..args.first_seed + args.seeds;
+        return runtimes::run(&request, &part, &args.runtimes, seeds, args.json, terminal);
+    }
     if args.precision.is_some() && args.seeds < 2 {
         terminal.complain("error: --precision needs at least two seeds to see how much they differ: --seeds 5");
         return Exit::Usage;

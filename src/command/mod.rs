@@ -11,3 +11,5 @@ pub mod list;
 pub mod prose;
 pub mod run;
 pub mod test;
+pub mod runtime;
+pub mod runtimes;

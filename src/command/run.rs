@@ -2,7 +2,8 @@
 
 mod trace;
 
-use crate::patience::{bar_of_one_run, bar_of_runs, lose_a_call, stop_on_ctrl_c};
+use super::runtime::{Part, Runtime, simulate};
+use crate::patience::{bar_of_runs, stop_on_ctrl_c};
 use crate::terminal::Terminal;
 use brownout::exit::Exit;
 use brownout::lab::ranges::{self, Failure};
@@ -11,7 +12,8 @@ use brownout::reports::terminal::{Detail, Style};
 use brownout::scenarios::{Request, Scenario, load};
 use brownout::sim::{self, outcome::Outcome};
 use std::path::PathBuf;
-use std::time::Instant;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 /// Arguments of `run`.
 #[derive(clap::Args, Debug)]
@@ -50,6 +52,11 @@ pub struct Args {
     /// Run twice, compare fact by fact, and name the first difference
     #[arg(long)]
     check_determinism: bool,
+    /// What carries the calls: the kernel, or the services on a simulated network
+    #[arg(long, value_enum, default_value_t, value_name = "RUNTIME", conflicts_with = "ranges")]
+    runtime: Runtime,
+    #[command(flatten)]
+    part: Part,
 }
 
 /// Runs the subcommand.
@@ -57,12 +64,16 @@ pub fn run(args: &Args, terminal: &Terminal) -> Exit {
     if let Some(evidence) = &args.ranges {
         return walk_ranges(args, evidence, terminal);
     }
-    let scenario = match load(&Request { path: &args.file, set: &args.set, design: &args.design }) {
+    let mut scenario = match load(&Request { path: &args.file, set: &args.set, design: &args.design }) {
         Ok(scenario) => scenario,
         Err(mistakes) => {
             terminal.complain(&mistakes.render(terminal.color_stderr()));
             return Exit::Usage;
         }
+    };
+    let from = match args.part.take(&mut scenario, terminal) {
+        Ok(from) => from,
+        Err(exit) => return exit,
     };
     let bounds = match args.trace.check(&scenario) {
         Ok(bounds) => bounds,
@@ -71,15 +82,10 @@ pub fn run(args: &Args, terminal: &Terminal) -> Exit {
             return Exit::Usage;
         }
     };
-    let outcome = match simulate(&scenario, args.seed) {
+    let stop = stop_on_ctrl_c();
+    let outcome = match simulate(args.runtime, &scenario, args.seed, from, &stop) {
         Ok(outcome) => outcome,
-        Err(imbalance) => {
-            terminal.complain(&format!(
-                "error: {imbalance}\nThis is a bug in Brownout: please report it with the seed {}.",
-                args.seed
-            ));
-            return Exit::Broken;
-        }
+        Err(failure) => return failure.tell(args.seed, terminal),
     };
     if args.json {
         match reports::json::to_json(&outcome) {
@@ -97,11 +103,11 @@ pub fn run(args: &Args, terminal: &Terminal) -> Exit {
         terminal.complain(&format!("error: {why}"));
         return Exit::Limit;
     }
-    finish(args, terminal, &scenario, &outcome)
+    finish(args, terminal, &scenario, &outcome, &stop)
 }
 
 /// What follows the outcome: files, the check, and the exit code.
-fn finish(args: &Args, terminal: &Terminal, scenario: &Scenario, outcome: &Outcome) -> Exit {
+fn finish(args: &Args, terminal: &Terminal, scenario: &Scenario, outcome: &Outcome, stop: &Arc<AtomicBool>) -> Exit {
     if let Some(dir) = &args.out {
         match reports::write_all(outcome, dir) {
             Ok(files) => {
@@ -122,7 +128,10 @@ fn finish(args: &Args, terminal: &Terminal, scenario: &Scenario, outcome: &Outco
         return Exit::Limit;
     }
     if args.check_determinism {
-        let exit = check_determinism(terminal, scenario, args.seed);
+        let exit = match args.runtime {
+            Runtime::Kernel => check_determinism(terminal, scenario, args.seed),
+            Runtime::Madsim => same_again(args, terminal, scenario, outcome, stop),
+        };
         if exit != Exit::Fine {
             return exit;
         }
@@ -193,17 +202,25 @@ fn walk_ranges(args: &Args, evidence: &str, terminal: &Terminal) -> Exit {
     Exit::Fine
 }
 
-/// Simulates with a progress bar on stderr; Ctrl-C ends the run early and keeps what is done.
-fn simulate(scenario: &Scenario, seed: u64) -> Result<Outcome, sim::ledger::Imbalance> {
-    let stop = stop_on_ctrl_c();
-    let bar = bar_of_one_run();
-    let begun = Instant::now();
-    let orders = sim::run::Orders { lose_a_call: lose_a_call(), ..sim::orders(scenario, seed) };
-    let mut outcome =
-        sim::simulate_as(scenario, orders, Some(&stop), &mut |share| bar.set_position((share * 1000.0) as u64));
-    bar.finish_and_clear();
-    if let Ok(outcome) = &mut outcome {
-        outcome.meta.wall_s = begun.elapsed().as_secs_f64();
+/// A second run of the services must end with the digest of the first.
+fn same_again(
+    args: &Args,
+    terminal: &Terminal,
+    scenario: &Scenario,
+    outcome: &Outcome,
+    stop: &Arc<AtomicBool>,
+) -> Exit {
+    let from = args.part.begins(scenario);
+    match simulate(args.runtime, scenario, args.seed, from, stop) {
+        Ok(again) if again.digest == outcome.digest => {
+            terminal.complain("deterministic: two runs recorded the same facts in the same order");
+            Exit::Fine
+        }
+        Ok(again) => {
+            let (one, other) = (&outcome.digest, again.digest);
+            terminal.complain(&format!("error: not deterministic: digests {one} and {other}"));
+            Exit::Broken
+        }
+        Err(failure) => failure.tell(args.seed, terminal),
     }
-    outcome
 }

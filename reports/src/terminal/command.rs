@@ -10,6 +10,7 @@ fn repeat(outcome: &Outcome) -> Vec<String> {
     let mut words = vec!["brownout run".to_owned(), text::shell(&outcome.scenario)];
     words.extend(outcome.asked.iter().map(|design| format!("--design {}", text::shell(design))));
     words.extend(outcome.set.iter().map(|set| format!("--set {}", text::shell(set))));
+    words.extend(outcome.options.iter().cloned());
     words.push(format!("--seed {}", outcome.seed));
     words
 }

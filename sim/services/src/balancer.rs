@@ -89,7 +89,8 @@ impl<P: Platform> Balancer<P> {
         let spec = town.spec();
         let routes = spec.clients.iter().filter_map(|(_, clients)| {
             let kind = clients.sends.text.clone();
-            let (fleet, plan) = spec.fleets.iter().enumerate().find_map(|(at, (_, fleet))| Some((at, fleet.plan(&kind)?)))?;
+            let (fleet, plan) =
+                spec.fleets.iter().enumerate().find_map(|(at, (_, fleet))| Some((at, fleet.plan(&kind)?)))?;
             let reads = plan.1.appends.is_none() && !plan.1.writes;
             Some(Route { kind, fleet: fleet as u16, plan: usize::from(plan.0), reads })
         });
@@ -152,7 +153,7 @@ impl<P: Platform> Balancer<P> {
         let route = self.routes.iter().find(|r| path.strip_prefix('/') == Some(r.kind.as_str()));
         let (Some(ticket), Some(route)) = (ticket, route) else { return answer(404, None) };
         let Some(chance) = self.town.witness().receive(ticket.chance) else { return answer(400, None) };
-        let share = self.town.day().borrow().shed[route.fleet as usize][route.plan];
+        let share = self.town.day().read(|day| day.shed[route.fleet as usize][route.plan]);
         if share > 0.0 && unit(draw(ticket.salt, Purpose::Shed, 0)) <= share {
             chance.end(Cause::Shed);
             return answer(503, None);
@@ -220,7 +221,14 @@ impl<P: Platform> Balancer<P> {
     }
 
     /// One try: connects to the chosen server, sends the request, waits for the answer.
-    async fn dispatch(&self, way: &mut Way, place: Place, method: &Method, path: &str, presence: &mut Presence) -> Then {
+    async fn dispatch(
+        &self,
+        way: &mut Way,
+        place: Place,
+        method: &Method,
+        path: &str,
+        presence: &mut Presence,
+    ) -> Then {
         let spec = &self.town.spec().balancer;
         let server = place.server();
         way.server = Some(server);

@@ -11,7 +11,7 @@ mod guard;
 mod pool;
 mod turns;
 
-pub use asking::{AskStore, Failure};
+pub use asking::{StoreFailure, Stores};
 
 use crate::crew::Crew;
 use crate::http::{Ticket, answer, serve_one};
@@ -38,11 +38,12 @@ use turns::Turns;
 /// One is made for each process that starts, so what it keeps (pools, caches, breakers) dies with the process. Brownout
 /// accepts the connection, takes the request off it and sends the answer; everything between is the handler's.
 pub trait Handler: Send + Sync + 'static {
-    /// Answers a request. Stores are reached through `ask`; what the handler keeps of the call it keeps itself.
+    /// Answers a request; stores are reached through `stores`. A status from 200 to 299 tells the client that all is
+    /// well; whether the call's data is stored, the store knows.
     fn handle<'a>(
         &'a self,
         request: hyper::Request<Incoming>,
-        ask: AskStore,
+        stores: Stores,
     ) -> Pin<Box<dyn Future<Output = Response<Full<Bytes>>> + Send + 'a>>;
 }
 
@@ -173,7 +174,7 @@ impl<P: Platform> Process<P> {
 
     /// Takes a request, does what it asks, answers it.
     async fn handle(
-        &self,
+        self: &Arc<Self>,
         request: hyper::Request<Incoming>,
         since: Ns,
         has_worker: bool,
@@ -183,12 +184,10 @@ impl<P: Platform> Process<P> {
         let path = request.uri().path().trim_start_matches('/').to_string();
         let is_check = path == "health";
         if let Some(handler) = self.handler.as_ref().filter(|_| !is_check) {
-            let ask = AskStore::new(&self.town, ticket);
-            let response = handler.handle(request, ask).await;
+            let stores = Stores::new(self.clone(), ticket);
+            let response = handler.handle(request, stores.clone()).await;
             if let Some(chance) = chance {
-                let cause = if response.status().is_success() { None } else { Some(Cause::StoreError) };
-                cause.map_or_else(|| (), |_| ());
-                match cause {
+                match stores.last_failure().filter(|_| !response.status().is_success()) {
                     Some(cause) => chance.end(cause),
                     None => chance.end_quietly(),
                 }
@@ -237,7 +236,7 @@ impl<P: Platform> Process<P> {
             return (503, Some(Cause::Overload));
         }
         let mut inside = Inside::default();
-        if let Err(cause) = self.guards.enter_limits(fleet, at, now, &mut inside) {
+        if let Err(cause) = self.guards.enter_limits(at, now, &mut inside) {
             return (503, Some(cause));
         }
         let ended = match self.guards.enter_bulkhead(at) {
@@ -313,8 +312,8 @@ impl<P: Platform> Process<P> {
             crew.run(async move {
                 serve_one(stream, |_| async {
                     process.platform.sleep(process.fleet().health.work).await;
-                    let ok = process.fleet().health.kind == CheckKind::Shallow
-                        || process.cached_ok.load(Ordering::Relaxed);
+                    let ok =
+                        process.fleet().health.kind == CheckKind::Shallow || process.cached_ok.load(Ordering::Relaxed);
                     answer(if ok { 200 } else { 503 }, None)
                 })
                 .await;

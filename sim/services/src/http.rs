@@ -105,8 +105,7 @@ pub async fn exchange<S: Stream>(stream: S, method: Method, path: &str, ticket: 
         .header(TICKET, ticket.to_string())
         .body(Empty::<Bytes>::new())
         .map_err(|_| Broken)?;
-    let (mut sender, connection) =
-        hyper::client::conn::http1::handshake(Io(stream)).await.map_err(|_| Broken)?;
+    let (mut sender, connection) = hyper::client::conn::http1::handshake(Io(stream)).await.map_err(|_| Broken)?;
     let answer = async move {
         let response = sender.send_request(request).await.map_err(|_| Broken)?;
         let status = response.status().as_u16();

@@ -14,6 +14,7 @@
 #![warn(clippy::unwrap_used)]
 
 pub mod balancer;
+pub mod board;
 pub mod clients;
 pub mod collector;
 mod crew;
@@ -29,7 +30,7 @@ pub mod witness;
 pub use refused::refused;
 #[cfg(madsim)]
 pub use run::on_madsim;
-pub use run::{Ask, Failure, Listener, on_tokio};
+pub use run::{Ask, Chaos, Failure, Listener, on_tokio};
 
 /// Whether the simulated network is compiled in: whether this was built with `--cfg madsim`.
 pub const HAS_MADSIM: bool = cfg!(madsim);

@@ -22,7 +22,10 @@ pub fn refused(spec: &WorldSpec) -> Vec<String> {
     }
     for (name, fleet) in spec.fleets.iter() {
         if fleet.notices_departure {
-            no(format!("fleets.{name}.notices_departure"), "a server does not look whether the other side has left here");
+            no(
+                format!("fleets.{name}.notices_departure"),
+                "a server does not look whether the other side has left here",
+            );
         }
         for (kind, plan) in fleet.calls.iter() {
             if plan.spool.is_some() {

@@ -1,11 +1,12 @@
 //! A whole run: the town is set up, the script is played, steps are taken, and at the end there is an outcome.
 
 use crate::balancer::Balancer;
+use crate::board::Board;
 use crate::collector::{self, MakeHandler};
 use crate::crew::Crew;
 use crate::platform::{Either, Platform, first};
 use crate::store::StoreService;
-use crate::town::{BALANCER, CLIENTS, Day, Town, supervise};
+use crate::town::{BALANCER, CLIENTS, Day, Exit, Town, supervise};
 use crate::witness::Witness;
 use crate::{clients, refused::refused};
 use brownout_models::units::Ns;
@@ -16,7 +17,6 @@ use brownout_sim::run::{Ended, Gauges, Orders, Relay, Run};
 use brownout_sim::write_up;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use tokio::sync::watch;
 
 /// What is asked of a run.
 #[derive(Clone)]
@@ -27,6 +27,8 @@ pub struct Ask {
     pub from: Ns,
     /// A user's own collector in the place of the built-in one; made anew for each process.
     pub handler: Option<MakeHandler>,
+    /// What is done to machines beside what the scenario says, in order of time.
+    pub chaos: Vec<(Ns, Chaos)>,
     /// By how much time is stretched on madsim: [`platform::mad::STRETCH`](crate::platform) gives a resolution of a
     /// microsecond; 1 lets a handler of one's own use timers in real seconds, at a resolution of a millisecond and a
     /// few more on each connect.
@@ -36,8 +38,19 @@ pub struct Ask {
 impl Ask {
     /// As [`brownout_sim::orders`] would have it: the whole run.
     pub fn new(orders: Orders) -> Ask {
-        Ask { orders, from: Ns::ZERO, handler: None, stretch: 1000 }
+        Ask { orders, from: Ns::ZERO, handler: None, chaos: Vec::new(), stretch: 1000 }
     }
+}
+
+/// What can be done to a server's machine, by its number.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Chaos {
+    /// Its process is killed; the supervisor starts it again as the fleet says.
+    Kill(u32),
+    /// Its process is stopped, or goes on: it keeps its connections and answers nothing. Only on madsim.
+    Pause(u32, bool),
+    /// The link between it and the balancer is cut, or healed: nothing is refused, nothing arrives. Only on madsim.
+    Cut(u32, bool),
 }
 
 /// Why there is no outcome.
@@ -97,7 +110,7 @@ pub fn on_madsim(scenario: &Scenario, ask: Ask, listener: &Listener<'_>) -> Resu
         let thread = thread.map_err(|why| Failure::Machine(format!("no thread to run the services on: {why}")))?;
         thread.join().map_err(|panic| Failure::Broken(format!("a service panicked: {}", words(&*panic))))?
     })?;
-    Ok(write_up(scenario, seed, &run, ended))
+    Ok(outcome(scenario, seed, &run, ended, "madsim"))
 }
 
 /// Runs a scenario as services on real sockets of the loopback interface, in real time.
@@ -114,7 +127,14 @@ pub fn on_tokio(scenario: &Scenario, ask: Ask, listener: &Listener<'_>) -> Resul
     let runtime = runtime.map_err(|why| Failure::Machine(format!("no runtime for real sockets: {why}")))?;
     let (run, ended, seed) = runtime.block_on(play(scenario, ask, listener, Real::new))?;
     drop(runtime);
-    Ok(write_up(scenario, seed, &run, ended))
+    Ok(outcome(scenario, seed, &run, ended, "tokio"))
+}
+
+fn outcome(scenario: &Scenario, seed: u64, run: &Run, ended: Ended, runtime: &str) -> Outcome {
+    let mut outcome = write_up(scenario, seed, run, ended);
+    outcome.runtime = runtime.into();
+    outcome.options.insert(0, format!("--runtime {runtime}"));
+    outcome
 }
 
 /// The words of a panic.
@@ -154,19 +174,21 @@ async fn drive<P: Platform>(
     platform: P,
 ) -> Result<(Run, Ended, u64), Failure> {
     let (from, end, seed) = (relay.at(), relay.end(), ask.orders.seed);
-    let day = watch::Sender::new(Day::of(relay.world(), from, &Day::default()));
+    let day = Board::new(Day::of(relay.world(), from, &Day::default()));
     let spec = scenario.plan.spec.clone();
     let servers: u32 = spec.fleets.iter().map(|(_, fleet)| fleet.count).sum();
     let clock = platform.clone();
     let witness = Witness::new(relay, servers as usize, move || clock.now());
-    let (town, mut exits) = Town::new(spec, witness.clone(), day.subscribe());
+    let (town, mut exits) = Town::new(spec, witness.clone(), day.clone());
     let services = Services { town: town.clone(), platform: platform.clone(), handler: ask.handler.clone() };
     let balancer = services.start(seed, from);
     let crew = Crew::new(&platform);
+    let mut chaos = ask.chaos.iter().filter(|(at, _)| *at >= from).peekable();
     loop {
         let due = witness.relay(|relay| (relay.next_due(), relay.step_end()));
         let Some((due, step_end)) = due else { return Err(Failure::Broken("the run ended twice".into())) };
-        let until = due.unwrap_or(Ns::NEVER).min(step_end);
+        let worse = chaos.peek().map_or(Ns::NEVER, |(at, _)| *at);
+        let until = due.unwrap_or(Ns::NEVER).min(step_end).min(worse);
         let waits = first(platform.sleep_until(until), witness.script_moved().notified());
         if let Either::Right(Some(exit)) = first(waits, exits.recv()).await {
             let services = services.clone();
@@ -174,16 +196,15 @@ async fn drive<P: Platform>(
             continue;
         }
         let now = platform.now();
+        while let Some((_, what)) = chaos.next_if(|(at, _)| *at <= now) {
+            services.unsettle(*what).map_err(|why| Failure::Machine(format!("{what:?}: {why}")))?;
+        }
         let today = witness.relay(|relay| {
             relay.script(now.min(end));
-            Day::of(relay.world(), now, &day.borrow())
+            day.read(|before| Day::of(relay.world(), now, before))
         });
         if let Some(today) = today {
-            day.send_if_modified(|day| {
-                let changed = *day != today;
-                *day = today;
-                changed
-            });
+            day.write(today);
         }
         if now < step_end {
             continue;
@@ -236,6 +257,19 @@ impl<P: Platform> Services<P> {
             }
         });
         started.unwrap_or_else(|| unreachable!("a platform starts what it is told to start"))
+    }
+
+    fn unsettle(&self, what: Chaos) -> std::io::Result<()> {
+        let machine = |server| self.town.server_machine(server);
+        match what {
+            Chaos::Kill(server) => {
+                let incarnation = self.town.witness().incarnation(server);
+                self.town.exit(Exit { server, incarnation, after: Ns::ZERO });
+                Ok(())
+            }
+            Chaos::Pause(server, paused) => self.platform.pause(machine(server), paused),
+            Chaos::Cut(server, cut) => self.platform.cut(BALANCER, machine(server), cut),
+        }
     }
 
     fn start_server(&self, server: u32) {

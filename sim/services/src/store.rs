@@ -4,7 +4,7 @@
 
 use crate::crew::Crew;
 use crate::platform::{Either, Listener, Platform, first};
-use crate::town::{Day, StoreDay, Town};
+use crate::town::{StoreDay, Town};
 use crate::wire::{Answer, Ask, Query};
 use brownout_models::fault::{Connects, StoreKnobs};
 use brownout_models::ledger::Cause;
@@ -12,14 +12,13 @@ use brownout_models::random::{Purpose, draw, unit};
 use brownout_models::units::Ns;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::Semaphore;
 
 /// The process of a store.
 pub struct StoreService<P> {
     platform: P,
     town: Town,
     number: u16,
-    day: watch::Receiver<Day>,
     turns: Arc<Semaphore>,
     open: AtomicU32,
 }
@@ -47,11 +46,9 @@ impl<P: Platform> StoreService<P> {
     pub async fn run(platform: P, town: Town, number: u16) {
         let spec = town.store(number);
         let turns = spec.concurrency.map_or(Semaphore::MAX_PERMITS, |n| n as usize);
-        let day = town.day();
         let store = Arc::new(StoreService {
             turns: Arc::new(Semaphore::new(turns)),
             open: AtomicU32::new(0),
-            day,
             platform: platform.clone(),
             town,
             number,
@@ -78,17 +75,13 @@ impl<P: Platform> StoreService<P> {
     }
 
     fn now(&self) -> StoreDay {
-        self.day.borrow().stores[self.number as usize]
+        self.town.day().read(|day| day.stores[self.number as usize])
     }
 
     /// Waits until the day has made of this store what is asked for.
     async fn until(&self, mut is: impl FnMut(StoreDay) -> bool) {
         let number = self.number as usize;
-        let mut day = self.day.clone();
-        if day.wait_for(|day| is(day.stores[number])).await.is_err() {
-            // The day is over; so is everything else.
-            std::future::pending::<()>().await;
-        }
+        self.town.day().wait_for(|day| is(day.stores[number])).await;
     }
 
     /// Waits until the process is not stopped.
@@ -192,4 +185,3 @@ impl<P: Platform> StoreService<P> {
         if factor == 1.0 { time } else { time.scaled(factor) }
     }
 }
-

@@ -1,5 +1,6 @@
 //! Who is where: machines and doors, what all services share, and the supervisor that restarts what dies.
 
+use crate::board::Board;
 use crate::platform::{Door, Machine, Platform, Way};
 use crate::witness::Witness;
 use brownout_models::component::collector::Fleet;
@@ -11,7 +12,7 @@ use brownout_models::world::World;
 use brownout_sim::outcome::{FleetGauge, StoreGauge};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::mpsc;
 
 /// Port of HTTP, at balancer and servers.
 pub const HTTP: u16 = 80;
@@ -137,19 +138,19 @@ pub struct Town(Arc<Inner>);
 struct Inner {
     spec: WorldSpec,
     witness: Witness,
-    day: watch::Receiver<Day>,
+    day: Board<Day>,
     servers: Vec<ServerAt>,
     server_meters: Vec<ServerMeters>,
     store_meters: Vec<StoreMeters>,
     queued: Meter,
     exits: mpsc::UnboundedSender<Exit>,
     /// Changes whenever a process dies, for a balancer that watches processes.
-    deaths: watch::Sender<Vec<u32>>,
+    deaths: Board<Vec<u32>>,
 }
 
 impl Town {
     /// A town as described, and where the processes that want to be gone are told of.
-    pub fn new(spec: WorldSpec, witness: Witness, day: watch::Receiver<Day>) -> (Town, mpsc::UnboundedReceiver<Exit>) {
+    pub fn new(spec: WorldSpec, witness: Witness, day: Board<Day>) -> (Town, mpsc::UnboundedReceiver<Exit>) {
         let (exits, told) = mpsc::unbounded_channel();
         let servers: Vec<ServerAt> = (0_u16..)
             .zip(spec.fleets.iter())
@@ -158,7 +159,7 @@ impl Town {
         let inner = Inner {
             server_meters: servers.iter().map(|_| ServerMeters::default()).collect(),
             store_meters: (0..spec.stores.len()).map(|_| StoreMeters::default()).collect(),
-            deaths: watch::Sender::new(vec![0; servers.len()]),
+            deaths: Board::new(vec![0; servers.len()]),
             queued: Meter::default(),
             spec,
             witness,
@@ -178,8 +179,8 @@ impl Town {
         &self.0.witness
     }
     /// The day as it stands; changes can be waited for.
-    pub fn day(&self) -> watch::Receiver<Day> {
-        self.0.day.clone()
+    pub fn day(&self) -> &Board<Day> {
+        &self.0.day
     }
     /// All servers, fleet by fleet.
     pub fn servers(&self) -> &[ServerAt] {
@@ -210,8 +211,8 @@ impl Town {
         &self.0.queued
     }
     /// How often each process has died; changes can be waited for.
-    pub fn deaths(&self) -> watch::Receiver<Vec<u32>> {
-        self.0.deaths.subscribe()
+    pub fn deaths(&self) -> &Board<Vec<u32>> {
+        &self.0.deaths
     }
 
     /// The machine of a server.
@@ -278,25 +279,22 @@ impl Town {
 }
 
 /// Kills what wants to be gone, and starts it again as its fleet says. `start` starts the process of a server.
-pub async fn supervise<P: Platform>(
-    town: Town,
-    platform: P,
-    exit: Exit,
-    start: impl Fn(u32) + Send,
-) {
+pub async fn supervise<P: Platform>(town: Town, platform: P, exit: Exit, start: impl Fn(u32) + Send) {
     let Exit { server, incarnation, after } = exit;
     platform.sleep(after).await;
     if town.witness().incarnation(server) != incarnation || !town.witness().dies(server) {
         return;
     }
     platform.kill(town.server_machine(server));
-    town.0.deaths.send_modify(|deaths| deaths[server as usize] += 1);
+    let mut deaths = town.deaths().read(Vec::clone);
+    deaths[server as usize] += 1;
+    town.deaths().write(deaths);
     let restart = &town.fleet_of(server).restart;
     let pause = restart.delay.plus(restart.boot);
     platform.sleep(pause).await;
     let needs = restart.needs.as_ref().and_then(|name| town.spec().stores.index(&name.text));
     while let Some(store) = needs {
-        let knobs = town.0.day.borrow().stores[store].knobs;
+        let knobs = town.day().read(|day| day.stores[store].knobs);
         if knobs.connects == Connects::Accepted && !knobs.severs {
             break;
         }

@@ -61,7 +61,6 @@ struct Books {
     /// Connections to stores that are open.
     connections: BTreeMap<u64, ()>,
     next: u64,
-
 }
 
 /// Keeps the books. Clones are the same witness.
@@ -82,7 +81,6 @@ impl Witness {
             servers: vec![(0, true); servers],
             connections: BTreeMap::new(),
             next: 0,
-
         };
         Witness { books: Arc::new(Mutex::new(books)), clock: Arc::new(clock), script: Arc::default() }
     }
@@ -256,12 +254,8 @@ impl Witness {
     pub fn closed(&self, connection: u64) {
         let mut books = self.books();
         books.connections.remove(&connection);
-        let lost: Vec<u64> = books
-            .travelling
-            .iter()
-            .filter(|(_, t)| t.to == To::Store(connection))
-            .map(|(number, _)| *number)
-            .collect();
+        let lost: Vec<u64> =
+            books.travelling.iter().filter(|(_, t)| t.to == To::Store(connection)).map(|(number, _)| *number).collect();
         drop(books);
         self.lose(&lost);
     }
@@ -456,4 +450,3 @@ impl Drop for Chance {
         self.over(Some(otherwise));
     }
 }
-

@@ -20,7 +20,8 @@ impl<P: Platform> Balancer<P> {
         let phase = Stream::new(seed, "balancer/checks").unit() * check.interval.0 as f64;
         let servers = self.town.servers().len();
         for server in 0..servers {
-            let offset = if check.spread_first { check.interval.0 as f64 * server as f64 / servers as f64 } else { 0.0 };
+            let offset =
+                if check.spread_first { check.interval.0 as f64 * server as f64 / servers as f64 } else { 0.0 };
             let first = Ns((phase + offset) as u64 % check.interval.0);
             if check.enabled {
                 let stream = Stream::new(seed, &format!("balancer/checks/{server}"));
@@ -86,9 +87,12 @@ impl<P: Platform> Balancer<P> {
 
     /// Takes servers out and lets them back in as operators say.
     async fn follow_operators(self: Arc<Self>) {
-        let mut day = self.town.day();
-        while day.changed().await.is_ok() {
-            let held_out = day.borrow_and_update().held_out.clone();
+        let day = self.town.day();
+        let mut version = day.version();
+        loop {
+            day.changed_since(version).await;
+            version = day.version();
+            let held_out = day.read(|day| day.held_out.clone());
             for (server, out) in held_out.into_iter().enumerate() {
                 self.rotator.hold_out(server as u32, out);
             }
@@ -97,10 +101,11 @@ impl<P: Platform> Balancer<P> {
 
     /// Where readiness is a state of the process, a server whose process has died is out at once.
     async fn follow_processes(self: Arc<Self>) {
-        let mut deaths = self.town.deaths();
-        let mut known = deaths.borrow_and_update().clone();
-        while deaths.changed().await.is_ok() {
-            let now = deaths.borrow_and_update().clone();
+        let deaths = self.town.deaths();
+        let mut known = deaths.read(Vec::clone);
+        loop {
+            deaths.wait_for(|now| *now != known).await;
+            let now = deaths.read(Vec::clone);
             for (server, (now, known)) in now.iter().zip(&known).enumerate() {
                 if now != known {
                     self.rotator.state().servers[server].health.reset();

@@ -142,7 +142,6 @@ pub fn bit(first: u32, server: u32) -> u64 {
     1 << ((server - first) % 64)
 }
 
-
 /// Keeps rotation. Clones are the same.
 #[derive(Clone)]
 pub struct Rotator {
@@ -157,11 +156,7 @@ impl Rotator {
         let state = town.witness().relay(|relay| State::new(town, relay.world()));
         let state = state.unwrap_or(State { servers: Vec::new(), backends: Vec::new() });
         let platform = platform.clone();
-        Rotator {
-            state: Arc::new(Mutex::new(state)),
-            town: town.clone(),
-            clock: Arc::new(move || platform.now()),
-        }
+        Rotator { state: Arc::new(Mutex::new(state)), town: town.clone(), clock: Arc::new(move || platform.now()) }
     }
 
     /// Everything that is known.

@@ -4,11 +4,13 @@ use super::pool::{Connection, Pool};
 use super::{Ended, Process};
 use crate::http::Ticket;
 use crate::platform::Platform;
-use crate::town::Town;
 use crate::wire::{Answer, Query};
 use brownout_models::component::collector::{CallPlan, OnFailure};
 use brownout_models::ledger::Cause;
 use brownout_models::units::Ns;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Why a store was asked in vain.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -17,17 +19,6 @@ enum Why {
     Failed(Cause),
     /// Time ran out.
     TimedOut(Cause),
-}
-
-/// What went wrong when a handler asked a store.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Failure {
-    /// The store refused the connection.
-    Refused,
-    /// It cut the connection.
-    Severed,
-    /// It answered with an error.
-    Error,
 }
 
 impl<P: Platform> Process<P> {
@@ -48,7 +39,7 @@ impl<P: Platform> Process<P> {
             let Ok(permit) = self.guards.enter_breaker(self.fleet(), at, since) else {
                 match plan.on_error {
                     OnFailure::Retry => {
-                        if let Some(ended) = self.pause(plan, deadline, Cause::BreakerOpen).await {
+                        if let Some(ended) = self.pause(plan, deadline).await {
                             return ended;
                         }
                         continue;
@@ -76,7 +67,7 @@ impl<P: Platform> Process<P> {
                     return (500, Some(cause));
                 }
                 OnFailure::Retry => {
-                    if let Some(ended) = self.pause(plan, deadline, cause).await {
+                    if let Some(ended) = self.pause(plan, deadline).await {
                         return ended;
                     }
                 }
@@ -85,7 +76,7 @@ impl<P: Platform> Process<P> {
     }
 
     /// Pauses before a try in place; how the call ends if there is no time for it.
-    async fn pause(&self, plan: &CallPlan, deadline: Ns, _: Cause) -> Option<Ended> {
+    async fn pause(&self, plan: &CallPlan, deadline: Ns) -> Option<Ended> {
         let again = self.platform.now().plus(plan.retry_every);
         self.platform.sleep_until(again.min(deadline)).await;
         (again >= deadline).then_some((500, Some(Cause::StoreTimeout)))
@@ -133,15 +124,101 @@ fn step(now: Ns, limit: Option<Ns>, deadline: Ns) -> Ns {
     limit.map_or(deadline, |limit| now.plus(limit).min(deadline))
 }
 
-/// How a handler of one's own reaches the stores.
-#[derive(Clone)]
-pub struct AskStore {
-    _town: Town,
-    _ticket: Ticket,
+/// What went wrong when a handler asked a store.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum StoreFailure {
+    /// There is no store of that name.
+    Unknown,
+    /// It refused the connection.
+    Refused,
+    /// It cut the connection.
+    Severed,
+    /// It answered with an error.
+    Error,
+    /// Too many wait for a connection.
+    PoolFull,
 }
 
-impl AskStore {
-    pub(super) fn new(town: &Town, ticket: Ticket) -> AskStore {
-        AskStore { _town: town.clone(), _ticket: ticket }
+type Asked<'a> = Pin<Box<dyn Future<Output = Result<(), Cause>> + Send + 'a>>;
+
+/// A process, as a handler sees it.
+trait Asks: Send + Sync {
+    fn store(&self, name: &str) -> Option<u16>;
+    fn query(&self, store: u16, query: Query) -> Asked<'_>;
+}
+
+impl<P: Platform> Asks for Process<P> {
+    fn store(&self, name: &str) -> Option<u16> {
+        self.town.spec().stores.index(name).map(|at| at as u16)
+    }
+
+    fn query(&self, store: u16, query: Query) -> Asked<'_> {
+        Box::pin(async move {
+            let pool = &self.pools[store as usize];
+            let place = pool.place().await.ok_or(Cause::PoolTimeout)?;
+            let connection = match pool.reuse(place) {
+                Ok(connection) => connection,
+                Err(place) => pool.open(place).await?,
+            };
+            match pool.query(connection, query).await? {
+                Answer::Done => Ok(()),
+                _ => Err(Cause::StoreError),
+            }
+        })
+    }
+}
+
+/// The stores, as a handler of one's own reaches them for one call: through the process's pools (`fleets.<name>.pools`),
+/// without any deadline. Patience is the handler's own; whoever stops waiting gives the connection up, and the store may
+/// execute the query all the same.
+#[derive(Clone)]
+pub struct Stores {
+    asks: Arc<dyn Asks>,
+    ticket: Ticket,
+    last: Arc<Mutex<(u32, Option<Cause>)>>,
+}
+
+impl Stores {
+    pub(super) fn new<P: Platform>(process: Arc<Process<P>>, ticket: Ticket) -> Stores {
+        Stores { asks: process, ticket, last: Arc::default() }
+    }
+
+    /// What is random about the call, for whoever wants to draw from it.
+    pub fn salt(&self) -> u64 {
+        self.ticket.salt
+    }
+
+    /// Queries a store, and stores the call's data there if it `writes`.
+    ///
+    /// # Errors
+    /// Why the store would not.
+    pub async fn query(&self, store: &str, writes: bool) -> Result<(), StoreFailure> {
+        let at = self.asks.store(store).ok_or(StoreFailure::Unknown)?;
+        let asks = {
+            let mut last = self.last();
+            last.0 += 1;
+            // Until it has answered: whoever gives up has timed out.
+            last.1 = Some(Cause::StoreTimeout);
+            last.0
+        };
+        let Ticket { call, attempt, salt, .. } = self.ticket;
+        let query = Query { call: if writes { call } else { 0 }, chance: 0, salt, asks, attempt, writes };
+        let result = self.asks.query(at, query).await;
+        self.last().1 = result.err();
+        result.map_err(|cause| match cause {
+            Cause::StoreRefused => StoreFailure::Refused,
+            Cause::StoreSevered => StoreFailure::Severed,
+            Cause::PoolTimeout => StoreFailure::PoolFull,
+            _ => StoreFailure::Error,
+        })
+    }
+
+    fn last(&self) -> MutexGuard<'_, (u32, Option<Cause>)> {
+        self.last.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How the last query failed, if it did or was given up.
+    pub(super) fn last_failure(&self) -> Option<Cause> {
+        self.last().1
     }
 }

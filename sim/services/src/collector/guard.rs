@@ -124,7 +124,7 @@ impl Guards {
     }
 
     /// Enters the adaptive limits, that of the process first.
-    pub fn enter_limits(&self, _: &Fleet, at: usize, now: Ns, inside: &mut Inside) -> Result<(), Cause> {
+    pub fn enter_limits(&self, at: usize, now: Ns, inside: &mut Inside) -> Result<(), Cause> {
         inside.since = now;
         if let Some(limiter) = &self.limiter {
             if !lock(limiter).try_enter() {

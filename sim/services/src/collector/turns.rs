@@ -41,7 +41,11 @@ impl Turns {
                 return Turn { turns: Some(self.clone()), busy: None };
             }
             let (give, wait) = oneshot::channel();
-            if first { state.waiting.push_front(give) } else { state.waiting.push_back(give) }
+            if first {
+                state.waiting.push_front(give)
+            } else {
+                state.waiting.push_back(give)
+            }
             wait
         };
         match wait.await {

@@ -172,7 +172,10 @@ impl Platform for Mad {
     }
 
     async fn listen(&self, door: Door, room: u32, way: Way) -> io::Result<MadListener> {
-        let listener = TcpListener::bind(address(door)).await?;
+        // madsim binds on the node of whichever task asks; a handle's own machine is meant.
+        let node = self.handle.get_node(self.node(door.machine)).ok_or(io::ErrorKind::AddrNotAvailable)?;
+        let bound = node.spawn(TcpListener::bind(address(door))).await;
+        let listener = bound.map_err(|_| io::Error::from(io::ErrorKind::Interrupted))??;
         let mut ports = self.ports();
         ports.opened += 1;
         let number = ports.opened;
@@ -238,7 +241,11 @@ impl Platform for Mad {
 
     fn pause(&self, machine: Machine, paused: bool) -> io::Result<()> {
         let node = self.node(machine);
-        if paused { self.handle.pause(node) } else { self.handle.resume(node) }
+        if paused {
+            self.handle.pause(node)
+        } else {
+            self.handle.resume(node)
+        }
         Ok(())
     }
 

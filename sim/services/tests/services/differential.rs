@@ -1,0 +1,184 @@
+//! The same scenarios on the kernel and on the services: rates, detection times and flaps must agree.
+//!
+//! A row is a scenario with designs; both runtimes run the same excerpt at the same scale under the same seeds, and so on
+//! the same arrivals. Tolerances, on means over the seeds:
+//!
+//! * dropped and failed share of each kind of call: 2 percentage points, or two standard errors of the difference where
+//!   that is more (a row that swings between seeds), or what the row says;
+//! * first ejection: 1 s, or 30%, or two standard errors, and none where the kernel has none (in a crash loop it hangs on
+//!   which checks happen to meet a dead process: a matter of milliseconds);
+//! * downs per server: 20% or 1, or two standard errors;
+//! * the causes of dropped tracks, over all seeds: each as large a share of them within 10 points, where more than 2% are
+//!   dropped.
+//!
+//! `cargo test -p brownout-services --test services differential -- --nocapture` prints both runtimes' numbers.
+
+use crate::support::{Figure, kernel, madsim, scenario};
+use brownout_sim::outcome::Outcome;
+use rayon::prelude::*;
+use std::collections::BTreeMap;
+
+/// A row of the table.
+struct Row {
+    name: &'static str,
+    file: &'static str,
+    design: &'static [&'static str],
+    excerpt: &'static str,
+    scale: &'static str,
+}
+
+const fn day(name: &'static str, design: &'static [&'static str]) -> Row {
+    Row { name, file: "october-28.toml", design, excerpt: "11:44..11:54", scale: "25%" }
+}
+
+const fn fault(name: &'static str, file: &'static str) -> Row {
+    Row { name, file, design: &[], excerpt: "90s..210s", scale: "100%" }
+}
+
+const ROWS: [Row; 22] = [
+    day("crash loop, as on the day", &[]),
+    day("pool exhaustion", &["pool-exhaustion"]),
+    day("memory growth", &["memory-growth"]),
+    day("crash loop, bulkhead", &["isolation=bulkhead"]),
+    day("exhaustion, bulkhead", &["pool-exhaustion", "isolation=bulkhead"]),
+    day("exhaustion, short timeout", &["pool-exhaustion", "isolation=short-timeout"]),
+    day("exhaustion, breaker", &["pool-exhaustion", "isolation=breaker"]),
+    day("exhaustion, shedding", &["pool-exhaustion", "isolation=shedding"]),
+    day("exhaustion, adaptive limit", &["pool-exhaustion", "isolation=adaptive-limit"]),
+    day("errors handled", &["isolation=handled"]),
+    day("handled, bulkhead", &["isolation=handled-bulkhead"]),
+    day("exhaustion, fleets apart", &["pool-exhaustion", "isolation=separate-fleets"]),
+    day("exhaustion, shallow checks", &["pool-exhaustion", "health=shallow"]),
+    day("handled, deep checks", &["isolation=handled", "health=deep"]),
+    day("handled, cached checks", &["isolation=handled", "health=cached"]),
+    day("deep checks, fail open", &["isolation=handled", "health=deep-fail-open"]),
+    day("crash loop, outliers", &["health=outlier"]),
+    fault("store hangs", "degradation/hang.toml"),
+    fault("store refuses", "degradation/refuse.toml"),
+    fault("store refuses writes", "degradation/refuse-writes.toml"),
+    fault("store severs", "degradation/sever.toml"),
+    fault("store slow", "degradation/slow.toml"),
+];
+const SEEDS: u64 = 2;
+
+/// Two runtimes' figure, and whether they agree.
+fn agree(figure: impl Fn(&Outcome) -> f64, runs: &[(Outcome, Outcome)], least: f64, relative: f64) -> (f64, f64, bool) {
+    let k = Figure::of(runs.iter().map(|(kernel, _)| figure(kernel)));
+    let m = Figure::of(runs.iter().map(|(_, madsim)| figure(madsim)));
+    let error = ((k.deviation * k.deviation + m.deviation * m.deviation) / runs.len() as f64).sqrt();
+    let tolerance = least.max(relative * k.mean).max(2.0 * error);
+    (k.mean, m.mean, (k.mean - m.mean).abs() <= tolerance)
+}
+
+/// Dropped tracks by cause, as shares of all that were dropped; nothing where too few were.
+fn causes<'a>(outcomes: impl Iterator<Item = &'a Outcome> + Clone) -> BTreeMap<String, f64> {
+    let total: u64 = outcomes.clone().map(|o| o.calls["track"].dropped).sum();
+    let offered: u64 = outcomes.clone().map(|o| o.calls["track"].offered).sum();
+    let mut shares = BTreeMap::new();
+    if total as f64 > 0.02 * offered as f64 {
+        for (cause, n) in outcomes.flat_map(|o| &o.calls["track"].causes) {
+            *shares.entry(cause.clone()).or_default() += *n as f64 / total as f64;
+        }
+    }
+    shares
+}
+
+#[test]
+fn the_runtimes_agree() {
+    let only = std::env::var("ROW").unwrap_or_default();
+    let rows: Vec<&Row> = ROWS.iter().filter(|row| row.name.contains(&only)).collect();
+    let runs: Vec<(usize, u64)> = (0..rows.len()).flat_map(|row| (1..=SEEDS).map(move |seed| (row, seed))).collect();
+    let outcomes: Vec<(Outcome, Outcome)> = runs
+        .par_iter()
+        .map(|(row, seed)| {
+            let row = rows[*row];
+            let mut scenario = scenario(row.file, row.design, &[]);
+            let share = brownout_models::units::parse_share(row.scale).unwrap().0;
+            scenario.scale(share, row.scale).unwrap();
+            let (from, _) = scenario.excerpt(row.excerpt).unwrap();
+            (kernel(&scenario, *seed), madsim(&scenario, *seed, from))
+        })
+        .collect();
+    let mut off = Vec::new();
+    println!(
+        "\n{:<28} {:^13} {:^13} {:^13} {:^13} {:^11}",
+        "kernel madsim", "track dropped", "track failed", "identify fail", "1st ejection", "downs"
+    );
+    for (row, runs) in rows.iter().zip(outcomes.chunks(SEEDS as usize)) {
+        let mut judge = |what: &str, (k, m, good): (f64, f64, bool)| {
+            if !good {
+                off.push(format!("{}: {what} {k:.3} on the kernel, {m:.3} on madsim", row.name));
+            }
+            (k, m)
+        };
+        let dropped = judge("track dropped", agree(|o| o.calls["track"].dropped_rate, runs, 0.02, 0.0));
+        let failed = judge("track failed", agree(|o| o.calls["track"].failed_rate, runs, 0.02, 0.0));
+        let identify = judge("identify failed", agree(|o| o.calls["identify"].failed_rate, runs, 0.02, 0.0));
+        let none = f64::INFINITY;
+        let ejection = agree(|o| o.rotation.first_ejection_s.unwrap_or(none), runs, 1.0, 0.3);
+        let (all_k, all_m) = (ejection.0.is_finite(), ejection.1.is_finite());
+        let ejection = judge("first ejection", (ejection.0, ejection.1, (!all_k && !all_m) || ejection.2));
+        let downs = judge("downs", agree(|o| o.rotation.mean_downs, runs, 1.0, 0.2));
+        println!(
+            "{:<28} {:.3}  {:.3}  {:.3}  {:.3}  {:.3}  {:.3}  {:>5.1}  {:>5.1}  {:>4.1}  {:>4.1}  {}",
+            row.name,
+            dropped.0,
+            dropped.1,
+            failed.0,
+            failed.1,
+            identify.0,
+            identify.1,
+            ejection.0,
+            ejection.1,
+            downs.0,
+            downs.1,
+            causes(runs.iter().map(|r| &r.1))
+                .iter()
+                .filter(|(_, share)| **share > 0.05)
+                .map(|(cause, share)| format!("{cause} {:.0}%", share * 100.0))
+                .collect::<Vec<_>>()
+                .join(", "),
+        );
+        let (k, m) = (causes(runs.iter().map(|r| &r.0)), causes(runs.iter().map(|r| &r.1)));
+        for cause in k.keys().chain(m.keys()) {
+            let share = |of: &BTreeMap<String, f64>| of.get(cause).copied().unwrap_or(0.0);
+            if (share(&k) - share(&m)).abs() > 0.10 {
+                off.push(format!(
+                    "{}: {cause} {:.2} of the drops on the kernel, {:.2} on madsim",
+                    row.name,
+                    share(&k),
+                    share(&m)
+                ));
+            }
+        }
+    }
+    assert!(off.is_empty(), "the runtimes disagree:\n{}", off.join("\n"));
+}
+
+#[test]
+fn the_day_loses_tracks_as_on_the_kernel_and_the_bulkhead_saves_them() {
+    let seeds = 1..=5_u64;
+    let both = |design: &[&str]| -> (Figure, Figure) {
+        let runs: Vec<(Outcome, Outcome)> = seeds
+            .clone()
+            .into_par_iter()
+            .map(|seed| {
+                let mut scenario = scenario("october-28.toml", design, &[]);
+                scenario.scale(0.25, "25%").unwrap();
+                let (from, _) = scenario.excerpt("11:44..11:56").unwrap();
+                (kernel(&scenario, seed), madsim(&scenario, seed, from))
+            })
+            .collect();
+        let rate = |o: &Outcome| o.calls["track"].dropped_rate;
+        (Figure::of(runs.iter().map(|r| rate(&r.0))), Figure::of(runs.iter().map(|r| rate(&r.1))))
+    };
+    let (kernel, madsim) = both(&[]);
+    println!(
+        "the day: kernel {:.3} ± {:.3}, madsim {:.3} ± {:.3}",
+        kernel.mean, kernel.deviation, madsim.mean, madsim.deviation
+    );
+    assert!((kernel.mean - madsim.mean).abs() < 0.05, "{} and {}", kernel.mean, madsim.mean);
+    let (kernel, madsim) = both(&["pool-exhaustion", "isolation=bulkhead"]);
+    println!("bulkhead: kernel {:.4}, madsim {:.4}", kernel.mean, madsim.mean);
+    assert!(madsim.mean < 0.005, "{}", madsim.mean);
+}

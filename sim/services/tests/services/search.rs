@@ -1,0 +1,115 @@
+//! Interleavings: the services over many seeds, each another order in which tasks run.
+
+use crate::support::{madsim, madsim_as, scenario};
+use brownout_models::units::Ns;
+use brownout_scenarios::Scenario;
+use brownout_services::{Ask, Chaos};
+use brownout_sim::orders;
+use brownout_sim::outcome::Outcome;
+use rayon::prelude::*;
+
+/// Half a minute of health, a minute of trouble, half a minute of quiet in which calls go on, and then none.
+fn minute(design: &[&str], set: &[&str]) -> Scenario {
+    let mut all = vec![
+        "timeline.0.at=30s",
+        "timeline.0.for=60s",
+        "clients.track.trace=none",
+        "clients.identify.trace=none",
+        "clients.track.rate=60/s",
+        "clients.identify.rate=6/s",
+        "fleets.collectors.count=2",
+    ];
+    all.extend(set);
+    scenario("measured/shared-shallow-hang.toml", design, &all)
+}
+
+/// What must hold at the end, whatever the order of tasks was: no call is stuck, every server is in rotation, and the
+/// calls of the last seconds succeed.
+fn at_rest(outcome: &Outcome, why: &str) {
+    for (kind, totals) in &outcome.calls {
+        let sum = totals.stored + totals.late + totals.dropped + totals.in_flight;
+        assert_eq!(totals.offered, sum, "{why}: {kind}");
+        assert_eq!(totals.offered, totals.ok + totals.failed + totals.waiting, "{why}: {kind}");
+        assert!(totals.offered > 0, "{why}: no {kind} at all");
+    }
+    for (server, changes) in &outcome.rotation.changes_s {
+        // Servers start up: an even number of changes leaves them so.
+        assert_eq!(changes.len() % 2, 0, "{why}: {server} is not back in rotation: {changes:?}");
+    }
+    let steps = &outcome.timeline.steps;
+    for step in steps.iter().filter(|s| s.t_s >= 115.0 && s.t_s < 122.0) {
+        for (kind, calls) in &step.calls {
+            assert_eq!((calls.failed, calls.dropped.len()), (0, 0), "{why}: {kind} still fails at {}", step.at);
+        }
+    }
+    let last = steps.last().unwrap();
+    let pending: u64 = last.fleets.values().map(|f| f.accept_queue).sum();
+    assert_eq!(pending + last.balancer_queue, 0, "{why}: something is left: {last:?}");
+}
+
+#[test]
+fn whatever_the_interleaving_the_books_balance_and_the_services_recover() {
+    let shapes: [&[&str]; 4] = [
+        &[],
+        &["timeline.0.do=refuse", "fleets.collectors.calls.identify.on_error=crash"],
+        &["timeline.0.do=sever", "fleets.collectors.calls.identify.on_severed=retry"],
+        &["fleets.collectors.concurrency=event-loop", "fleets.collectors.calls.identify.breaker=resilience4j"],
+    ];
+    let runs: Vec<(usize, u64)> = (0..shapes.len()).flat_map(|shape| (1..=12).map(move |seed| (shape, seed))).collect();
+    runs.par_iter().for_each(|(shape, seed)| {
+        let outcome = madsim(&minute(&[], shapes[*shape]), *seed, Ns::ZERO);
+        at_rest(&outcome, &format!("{:?} --runtime madsim --seed {seed}", shapes[*shape]));
+    });
+}
+
+#[test]
+fn the_same_seed_gives_the_same_run_and_another_one_another() {
+    let digest = |seed| madsim(&minute(&[], &[]), seed, Ns::ZERO).digest;
+    assert_eq!(digest(7), digest(7));
+    assert_ne!(digest(7), digest(8));
+}
+
+#[test]
+fn a_kill_in_the_middle_of_requests_leaves_the_books_balanced() {
+    let scenario = minute(&[], &["timeline.0.enabled=false"]);
+    let kills = (0..40).map(|n| (Ns::secs(30 + n), Chaos::Kill(n as u32 % 2)));
+    let outcome = madsim_as(&scenario, Ask { chaos: kills.collect(), ..Ask::new(orders(&scenario, 3)) });
+    assert_eq!(outcome.fleets["collectors"].crashes, 40);
+    assert!(outcome.calls["track"].causes.contains_key("crashed"), "{:?}", outcome.calls["track"].causes);
+    at_rest(&outcome, "forty kills");
+}
+
+#[test]
+fn a_partition_between_the_balancer_and_half_the_fleet_ejects_that_half_and_heals() {
+    let scenario = minute(&[], &["timeline.0.enabled=false"]);
+    let chaos = vec![(Ns::secs(30), Chaos::Cut(0, true)), (Ns::secs(60), Chaos::Cut(0, false))];
+    let outcome = madsim_as(&scenario, Ask { chaos, ..Ask::new(orders(&scenario, 3)) });
+    assert_eq!((outcome.rotation.downs["collectors-1"], outcome.rotation.downs["collectors-2"]), (1, 0));
+    assert_eq!(outcome.rotation.changes_s["collectors-1"].len(), 2, "{:?}", outcome.rotation.changes_s);
+    assert_eq!(outcome.rotation.changes_s["collectors-2"].len(), 0);
+    at_rest(&outcome, "partition");
+}
+
+#[test]
+fn a_process_that_is_stopped_loses_its_place_and_executes_what_it_has_when_it_goes_on() {
+    let scenario = minute(&[], &["timeline.0.enabled=false"]);
+    let chaos = vec![(Ns::secs(30), Chaos::Pause(0, true)), (Ns::secs(60), Chaos::Pause(0, false))];
+    let outcome = madsim_as(&scenario, Ask { chaos, ..Ask::new(orders(&scenario, 3)) });
+    assert_eq!(outcome.rotation.changes_s["collectors-1"].len(), 2, "{:?}", outcome.rotation.changes_s);
+    assert!(outcome.calls["track"].zombies > 0, "what waited in its backlog was executed for nobody");
+    at_rest(&outcome, "a stopped process");
+}
+
+#[test]
+fn what_the_services_cannot_do_is_refused_by_name() {
+    use brownout_services::{Failure, Listener, on_madsim};
+    let spool = "fleets.collectors.calls.identify.spool={ to = \"memory\", capacity = 100 }";
+    let scenario = minute(&[], &[spool, "fleets.collectors.notices_departure=true"]);
+    let listener = Listener { stop: None, progress: &|_| {} };
+    let Err(Failure::Refused(what)) = on_madsim(&scenario, Ask::new(orders(&scenario, 1)), &listener) else {
+        panic!("it was run")
+    };
+    assert_eq!(what.len(), 2, "{what:?}");
+    assert!(what[0].starts_with("`fleets.collectors.notices_departure`"), "{what:?}");
+    assert!(what[1].starts_with("`fleets.collectors.calls.identify.spool`"), "{what:?}");
+}

@@ -1,0 +1,56 @@
+//! `brownout compare --runtimes`: the same scenario on several runtimes, side by side.
+
+use super::runtime::{Failure, Part, Runtime, simulate};
+use crate::patience::stop_on_ctrl_c;
+use crate::terminal::Terminal;
+use brownout::exit::Exit;
+use brownout::reports::runtimes::{Side, table, to_json};
+use brownout::scenarios::{Request, load};
+
+/// Runs a scenario under seeds on each runtime, one after the other, and prints the figures side by side.
+pub fn run(
+    request: &Request<'_>,
+    part: &Part,
+    runtimes: &[Runtime],
+    seeds: std::ops::Range<u64>,
+    json: bool,
+    terminal: &Terminal,
+) -> Exit {
+    let mut scenario = match load(request) {
+        Ok(scenario) => scenario,
+        Err(mistakes) => {
+            terminal.complain(&mistakes.render(terminal.color_stderr()));
+            return Exit::Usage;
+        }
+    };
+    let from = match part.take(&mut scenario, terminal) {
+        Ok(from) => from,
+        Err(exit) => return exit,
+    };
+    let stop = stop_on_ctrl_c();
+    let mut sides: Vec<Side> = Vec::new();
+    for runtime in runtimes {
+        let mut outcomes = Vec::new();
+        for seed in seeds.clone() {
+            match simulate(*runtime, &scenario, seed, from, &stop) {
+                Ok(outcome) if outcome.ended == "complete" => outcomes.push(outcome),
+                Ok(outcome) if outcome.ended.starts_with("interrupted") => return Exit::Interrupted,
+                Ok(outcome) => return Failure::Machine(outcome.ended).tell(seed, terminal),
+                Err(failure) => return failure.tell(seed, terminal),
+            }
+        }
+        sides.push(Side { runtime: runtime.word(), outcomes });
+    }
+    if json {
+        match to_json(&sides) {
+            Ok(json) => terminal.say(&json),
+            Err(why) => {
+                terminal.complain(&format!("error: the comparison cannot be written as JSON: {why}"));
+                return Exit::Limit;
+            }
+        }
+    } else {
+        terminal.say(&table(&sides, &terminal.style()));
+    }
+    Exit::Fine
+}
