@@ -13,8 +13,8 @@
 //! | [`suite`] | what `brownout test` prints and writes |
 //! | [`trace`], [`story`] | calls as a Chrome trace; one call's life in words |
 //! | [`compare`] | what `brownout compare` prints and writes |
-//! | [`hunt`] | what `brownout hunt` prints |
 //! | [`runtimes`] | the same scenario on several runtimes |
+//! | [`hunt`] | what `brownout hunt` prints |
 //!
 //! Not here: the HTML report.
 
@@ -27,9 +27,9 @@ pub mod files;
 pub mod hunt;
 pub mod json;
 pub mod ranges;
+pub mod runtimes;
 pub mod story;
 pub mod suite;
-pub mod runtimes;
 pub mod svg;
 pub mod terminal;
 mod text;

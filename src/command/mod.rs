@@ -10,6 +10,6 @@ pub mod init;
 pub mod list;
 pub mod prose;
 pub mod run;
-pub mod test;
 pub mod runtime;
 pub mod runtimes;
+pub mod test;

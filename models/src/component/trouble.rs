@@ -219,6 +219,25 @@ impl World {
         true
     }
 
+    fn link_at(server: u32, store: Option<u16>) -> At {
+        let link = if store.is_some() { Link::Store } else { Link::Server };
+        At { link, ours: server, store: store.unwrap_or(0) }
+    }
+
+    /// What faults make of the link between a server and a store, or the balancer: for a runtime that carries messages by
+    /// itself.
+    pub fn link_of(&self, server: u32, store: Option<u16>) -> LinkKnobs {
+        let mut knobs = LinkKnobs::default();
+        let links = self.trouble.links.iter().filter(|l| l.covers(World::link_at(server, store)));
+        links.for_each(|l| knobs.lay(&l.layer.fault, l.layer.level));
+        knobs
+    }
+
+    /// Counts an effect for each fault of that link that by itself would have had it.
+    pub fn credit_link_of(&mut self, server: u32, store: Option<u16>, would: impl Fn(&LinkKnobs) -> bool) {
+        self.credit_links(World::link_at(server, store), would);
+    }
+
     fn credit_links(&mut self, at: At, would: impl Fn(&LinkKnobs) -> bool) {
         let effects: &mut Effects = &mut self.effects;
         for link in self.trouble.links.iter().filter(|l| l.covers(at)) {

@@ -234,6 +234,7 @@ impl<P: Platform> Balancer<P> {
         way.server = Some(server);
         way.dispatches += 1;
         way.tried |= self.rotator.on_chosen(server);
+        self.note_faults(server);
         let door = self.town.server_door(server, HTTP);
         let connect = self.platform.connect(door, self.town.server_way(), self.handshake);
         let connect = self.platform.within(spec.connect_timeout, connect);
@@ -310,6 +311,19 @@ impl<P: Platform> Balancer<P> {
             Next::Another(pause) => Then::Another(pause),
             // Whoever will try the same server again keeps its place there (HAProxy counts it throughout).
             Next::Same(pause) => Then::Same(place, pause),
+        }
+    }
+
+    /// A connect to a server whose process stands still, or whose link is cut, is an effect of that.
+    fn note_faults(&self, server: u32) {
+        let (still, cut) = self.town.day().read(|day| {
+            let at = &day.servers[server as usize];
+            (at.still, at.cut)
+        });
+        if cut {
+            self.town.witness().met_a_cut(server, None);
+        } else if still {
+            self.town.witness().affected_server(server, |knobs| knobs.still);
         }
     }
 

@@ -291,7 +291,12 @@ impl<P: Platform> Process<P> {
     }
 
     async fn compute(&self, plan: &CallPlan, ticket: &Ticket) {
-        let time = plan.work.sample(ticket.salt, Purpose::Work, u32::from(ticket.attempt));
+        let mut time = plan.work.sample(ticket.salt, Purpose::Work, u32::from(ticket.attempt));
+        let slow = self.town.day().read(|day| day.servers[self.server as usize].slow);
+        if slow != 1.0 {
+            self.town.witness().affected_server(self.server, |knobs| knobs.slow != 1.0);
+            time = time.scaled(slow);
+        }
         if time > Ns::ZERO {
             self.platform.sleep(time).await;
         }

@@ -1,7 +1,7 @@
 //! What of a scenario the services cannot do, by name.
 
 use brownout_models::component::operator::Action;
-use brownout_models::fault::Target;
+use brownout_models::fault::{Class, Fault, Target};
 use brownout_models::spec::WorldSpec;
 
 /// Every part of a world that the services would have to ignore: its path in the file, and why.
@@ -43,7 +43,7 @@ pub fn refused(spec: &WorldSpec) -> Vec<String> {
             Action::Replay(_) => {
                 no(format!("timeline.{}", number + 1), "without a log of the balancer nothing is replayed");
             }
-            Action::Fault(fault, _) if !matches!(fault.target(), Target::Store(_)) => {
+            Action::Fault(fault, _) if !can(fault) => {
                 let why = format!("the fault `{}` has no counterpart here", fault.word());
                 no(format!("timeline.{}", number + 1), &why);
             }
@@ -51,4 +51,16 @@ pub fn refused(spec: &WorldSpec) -> Vec<String> {
         }
     }
     found
+}
+
+/// Whether a fault has a counterpart: what stores do, processes that die, stand still or are slow, links that are cut.
+fn can(fault: &Fault) -> bool {
+    match fault {
+        Fault::Failover(_) | Fault::ConnectionLimit(_) => false,
+        Fault::Crash(_) | Fault::Pause(_) | Fault::GrayFailure(_) => true,
+        Fault::Partition(_) => {
+            matches!(fault.target(), Target::Link { from, to, .. } if from.rank() > 0 && to.rank() > 0)
+        }
+        other => other.class() == Class::Store,
+    }
 }

@@ -6,7 +6,7 @@ use crate::collector::{self, MakeHandler};
 use crate::crew::Crew;
 use crate::platform::{Either, Platform, first};
 use crate::store::StoreService;
-use crate::town::{BALANCER, CLIENTS, Day, Exit, Town, supervise};
+use crate::town::{BALANCER, CLIENTS, Day, Exit, ServerDay, Town, supervise};
 use crate::witness::Witness;
 use crate::{clients, refused::refused};
 use brownout_models::units::Ns;
@@ -204,6 +204,12 @@ async fn drive<P: Platform>(
             day.read(|before| Day::of(relay.world(), now, before))
         });
         if let Some(today) = today {
+            let before = day.read(|day| day.servers.clone());
+            for (server, (was, is)) in before.iter().zip(&today.servers).enumerate() {
+                services
+                    .follow(server as u32, was, is)
+                    .map_err(|why| Failure::Machine(format!("a fault of server {}: {why}", server + 1)))?;
+            }
             day.write(today);
         }
         if now < step_end {
@@ -257,6 +263,26 @@ impl<P: Platform> Services<P> {
             }
         });
         started.unwrap_or_else(|| unreachable!("a platform starts what it is told to start"))
+    }
+
+    /// Does to a server's machine what the script has done to the server.
+    fn follow(&self, server: u32, was: &ServerDay, is: &ServerDay) -> std::io::Result<()> {
+        if is.killed != was.killed {
+            self.unsettle(Chaos::Kill(server))?;
+        }
+        if is.still != was.still {
+            self.unsettle(Chaos::Pause(server, is.still))?;
+        }
+        if is.cut != was.cut {
+            self.unsettle(Chaos::Cut(server, is.cut))?;
+        }
+        for (store, (was, is)) in was.stores_cut.iter().zip(&is.stores_cut).enumerate() {
+            if is != was {
+                let (here, there) = (self.town.server_machine(server), self.town.store_machine(store as u16));
+                self.platform.cut(here, there, *is)?;
+            }
+        }
+        Ok(())
     }
 
     fn unsettle(&self, what: Chaos) -> std::io::Result<()> {

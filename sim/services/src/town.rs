@@ -2,7 +2,7 @@
 
 use crate::board::Board;
 use crate::platform::{Door, Machine, Platform, Way};
-use crate::witness::Witness;
+use crate::witness::{Witness, is_cut};
 use brownout_models::component::collector::Fleet;
 use brownout_models::component::store::Store;
 use brownout_models::fault::{Connects, StoreKnobs};
@@ -36,6 +36,21 @@ pub struct StoreDay {
     pub returned_at: Option<Ns>,
 }
 
+/// What the script has made of a server.
+#[derive(Clone, PartialEq, Debug)]
+pub struct ServerDay {
+    /// Whether its process stands still.
+    pub still: bool,
+    /// Factor on its computing times.
+    pub slow: f64,
+    /// How often the script has killed its process.
+    pub killed: u32,
+    /// Whether its link to the balancer is cut.
+    pub cut: bool,
+    /// Whether its link to each store is cut.
+    pub stores_cut: Vec<bool>,
+}
+
 /// What the script has made of the world so far.
 #[derive(Clone, PartialEq, Debug, Default)]
 pub struct Day {
@@ -45,6 +60,8 @@ pub struct Day {
     pub shed: Vec<Vec<f64>>,
     /// Per server: whether operators keep it out of rotation.
     pub held_out: Vec<bool>,
+    /// Servers.
+    pub servers: Vec<ServerDay>,
 }
 
 impl Day {
@@ -59,7 +76,22 @@ impl Day {
         Day {
             stores: stores.collect(),
             shed: world.backends.iter().map(|b| b.shed.clone()).collect(),
-            held_out: world.checkers.iter().map(|c| c.held_out).collect(),
+            held_out: world.checkers.iter().map(|c| c.is_held()).collect(),
+            servers: (0..world.servers.len() as u32).map(|server| ServerDay::of(world, server)).collect(),
+        }
+    }
+}
+
+impl ServerDay {
+    fn of(world: &World, server: u32) -> ServerDay {
+        let at = &world.servers[server as usize];
+        let stores = 0..world.stores.len() as u16;
+        ServerDay {
+            still: at.knobs.still,
+            slow: at.knobs.slow,
+            killed: at.incarnation,
+            cut: is_cut(&world.link_of(server, None)),
+            stores_cut: stores.map(|store| is_cut(&world.link_of(server, Some(store)))).collect(),
         }
     }
 }

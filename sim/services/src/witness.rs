@@ -6,7 +6,7 @@
 //! When the last chance is gone and the client waits no more, the call's books are closed.
 
 use brownout_models::component::clients::Clients;
-use brownout_models::fault::StoreKnobs;
+use brownout_models::fault::{LinkKnobs, ServerKnobs, StoreKnobs};
 use brownout_models::kernel::{Account, Fact};
 use brownout_models::ledger::{Cause, Seen};
 use brownout_models::units::Ns;
@@ -265,6 +265,16 @@ impl Witness {
         self.relay(|relay| relay.affected(store, would));
     }
 
+    /// As [`Witness::affected`], of a server's faults.
+    pub fn affected_server(&self, server: u32, would: impl Fn(&ServerKnobs) -> bool) {
+        self.relay(|relay| relay.affected_server(server, would));
+    }
+
+    /// A connect or a query met a link that is cut.
+    pub fn met_a_cut(&self, server: u32, store: Option<u16>) {
+        self.relay(|relay| relay.affected_link(server, store, is_cut));
+    }
+
     /// A server has sent a store a query.
     pub fn queried(&self, store: u16) {
         self.relay(|relay| relay.queried(store));
@@ -358,6 +368,11 @@ impl Witness {
         books.travelling.clear();
         books.relay.take().map(Relay::into_run)
     }
+}
+
+/// Whether nothing passes a link.
+pub fn is_cut(link: &LinkKnobs) -> bool {
+    link.loss_outward >= 1.0 && link.loss_back >= 1.0
 }
 
 /// Why what travels there is lost.

@@ -11,7 +11,7 @@ use super::{Ended, Engine, Orders, Run};
 use crate::ledger::Imbalance;
 use crate::outcome::{FleetGauge, StoreGauge};
 use brownout_models::component::clients::Clients;
-use brownout_models::fault::StoreKnobs;
+use brownout_models::fault::{LinkKnobs, ServerKnobs, StoreKnobs};
 use brownout_models::kernel::{Cohort, Event, Fact, Kernel, Lane, Timer};
 use brownout_models::spec::WorldPlan;
 use brownout_models::units::Ns;
@@ -62,6 +62,9 @@ impl Kernel for Script<'_> {
     }
     fn at(&mut self, time: Ns, event: Event) {
         self.0.at(time, event);
+    }
+    fn delay(&self, lane: Lane) -> Ns {
+        self.0.delay(lane)
     }
     fn arm(&mut self, lane: Lane, event: Event) -> Timer {
         self.0.arm(lane, event)
@@ -187,6 +190,17 @@ impl Relay {
     pub fn affected(&mut self, store: u16, would: impl Fn(&StoreKnobs) -> bool) {
         let World { stores, effects, .. } = &mut self.run.world;
         stores[store as usize].stack.credit(effects, would);
+    }
+
+    /// As [`Relay::affected`], of a server's faults.
+    pub fn affected_server(&mut self, server: u32, would: impl Fn(&ServerKnobs) -> bool) {
+        let World { servers, effects, .. } = &mut self.run.world;
+        servers[server as usize].stack.credit(effects, would);
+    }
+
+    /// As [`Relay::affected`], of the faults of the link between a server and a store, or the balancer.
+    pub fn affected_link(&mut self, server: u32, store: Option<u16>, would: impl Fn(&LinkKnobs) -> bool) {
+        self.run.world.credit_link_of(server, store, would);
     }
 
     /// A server has sent a store a query.

@@ -73,6 +73,7 @@ impl<P: Platform> Balancer<P> {
         let spec = &self.town.spec().balancer;
         let own = matches!(self.town.fleet_of(server).health.kind, CheckKind::Shallow | CheckKind::Cached);
         let door = self.town.server_door(server, if own { HEALTH } else { HTTP });
+        self.note_faults(server);
         let connect = self.platform.connect(door, self.town.server_way(), self.handshake);
         let limit = spec.health.connect_limit(spec.connect_timeout);
         let Some(Ok(stream)) = self.platform.within(limit, connect).await else { return 0 };

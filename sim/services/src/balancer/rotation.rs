@@ -73,7 +73,7 @@ impl State {
         let health = &town.spec().balancer.health;
         let servers = world.checkers.iter().map(|checker| ServerState {
             health: checker.health,
-            held_out: checker.held_out,
+            held_out: checker.is_held(),
             in_rotation: checker.in_rotation,
             connections: 0,
             peer: Peer::default(),

@@ -107,6 +107,9 @@ impl<P: Platform> Pool<P> {
         witness.connects(self.store);
         let open = self.town.server_meters(self.server).pool_open.hold();
         let (door, way) = (self.town.store_door(self.store), self.town.store_way(self.store));
+        if self.town.day().read(|day| day.servers[self.server as usize].stores_cut[self.store as usize]) {
+            witness.met_a_cut(self.server, Some(self.store));
+        }
         let connected = self.platform.connect(door, way, Handshake::Done).await;
         let mut stream = connected.map_err(|_| {
             witness.affected(self.store, |knobs| knobs.connects == Connects::Refused);

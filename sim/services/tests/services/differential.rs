@@ -13,7 +13,7 @@
 //!
 //! `cargo test -p brownout-services --test services differential -- --nocapture` prints both runtimes' numbers.
 
-use crate::support::{Figure, kernel, madsim, scenario};
+use crate::support::{Figure, kernel, madsim, scenario, with_fault};
 use brownout_sim::outcome::Outcome;
 use rayon::prelude::*;
 use std::collections::BTreeMap;
@@ -25,17 +25,23 @@ struct Row {
     design: &'static [&'static str],
     excerpt: &'static str,
     scale: &'static str,
+    /// In the place of the file's fault.
+    fault: Option<&'static str>,
 }
 
 const fn day(name: &'static str, design: &'static [&'static str]) -> Row {
-    Row { name, file: "october-28.toml", design, excerpt: "11:44..11:54", scale: "25%" }
+    Row { name, file: "october-28.toml", design, excerpt: "11:44..11:54", scale: "25%", fault: None }
 }
 
 const fn fault(name: &'static str, file: &'static str) -> Row {
-    Row { name, file, design: &[], excerpt: "90s..210s", scale: "100%" }
+    Row { name, file, design: &[], excerpt: "90s..210s", scale: "100%", fault: None }
 }
 
-const ROWS: [Row; 22] = [
+const fn machines(name: &'static str, fault: &'static str) -> Row {
+    Row { fault: Some(fault), ..self::fault(name, "degradation/hang.toml") }
+}
+
+const ROWS: [Row; 26] = [
     day("crash loop, as on the day", &[]),
     day("pool exhaustion", &["pool-exhaustion"]),
     day("memory growth", &["memory-growth"]),
@@ -58,6 +64,16 @@ const ROWS: [Row; 22] = [
     fault("store refuses writes", "degradation/refuse-writes.toml"),
     fault("store severs", "degradation/sever.toml"),
     fault("store slow", "degradation/slow.toml"),
+    machines("two processes stand still", "do = \"pause\"\nfleet = \"collectors\"\nservers = 2"),
+    machines(
+        "half the fleet cut off",
+        "do = \"partition\"\nbetween = [\"balancer\", \"fleets.collectors\"]\nservers = 3",
+    ),
+    machines("two servers slow", "do = \"gray-failure\"\nfleet = \"collectors\"\nservers = 2\nfactor = 300.0"),
+    machines(
+        "processes die every 10 s",
+        "do = \"crash\"\nfleet = \"collectors\"\nservers = 3\nrepeat = { every = \"10s\", times = 9 }",
+    ),
 ];
 const SEEDS: u64 = 2;
 
@@ -92,7 +108,10 @@ fn the_runtimes_agree() {
         .par_iter()
         .map(|(row, seed)| {
             let row = rows[*row];
-            let mut scenario = scenario(row.file, row.design, &[]);
+            let mut scenario = match row.fault {
+                None => scenario(row.file, row.design, &[]),
+                Some(fault) => with_fault(row.file, fault),
+            };
             let share = brownout_models::units::parse_share(row.scale).unwrap().0;
             scenario.scale(share, row.scale).unwrap();
             let (from, _) = scenario.excerpt(row.excerpt).unwrap();
