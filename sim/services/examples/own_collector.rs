@@ -131,8 +131,7 @@ pub use simulated::compare;
 
 /// Runs both and prints what they lost.
 #[cfg(madsim)]
-#[allow(dead_code)]
-fn main() {
+pub fn main() {
     for (name, outcome) in ["hasty", "patient"].iter().zip(compare(1)) {
         for (kind, totals) in &outcome.calls {
             println!(

@@ -4,7 +4,7 @@ use crate::balancer::Balancer;
 use crate::board::Board;
 use crate::collector::{self, MakeHandler};
 use crate::crew::Crew;
-use crate::platform::{Either, Platform, first};
+use crate::platform::{Machine, Platform, first};
 use crate::store::StoreService;
 use crate::town::{BALANCER, CLIENTS, Day, Exit, ServerDay, Town, supervise};
 use crate::witness::Witness;
@@ -17,6 +17,7 @@ use brownout_sim::run::{Ended, Gauges, Orders, Relay, Run};
 use brownout_sim::write_up;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use tokio::sync::mpsc::UnboundedReceiver;
 
 /// What is asked of a run.
 #[derive(Clone)]
@@ -179,22 +180,16 @@ async fn drive<P: Platform>(
     let servers: u32 = spec.fleets.iter().map(|(_, fleet)| fleet.count).sum();
     let clock = platform.clone();
     let witness = Witness::new(relay, servers as usize, move || clock.now());
-    let (town, mut exits) = Town::new(spec, witness.clone(), day.clone());
+    let (town, exits) = Town::new(spec, witness.clone(), day.clone());
     let services = Services { town: town.clone(), platform: platform.clone(), handler: ask.handler.clone() };
-    let balancer = services.start(seed, from);
-    let crew = Crew::new(&platform);
+    let balancer = services.start(seed, from, exits);
     let mut chaos = ask.chaos.iter().filter(|(at, _)| *at >= from).peekable();
     loop {
         let due = witness.relay(|relay| (relay.next_due(), relay.step_end()));
         let Some((due, step_end)) = due else { return Err(Failure::Broken("the run ended twice".into())) };
         let worse = chaos.peek().map_or(Ns::NEVER, |(at, _)| *at);
         let until = due.unwrap_or(Ns::NEVER).min(step_end).min(worse);
-        let waits = first(platform.sleep_until(until), witness.script_moved().notified());
-        if let Either::Right(Some(exit)) = first(waits, exits.recv()).await {
-            let services = services.clone();
-            crew.run(supervise(town.clone(), platform.clone(), exit, move |server| services.start_server(server)));
-            continue;
-        }
+        first(platform.sleep_until(until), witness.script_moved().notified()).await;
         let now = platform.now();
         while let Some((_, what)) = chaos.next_if(|(at, _)| *at <= now) {
             services.unsettle(*what).map_err(|why| Failure::Machine(format!("{what:?}: {why}")))?;
@@ -222,6 +217,9 @@ async fn drive<P: Platform>(
         if step_end >= end || stopped {
             let ended = if step_end >= end { Ended::Complete } else { Ended::Interrupted };
             let run = witness.close().ok_or(Failure::Broken("the run ended twice".into()))?;
+            // Tasks that wait for each other would never be dropped by themselves.
+            services.stop();
+            platform.sleep(Ns::millis(1)).await;
             return Ok((run, ended, seed));
         }
     }
@@ -242,8 +240,16 @@ struct Services<P> {
 
 impl<P: Platform> Services<P> {
     /// Starts everything; stores first, clients last.
-    fn start(&self, seed: u64, from: Ns) -> Arc<Balancer<P>> {
+    fn start(&self, seed: u64, from: Ns, mut exits: UnboundedReceiver<Exit>) -> Arc<Balancer<P>> {
         let town = &self.town;
+        let services = self.clone();
+        self.platform.start(town.supervisor_machine(), |p| async move {
+            let crew = Crew::new(&p);
+            while let Some(exit) = exits.recv().await {
+                let (services, town) = (services.clone(), services.town.clone());
+                crew.run(supervise(town, p.clone(), exit, move |server| services.start_server(server)));
+            }
+        });
         for store in 0..town.spec().stores.len() as u16 {
             self.platform.start(town.store_machine(store), |p| StoreService::run(p, town.clone(), store));
         }
@@ -296,6 +302,11 @@ impl<P: Platform> Services<P> {
             Chaos::Pause(server, paused) => self.platform.pause(machine(server), paused),
             Chaos::Cut(server, cut) => self.platform.cut(BALANCER, machine(server), cut),
         }
+    }
+
+    /// Kills every process.
+    fn stop(&self) {
+        (0..=self.town.supervisor_machine().0).for_each(|machine| self.platform.kill(Machine(machine)));
     }
 
     fn start_server(&self, server: u32) {

@@ -255,6 +255,10 @@ impl Town {
     pub fn store_machine(&self, store: u16) -> Machine {
         Machine(BALANCER.0 + 1 + self.0.servers.len() as u32 + u32::from(store))
     }
+    /// The machine of the supervisor, the last of all.
+    pub fn supervisor_machine(&self) -> Machine {
+        self.store_machine(self.0.spec.stores.len() as u16)
+    }
     /// Where a server takes calls, or has its own health endpoint.
     pub fn server_door(&self, server: u32, port: u16) -> Door {
         Door { machine: self.server_machine(server), port }

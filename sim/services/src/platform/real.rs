@@ -11,9 +11,10 @@ use std::future::Future;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::task::AbortHandle;
+use tokio::time::Instant;
 
 #[derive(Default)]
 struct Directory {
@@ -63,7 +64,7 @@ impl Platform for Real {
         let until = self.begun + Duration::from_nanos(at.minus(self.begins).0);
         async move {
             if until > Instant::now() {
-                tokio::time::sleep_until(until.into()).await;
+                tokio::time::sleep_until(until).await;
             }
         }
     }

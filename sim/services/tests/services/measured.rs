@@ -10,7 +10,9 @@ use brownout_sim::outcome::Outcome;
 use rayon::prelude::*;
 
 /// Scenario; failed, never stored, first ejection in seconds, mean of six up, downs per server.
-const ROWS: [(&str, f64, f64, Option<f64>, f64, f64); 10] = [
+type Row = (&'static str, f64, f64, Option<f64>, f64, f64);
+
+const ROWS: [Row; 10] = [
     ("shared-shallow-hang", 0.8585, 0.3855, Some(7.1), 2.66, 4.0),
     ("shared-deep-hang", 0.948, 0.906, Some(4.6), 0.51, 1.0),
     ("shared-shallow-refuse", 0.0, 0.0, None, 6.0, 0.0),

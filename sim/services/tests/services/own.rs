@@ -5,6 +5,7 @@ mod own_collector;
 
 #[test]
 fn a_collector_of_ones_own_is_judged_like_any_other() {
+    own_collector::main();
     let [hasty, patient] = own_collector::compare(1);
     let rate = |outcome: &brownout_sim::outcome::Outcome| outcome.calls["track"].failed_rate;
     assert!(rate(&hasty) < 0.02, "with a bulkhead and a timeout of its own tracks go on: {:?}", hasty.calls["track"]);
