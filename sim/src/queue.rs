@@ -260,9 +260,10 @@ impl Due {
         }
     }
 
-    /// When the next event is due.
-    pub fn next_time(&self) -> Option<Ns> {
-        self.heads.0.last().map(|head| time_of(head.key))
+    /// A time before which nothing is due: that of the next event, or of a timer that was cancelled.
+    pub fn next_time(&mut self) -> Option<Ns> {
+        self.settle_taken();
+        self.heads.first().map(Key::time)
     }
 
     /// Takes the next event due at `until` or before.

@@ -82,6 +82,10 @@ pub fn run(args: &Args, terminal: &Terminal) -> Exit {
             return Exit::Usage;
         }
     };
+    if args.runtime != Runtime::Kernel && args.trace.is_asked() {
+        terminal.complain("error: --trace looks on at the kernel's calls: leave --runtime out");
+        return Exit::Usage;
+    }
     let stop = stop_on_ctrl_c();
     let outcome = match simulate(args.runtime, &scenario, args.seed, from, &stop) {
         Ok(outcome) => outcome,

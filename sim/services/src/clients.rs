@@ -37,7 +37,7 @@ pub async fn run<P: Platform>(platform: P, town: Town, number: u16, from: Ns) {
         town,
     });
     let crew = Crew::new(&platform);
-    while let Some((at, salts)) = population.town.witness().next_calls(number as usize, &spec) {
+    while let Some((at, salts)) = population.town.witness().next_calls(number as usize) {
         if at < from {
             continue;
         }
@@ -54,6 +54,9 @@ impl<P: Platform> Population<P> {
         let witness = self.town.witness();
         let spec = &self.town.spec().clients.0[self.number as usize].1;
         let call = witness.offer(self.number, at, salt);
+        if let (Some(tokens), Some(budget)) = (&self.tokens, &spec.retry.budget) {
+            tokens.lock().unwrap_or_else(PoisonError::into_inner).on_call(budget);
+        }
         for attempt in 1.. {
             let seen = match self.platform.within(spec.timeout, self.attempt(call, salt, attempt)).await {
                 Some(status) if (200..300).contains(&status) => {

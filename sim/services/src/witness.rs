@@ -5,7 +5,6 @@
 //! message that carries the call, and ends it with the reason; one that is dropped with its process ends as *crashed*.
 //! When the last chance is gone and the client waits no more, the call's books are closed.
 
-use brownout_models::component::clients::Clients;
 use brownout_models::fault::{LinkKnobs, ServerKnobs, StoreKnobs};
 use brownout_models::kernel::{Account, Fact};
 use brownout_models::ledger::{Cause, Seen};
@@ -104,8 +103,8 @@ impl Witness {
     }
 
     /// The next call of a population: when, and with which salts.
-    pub fn next_calls(&self, population: usize, spec: &Clients) -> Option<(Ns, Vec<u64>)> {
-        self.books().relay.as_mut()?.next_calls(population, spec)
+    pub fn next_calls(&self, population: usize) -> Option<(Ns, Vec<u64>)> {
+        self.books().relay.as_mut()?.next_calls(population)
     }
 
     /// A call is offered.

@@ -10,7 +10,6 @@
 use super::{Ended, Engine, Orders, Run};
 use crate::ledger::Imbalance;
 use crate::outcome::{FleetGauge, StoreGauge};
-use brownout_models::component::clients::Clients;
 use brownout_models::fault::{LinkKnobs, ServerKnobs, StoreKnobs};
 use brownout_models::kernel::{Cohort, Event, Fact, Kernel, Lane, Timer};
 use brownout_models::spec::WorldPlan;
@@ -145,7 +144,7 @@ impl Relay {
     }
 
     /// When the script may go on.
-    pub fn next_due(&self) -> Option<Ns> {
+    pub fn next_due(&mut self) -> Option<Ns> {
         self.run.engine.due.next_time()
     }
 
@@ -160,8 +159,8 @@ impl Relay {
     }
 
     /// The next call of a population: when, and with which salts.
-    pub fn next_calls(&mut self, population: usize, spec: &Clients) -> Option<(Ns, Vec<u64>)> {
-        self.run.world.populations[population].next_calls(spec)
+    pub fn next_calls(&mut self, population: usize) -> Option<(Ns, Vec<u64>)> {
+        self.run.world.populations[population].next_calls()
     }
 
     /// Opens the books for a call.

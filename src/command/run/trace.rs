@@ -34,6 +34,11 @@ pub struct TraceArgs {
 }
 
 impl TraceArgs {
+    /// Whether a trace is to be written.
+    pub fn is_asked(&self) -> bool {
+        self.trace.is_some()
+    }
+
     /// What to trace, as far as it can be told before the run: the bounds given.
     ///
     /// # Errors

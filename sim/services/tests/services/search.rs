@@ -8,11 +8,11 @@ use brownout_sim::orders;
 use brownout_sim::outcome::Outcome;
 use rayon::prelude::*;
 
-/// Half a minute of health, a minute of trouble, half a minute of quiet in which calls go on, and then none.
+/// A quarter of a minute of health, half a minute of trouble, then quiet for longer than any breaker stays open.
 fn minute(design: &[&str], set: &[&str]) -> Scenario {
     let mut all = vec![
-        "timeline.0.at=30s",
-        "timeline.0.for=60s",
+        "timeline.0.at=15s",
+        "timeline.0.for=30s",
         "clients.track.trace=none",
         "clients.identify.trace=none",
         "clients.track.rate=60/s",
