@@ -2,7 +2,7 @@
 
 use crate::terminal::Style;
 use crate::text::{clean, grouped, width, wrap};
-use brownout_lab::hunt::{Found, Report, Safe, StoryLine, Worst};
+use brownout_lab::hunt::{Found, Remedy, Report, Safe, StoryLine, Worst};
 
 /// Kinds and places named on a line before the rest is counted.
 const NAMED: usize = 8;
@@ -156,6 +156,9 @@ impl Page<'_> {
         self.line("");
         self.behind("  ", &format!("violates `{} {}`: {}", found.kind, found.condition, found.why));
         self.safe(&found.safe);
+        for Remedy { path, value, safe } in &found.remedies {
+            self.behind("  ", &format!("would have been safe with {path} = {safe} instead of {value}"));
+        }
         if found.other_seeds.1 > 0 {
             let (fails, of) = found.other_seeds;
             self.behind("  ", &format!("fails under {fails} of {of} further seeds"));
@@ -247,11 +250,11 @@ impl Page<'_> {
         }
         if report.vacuous > 0 || report.limited > 0 {
             let text = format!(
-                "{} had nothing to judge; {} had too many events and were broken off",
+                "{} in which a fault changed nothing, or nothing was there to judge; {} with too many events, broken off",
                 counted(report.vacuous, "run"),
                 counted(report.limited, "run")
             );
-            self.behind("of these  ", &text);
+            self.behind("beside    ", &text);
         }
         self.line("");
         self.behind("again     ", &format!("--seed {} repeats this hunt; another seed draws others", report.seed));

@@ -60,6 +60,9 @@ pub struct Args {
     /// Hunt at each point of an axis, one after the other, and compare the smallest finds
     #[arg(long, value_name = "AXIS", conflicts_with_all = ["corpus", "json"], help_heading = "What to find")]
     each: Option<String>,
+    /// Look for numbers of the scenario, within the ranges believed of them, that would have made a find harmless
+    #[arg(long, help_heading = "What to find")]
+    remedies: bool,
     /// Only the first so much of the run: a day is long to search
     #[arg(long, value_name = "TIME", value_parser = duration)]
     first: Option<Ns>,
@@ -137,7 +140,7 @@ fn hunt(args: &Args, design: &[String], stop: &AtomicBool, terminal: &Terminal) 
     };
     let watch = Watch { stop, out_of_time: &out_of_time, progress: &progress };
     let report = if args.shrink {
-        shrink_file(&task, args.seed, out, &watch)
+        shrink_file(&task, args.seed, (out, args.remedies), &watch)
     } else {
         let ask = Ask {
             task,
@@ -152,6 +155,7 @@ fn hunt(args: &Args, design: &[String], stop: &AtomicBool, terminal: &Terminal) 
             jobs: args.jobs.map(usize::from),
             corpus: args.corpus.as_deref(),
             out,
+            remedies: args.remedies,
             worst: args.worst.as_deref(),
             lose_a_call: lose_a_call(),
         };

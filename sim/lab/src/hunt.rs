@@ -15,6 +15,7 @@ mod corpus;
 pub mod coverage;
 mod draw;
 pub mod knob;
+mod remedy;
 mod report;
 pub mod schedule;
 mod search;
@@ -26,7 +27,7 @@ mod worst;
 
 pub use base::{Base, Task};
 pub use draw::{Budget, draw_schedule};
-pub use report::{Found, KindCount, Report, Safe, StoryLine, VERSION, Worst};
+pub use report::{Found, KindCount, Remedy, Report, Safe, StoryLine, VERSION, Worst};
 pub use schedule::{Fault, Schedule};
 pub use search::{Hunt, Progress, Watch, shrink_file};
 pub use shrink::{ScheduleTree, Shrunk, shrink};
@@ -64,6 +65,8 @@ pub struct Ask<'a> {
     pub corpus: Option<&'a Path>,
     /// Where to write what was found; nothing is written if none.
     pub out: Option<&'a Path>,
+    /// Whether to look for numbers of the scenario that would have made a find harmless.
+    pub remedies: bool,
     /// A metric to drive to its worst, instead of looking for a violation.
     pub worst: Option<&'a str>,
     /// Whether to lose a call on purpose, to see that a broken ledger is noticed.

@@ -106,6 +106,17 @@ impl Base {
         Ok(())
     }
 
+    /// The same with one more change by hand.
+    ///
+    /// # Errors
+    /// The change leads to a mistake.
+    pub(super) fn changed(&self, change: &str) -> Result<Base, Failure> {
+        let set = [&self.set[..], &[change.to_string()]].concat();
+        let path = Path::new(&self.scenario.name);
+        let scenario = load(path, &self.edit, &self.folder, &set, &self.design)?;
+        Ok(Base { scenario, set, ..self.clone() })
+    }
+
     /// The scenario without any fault added.
     pub fn scenario(&self) -> &Scenario {
         &self.scenario

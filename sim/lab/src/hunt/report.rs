@@ -100,10 +100,23 @@ pub struct Found {
     pub story: Vec<StoryLine>,
     /// How much milder it would have to be.
     pub safe: Vec<Safe>,
+    /// Numbers of the scenario that would have made it harmless, if they were asked for.
+    pub remedies: Vec<Remedy>,
     /// The file that holds it.
     pub file: Option<String>,
     /// The line that repeats it.
     pub repeat: Option<String>,
+}
+
+/// A number of the scenario that, changed alone, makes a find harmless.
+#[derive(Clone, PartialEq, Debug, Default, Serialize)]
+pub struct Remedy {
+    /// Its path: "fleets.web.calls.recommend.timeout".
+    pub path: String,
+    /// Its value in the file.
+    pub value: String,
+    /// The nearest value tried within its range that helps.
+    pub safe: String,
 }
 
 /// A line of a story.

@@ -54,6 +54,7 @@ pub struct Hunt {
     runs: u64,
     patience: Option<u64>,
     keep_going: bool,
+    pub(super) remedies: bool,
     pub(super) seed: u64,
     lose_a_call: bool,
 }
@@ -118,6 +119,7 @@ impl Hunt {
             runs: ask.runs,
             patience: ask.patience,
             keep_going: ask.keep_going || ask.worst.is_some(),
+            remedies: ask.remedies,
             seed: ask.seed,
             lose_a_call: ask.lose_a_call,
         })
@@ -179,7 +181,10 @@ impl<'a> Search<'a> {
         let scenario = &hunt.base.scenario;
         let hunted = match &hunt.worst_text {
             Some(metric) => vec![metric.clone()],
-            None => scenario.expect.iter().filter(|e| e.applies).map(|e| e.text.clone()).collect(),
+            None => {
+                let all: Vec<String> = scenario.expect.iter().filter(|e| e.applies).map(|e| e.text.clone()).collect();
+                all[..all.len() - hunt.base.given].to_vec()
+            }
         };
         let kinds = hunt.vocabulary.kind_words().into_iter();
         let report = Report {
@@ -398,7 +403,7 @@ pub(super) fn size(schedule: &Schedule) -> (usize, Ns, u64) {
 pub fn shrink_file(
     task: &Task<'_>,
     seed: u64,
-    out: Option<&std::path::Path>,
+    (out, remedies): (Option<&std::path::Path>, bool),
     watch: &Watch<'_>,
 ) -> Result<Report, Failure> {
     let ask = Ask {
@@ -414,6 +419,7 @@ pub fn shrink_file(
         jobs: None,
         corpus: None,
         out,
+        remedies,
         worst: None,
         lose_a_call: false,
     };

@@ -53,6 +53,11 @@ pub(super) fn work_up(search: &Search<'_>, find: &Find) -> Result<Found, Failure
         other_seeds: again,
         safe: if complete { safe(search, &schedule, find.seed, &fails)? } else { Vec::new() },
         story: tell(search, &schedule, find.seed)?,
+        remedies: if complete && search.hunt.remedies {
+            super::remedy::find(search, &schedule, find.seed, &fails)?
+        } else {
+            Vec::new()
+        },
         file: None,
         repeat: None,
     };
