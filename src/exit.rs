@@ -11,7 +11,7 @@ pub enum Exit {
     Violated = 1,
     /// Wrong usage, or mistakes in a scenario file; nothing was run.
     Usage = 2,
-    /// No expectation is violated, but one had nothing to judge: nothing is shown.
+    /// No expectation is violated, but one had nothing to judge, or a fault never took effect: nothing is shown.
     Vacuous = 3,
     /// Two runs of the same differed, or the ledger did not balance: a bug in Brownout.
     Broken = 4,
@@ -26,7 +26,7 @@ pub const HELP: &str = "Exit codes:
   0    done
   1    an expectation is violated
   2    wrong usage, or mistakes in a scenario file; nothing was run
-  3    vacuous: an expectation had nothing to judge
+  3    vacuous: an expectation had nothing to judge, or a fault never took effect
   4    not deterministic, or the ledger does not balance: a bug in Brownout
   5    a limit was reached, or a file could not be written
   130  interrupted; what was finished is printed";

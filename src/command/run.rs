@@ -140,7 +140,22 @@ fn finish(args: &Args, terminal: &Terminal, scenario: &Scenario, outcome: &Outco
             return exit;
         }
     }
-    sim::outcome::worst(&outcome.expectations).map_or(Exit::Fine, Exit::from)
+    match (sim::outcome::worst(&outcome.expectations), idle_fault(scenario, outcome)) {
+        (Some(standing), _) => standing.into(),
+        (None, Some(fault)) => {
+            terminal.complain(&format!("vacuous: the fault `{fault}` of the timeline never took effect"));
+            Exit::Vacuous
+        }
+        (None, None) => Exit::Fine,
+    }
+}
+
+/// A fault that the design has switched on and that changed nothing: a run that was to show what it does shows nothing.
+fn idle_fault<'o>(scenario: &Scenario, outcome: &'o Outcome) -> Option<&'o str> {
+    let timeline = &scenario.plan.spec.timeline;
+    let idle =
+        outcome.faults.iter().find(|f| f.effects == 0 && timeline.get(f.entry as usize).is_some_and(|e| e.enabled));
+    idle.map(|fault| fault.what.as_str())
 }
 
 fn check_determinism(terminal: &Terminal, scenario: &Scenario, seed: u64) -> Exit {

@@ -177,3 +177,50 @@ fn a_nearest_name_is_offered_and_other_designs_may_have_other_parts() {
     let escaped = bad(&entry("always = \"track.dropped_rate \\u003c 5\"")).to_string();
     assert!(escaped.contains("a share looks like"), "{escaped}");
 }
+
+proptest::proptest! {
+    #![proptest_config(proptest::prelude::ProptestConfig {
+        cases: 2000, rng_seed: proptest::test_runner::RngSeed::Fixed(7), failure_persistence: None, ..Default::default()
+    })]
+
+    /// Whatever words come in whatever order: a condition or a mistake with a place, and never a panic.
+    #[test]
+    fn any_words_are_a_condition_or_a_mistake(words in proptest::collection::vec(0..WORDS.len(), 0..9), glue in "[ \\t]{0,2}") {
+        let condition: Vec<&str> = words.iter().map(|word| WORDS[*word]).collect();
+        let condition = condition.join(&glue);
+        match try_with(&entry(&format!("always = '{condition}'")), &[], &[]) {
+            Ok(scenario) => proptest::prop_assert_eq!(&scenario.expect[0].text, condition.trim()),
+            Err(mistakes) => proptest::prop_assert!(mistakes.to_string().contains("my.toml:"), "{}", mistakes),
+        }
+    }
+}
+
+const WORDS: &[&str] = &[
+    "track.dropped_rate",
+    "rotation.flaps_per_hour",
+    "stores.events.queries",
+    "track.recovery",
+    ".",
+    "",
+    "é",
+    "\u{202e}",
+    "<",
+    "<=",
+    "!",
+    "==",
+    "0.1%",
+    "1e999",
+    "-5",
+    "10min",
+    "11:50",
+    "2k",
+    "NaN",
+    "during",
+    "over",
+    "outage",
+    "after",
+    "from",
+    "within",
+    "run",
+    "and",
+];
