@@ -7,7 +7,7 @@ use brownout_sim::outcome::Standing;
 pub enum Exit {
     /// Everything asked for was done.
     Fine = 0,
-    /// An expectation is violated.
+    /// An expectation is violated, or `diff --fail-on` found what it was to find.
     Violated = 1,
     /// Wrong usage, or mistakes in a scenario file; nothing was run.
     Usage = 2,

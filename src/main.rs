@@ -31,6 +31,10 @@ enum Command {
     Test(command::test::Args),
     /// Search for the smallest schedule of faults that breaks a design
     Hunt(Box<command::hunt::Args>),
+    /// Make one HTML file for a design review, from a scenario or from what was saved
+    Report(Box<command::report::Args>),
+    /// Compare two saved outcomes or matrices in words and numbers, as Markdown
+    Diff(command::diff::Args),
     /// Read scenario files and report every mistake; run nothing
     Check(command::check::Args),
     /// Write a small commented scenario to start from
@@ -53,6 +57,8 @@ fn main() -> ExitCode {
         Command::Compare(args) => command::compare::run(args, &terminal),
         Command::Test(args) => command::test::run(args, &terminal),
         Command::Hunt(args) => command::hunt::run(args, &terminal),
+        Command::Report(args) => command::report::run(args, &terminal),
+        Command::Diff(args) => command::diff::run(args, &terminal),
         Command::Check(args) => command::check::run(args, &terminal),
         Command::Init(args) => command::init::run(args, &terminal),
         Command::List(args) => command::list::run(args, &terminal),

@@ -10,6 +10,7 @@ mod words;
 
 pub use documents::{cells_csv, runs_csv, to_json, write_all};
 pub(crate) use grid::{Grid, figure, grids, heat, label_of};
+pub(crate) use words::{alike, flips, safe, safe_at_all};
 
 use crate::terminal::Style;
 use crate::terminal::page::{Ink, Line, Page};

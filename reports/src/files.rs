@@ -57,17 +57,29 @@ impl std::error::Error for WriteError {
 /// [`WriteError`], which names the path. Documents renamed into place before the error stay.
 pub fn write_all(outcome: &Outcome, dir: &Path) -> Result<Vec<PathBuf>, WriteError> {
     let documents: [Document; 5] = [
-        ("outcome.json", json::to_json(outcome).map_err(Into::into)),
-        ("timeline.csv", csv::timeline_csv(outcome).map_err(Into::into)),
-        ("dropped.svg", svg::dropped(outcome).map_err(Into::into)),
-        ("rotation.svg", svg::rotation(outcome).map_err(Into::into)),
-        ("causes.svg", svg::causes(outcome).map_err(Into::into)),
+        ("outcome.json".into(), json::to_json(outcome).map_err(Into::into)),
+        ("timeline.csv".into(), csv::timeline_csv(outcome).map_err(Into::into)),
+        ("dropped.svg".into(), svg::dropped(outcome).map_err(Into::into)),
+        ("rotation.svg".into(), svg::rotation(outcome).map_err(Into::into)),
+        ("causes.svg".into(), svg::causes(outcome).map_err(Into::into)),
     ];
     write_documents(documents.into(), dir)
 }
 
+/// Writes one document beside its place, and renames it into it.
+///
+/// # Errors
+///
+/// [`WriteError`], which names the path.
+pub fn write_one(path: &Path, document: &[u8]) -> Result<(), WriteError> {
+    if let Some(dir) = path.parent().filter(|dir| !dir.as_os_str().is_empty()) {
+        fs::create_dir_all(dir).map_err(io_error("create the directory", dir))?;
+    }
+    replace(path, document)
+}
+
 /// A name in the directory, and what goes there.
-pub(crate) type Document = (&'static str, Result<String, Box<dyn std::error::Error + Send + Sync>>);
+pub(crate) type Document = (String, Result<String, Box<dyn std::error::Error + Send + Sync>>);
 
 /// As [`write_all`] promises.
 pub(crate) fn write_documents(documents: Vec<Document>, dir: &Path) -> Result<Vec<PathBuf>, WriteError> {
@@ -80,13 +92,13 @@ pub(crate) fn write_documents(documents: Vec<Document>, dir: &Path) -> Result<Ve
         .collect::<Result<_, _>>()?;
     fs::create_dir_all(dir).map_err(io_error("create the directory", dir))?;
     for (path, document) in &documents {
-        replace(path, document)?;
+        replace(path, document.as_bytes())?;
     }
     Ok(documents.into_iter().map(|(path, _)| path).collect())
 }
 
 /// Writes beside `path`, then renames over it.
-fn replace(path: &Path, document: &str) -> Result<(), WriteError> {
+fn replace(path: &Path, document: &[u8]) -> Result<(), WriteError> {
     let mut name = std::ffi::OsString::from(".");
     name.push(path.file_name().unwrap_or_default());
     name.push(format!(".{}.tmp", std::process::id()));

@@ -17,23 +17,33 @@
 //! | [`hunt`] | what `brownout hunt` prints |
 //!
 //! Not here: the HTML report.
+//! | [`report`] | a report for a design review, one HTML file |
+//! | [`diff`] | two saved outcomes or matrices, compared as Markdown |
+//! | [`saved`] | documents that were saved, read back |
 
 #![warn(clippy::unwrap_used)]
 
 mod clock;
 pub mod compare;
 pub mod csv;
+pub mod diff;
 pub mod files;
 pub mod hunt;
 pub mod json;
+#[cfg(feature = "png")]
+pub mod png;
 pub mod ranges;
+pub mod report;
 pub mod runtimes;
+pub mod saved;
 pub mod story;
 pub mod suite;
 pub mod svg;
 pub mod terminal;
 mod text;
+mod thin;
 pub mod trace;
 mod view;
 
-pub use files::{WriteError, write_all};
+pub use files::{WriteError, write_all, write_one};
+pub use text::shell;

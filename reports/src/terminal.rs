@@ -70,6 +70,11 @@ pub fn run(outcome: &Outcome, style: &Style) -> String {
     page.render(style.color)
 }
 
+/// The command that repeats a run, in one line.
+pub(crate) fn repeat(outcome: &Outcome) -> String {
+    command::repeat(outcome).join(" ")
+}
+
 /// All that the sections read.
 struct Context<'a> {
     outcome: &'a Outcome,

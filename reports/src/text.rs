@@ -181,7 +181,7 @@ pub(crate) fn duration(seconds: f64) -> String {
 }
 
 /// `word` as one word of a POSIX shell; of bash, zsh and ksh where it holds characters that cannot be shown.
-pub(crate) fn shell(word: &str) -> String {
+pub fn shell(word: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./=:,@%+".contains(c);
     if !word.is_empty() && word.chars().all(plain) {
         word.to_owned()

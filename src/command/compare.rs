@@ -1,15 +1,18 @@
 //! `brownout compare`: which design helps, at what price, and how sure that is.
 
+use super::prose::counted;
 use super::runtime::{Part, Runtime};
 use super::runtimes;
 use crate::patience::{bar_of_runs, lose_a_call, stop_on_ctrl_c};
 use crate::terminal::Terminal;
 use brownout::exit::Exit;
-use brownout::lab::compare::{Ask, Comparison, Failure, Plan};
+use brownout::lab::compare::{Ask, Comparison, Failure, Plan, days, pairs};
 use brownout::models::units::parse_share;
 use brownout::reports::compare::{self as report, Detail};
 use brownout::scenarios::Request;
+use brownout::sim::outcome::Outcome;
 use std::path::PathBuf;
+use std::sync::atomic::AtomicBool;
 
 /// Arguments of `compare`.
 #[derive(clap::Args, Debug)]
@@ -61,7 +64,7 @@ pub struct Args {
     /// Print the paired differences of all cells
     #[arg(long)]
     differences: bool,
-    /// Write compare.json, compare.csv, cells.csv and the pictures into this folder
+    /// Write compare.json, both tables, the pictures and the days for a report into this folder
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
     /// Print the comparison as one JSON document
@@ -161,21 +164,8 @@ fn ask(args: &Args) -> Ask<'_> {
     }
 }
 
-/// "1,755 runs".
-fn counted(n: u64, what: &str) -> String {
-    let digits = n.to_string();
-    let mut out = String::new();
-    for (i, digit) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i).is_multiple_of(3) {
-            out.push(',');
-        }
-        out.push(digit);
-    }
-    format!("{out} {what}{}", if n == 1 { "" } else { "s" })
-}
-
 /// Says what is wrong with the question.
-fn refuse(failure: &Failure, terminal: &Terminal) -> Exit {
+pub(super) fn refuse(failure: &Failure, terminal: &Terminal) -> Exit {
     match failure {
         Failure::Usage(all) => all.iter().for_each(|why| terminal.complain(&format!("error: {why}"))),
         Failure::Scenario(all) => {
@@ -197,7 +187,7 @@ fn refuse(failure: &Failure, terminal: &Terminal) -> Exit {
 /// What follows the comparison: files, and the exit code.
 fn finish(args: &Args, comparison: &Comparison, terminal: &Terminal) -> Exit {
     if let Some(dir) = &args.out {
-        match report::write_all(comparison, dir) {
+        match report::write_all(comparison, &shown(args, comparison), dir) {
             Ok(files) => {
                 let names: Vec<_> = files.iter().map(|f| f.display().to_string()).collect();
                 terminal.complain(&format!("wrote {}", names.join(", ")));
@@ -223,4 +213,18 @@ fn finish(args: &Args, comparison: &Comparison, terminal: &Terminal) -> Exit {
         return Exit::Limit;
     }
     Exit::Fine
+}
+
+/// The whole day of each baseline and of the design that a report would set beside it: `brownout report DIR` shows them.
+/// None of a comparison that was broken off, nor of more than a reader looks at.
+fn shown(args: &Args, comparison: &Comparison) -> Vec<Outcome> {
+    const MOST: usize = 12;
+    let pairs = pairs(comparison, &[]).unwrap_or_default();
+    let cells: Vec<usize> = pairs.iter().flat_map(|pair| [Some(pair.baseline), pair.chosen]).flatten().collect();
+    if comparison.ended != "complete" || !comparison.sweeps().is_empty() || cells.len() > MOST {
+        return Vec::new();
+    }
+    // What ran for the comparison runs again; if it does not, the comparison has said why.
+    let days = days(&args.file, comparison, &cells, &AtomicBool::new(false), &|_, _| {});
+    days.map(|days| days.into_iter().flatten().collect()).unwrap_or_default()
 }

@@ -106,3 +106,16 @@ fn wrap(text: &str, columns: usize) -> Vec<String> {
     }
     lines
 }
+
+/// "1,755 runs".
+pub fn counted(n: u64, what: &str) -> String {
+    let digits = n.to_string();
+    let mut out = String::new();
+    for (i, digit) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    format!("{out} {what}{}", if n == 1 { "" } else { "s" })
+}

@@ -2,8 +2,9 @@
 
 use super::{costs, repeat};
 use crate::files::{Document, WriteError, write_documents};
-use crate::svg;
+use crate::{json, svg};
 use brownout_lab::compare::{Cell, Comparison};
+use brownout_sim::outcome::Outcome;
 use serde::Serialize;
 use std::path::{Path, PathBuf};
 
@@ -158,21 +159,25 @@ pub fn cells_csv(c: &Comparison) -> Result<String, csv::Error> {
     written(writer)
 }
 
-/// Writes `compare.json`, `compare.csv`, `cells.csv`, `matrix.svg`, `differences.svg` and, of a sweep, `sweep.svg` into
-/// `dir`, and returns their paths in this order. As [`crate::write_all`] does it.
+/// Writes `compare.json`, `compare.csv`, `cells.csv`, `matrix.svg`, `differences.svg`, of a sweep `sweep.svg`, and the
+/// whole outcomes of `days` as `day-1.json` and so on into `dir`, and returns their paths in this order. As
+/// [`crate::write_all`] does it.
 ///
 /// # Errors
 /// [`WriteError`], which names the path.
-pub fn write_all(c: &Comparison, dir: &Path) -> Result<Vec<PathBuf>, WriteError> {
+pub fn write_all(c: &Comparison, days: &[Outcome], dir: &Path) -> Result<Vec<PathBuf>, WriteError> {
     let mut documents: Vec<Document> = vec![
-        ("compare.json", to_json(c).map_err(Into::into)),
-        ("compare.csv", runs_csv(c).map_err(Into::into)),
-        ("cells.csv", cells_csv(c).map_err(Into::into)),
-        ("matrix.svg", svg::matrix(c).map_err(Into::into)),
-        ("differences.svg", svg::differences(c).map_err(Into::into)),
+        ("compare.json".into(), to_json(c).map_err(Into::into)),
+        ("compare.csv".into(), runs_csv(c).map_err(Into::into)),
+        ("cells.csv".into(), cells_csv(c).map_err(Into::into)),
+        ("matrix.svg".into(), svg::matrix(c).map_err(Into::into)),
+        ("differences.svg".into(), svg::differences(c).map_err(Into::into)),
     ];
     if !c.sweeps().is_empty() {
-        documents.push(("sweep.svg", svg::sweep(c).map_err(Into::into)));
+        documents.push(("sweep.svg".into(), svg::sweep(c).map_err(Into::into)));
+    }
+    for (i, day) in days.iter().enumerate() {
+        documents.push((format!("day-{}.json", i + 1), json::to_json(day).map_err(Into::into)));
     }
     write_documents(documents, dir)
 }

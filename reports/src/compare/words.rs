@@ -65,11 +65,16 @@ fn settings(c: &Comparison) -> (Vec<usize>, Vec<Verdicts>) {
     (rest, all)
 }
 
+/// The designs that are safe in every setting, by their places in the design dimensions.
+pub(crate) fn safe_at_all(c: &Comparison) -> Vec<Vec<usize>> {
+    let (_, designs) = settings(c);
+    designs.into_iter().filter(|(_, v)| v.iter().all(|v| *v == Some(true))).map(|(d, _)| d).collect()
+}
+
 /// The designs that are safe everywhere, and those that are not quite.
-fn safe(c: &Comparison) -> Vec<(String, String)> {
+pub(crate) fn safe(c: &Comparison) -> Vec<(String, String)> {
     let (rest, designs) = settings(c);
-    let everywhere: Vec<Vec<usize>> =
-        designs.iter().filter(|(_, v)| v.iter().all(|v| *v == Some(true))).map(|(d, _)| d.clone()).collect();
+    let everywhere = safe_at_all(c);
     let heading = match (c.under, c.sweeps().is_empty()) {
         (Some(d), true) => {
             let dimension = &c.dimensions[d];
@@ -183,7 +188,7 @@ fn shared(c: &Comparison, panel: &Panel) -> String {
 }
 
 /// What cannot be told apart, panel by panel.
-fn alike(c: &Comparison) -> Vec<(String, String)> {
+pub(crate) fn alike(c: &Comparison) -> Vec<(String, String)> {
     let mut out = Vec::new();
     for panel in c.panels.iter().filter(|panel| panel.cells.len() > 1) {
         let mut said = Vec::new();
@@ -227,7 +232,7 @@ fn range(c: &Comparison, group: &[usize]) -> String {
 }
 
 /// Which verdicts and which orders turn round inside the range.
-fn flips(c: &Comparison) -> String {
+pub(crate) fn flips(c: &Comparison) -> String {
     let mut said = Vec::new();
     let sweeps = c.sweeps();
     let value = |cell: usize| {

@@ -1,5 +1,6 @@
 //! A sheet to draw on: shapes and safe text over plotters' SVG backend.
 
+use super::tidy::tidy;
 use crate::text;
 use plotters::backend::{DrawingBackend, SVGBackend};
 use plotters::style::text_anchor::{HPos, Pos, VPos};
@@ -35,11 +36,24 @@ pub(super) mod ink {
     pub const ORANGE: RGBColor = RGBColor(0xe6, 0x9f, 0x00);
     pub const PURPLE: RGBColor = RGBColor(0xcc, 0x79, 0xa7);
     pub const GREY: RGBColor = RGBColor(0x99, 0x99, 0x99);
+
+    /// The colours above as the words of a label: dark enough on paper to be read (4.5 to 1, WCAG AA).
+    pub fn words(color: RGBColor) -> RGBColor {
+        match color {
+            VERMILLION => RGBColor(0xa8, 0x4a, 0x00),
+            GREEN => RGBColor(0x00, 0x70, 0x52),
+            ORANGE => RGBColor(0x80, 0x58, 0x00),
+            SKY => RGBColor(0x1c, 0x6a, 0x98),
+            PURPLE => RGBColor(0x98, 0x44, 0x74),
+            GREY => MUTED,
+            other => other,
+        }
+    }
 }
 
 /// Units of the document for each unit of a drawing: positions are whole numbers, so this is their resolution.
 const SCALE: f64 = 2.0;
-const FONT: &str = "Inter, Helvetica Neue, Helvetica, Arial, Liberation Sans, DejaVu Sans, sans-serif";
+pub(super) const FONT: &str = "Inter, Helvetica Neue, Helvetica, Arial, Liberation Sans, DejaVu Sans, sans-serif";
 /// plotters divides font sizes by this.
 const PLOTTERS_FONT: f64 = 1.24;
 
@@ -81,35 +95,64 @@ pub(super) fn draw(
     description: &str,
     paint: impl FnOnce(&mut Canvas<'_>) -> Result<(), PlotError>,
 ) -> Result<String, PlotError> {
-    let mut body = String::new();
-    let whole = (units(size.0), units(size.1));
-    {
-        let pixels = (whole.0.unsigned_abs(), whole.1.unsigned_abs());
-        let mut canvas = Canvas { backend: SVGBackend::with_string(&mut body, pixels) };
+    let body = layer(size, |canvas| {
         canvas.rect((0.0, 0.0), size, &ink::PAPER.mix(1.0))?;
+        paint(canvas)
+    })?;
+    Ok(document(size, "", (title, description), &body))
+}
+
+/// What a painter draws on a sheet of that size, without the `svg` element around it.
+pub(super) fn layer(
+    size: (f64, f64),
+    paint: impl FnOnce(&mut Canvas<'_>) -> Result<(), PlotError>,
+) -> Result<String, PlotError> {
+    let mut body = String::new();
+    {
+        let pixels = (units(size.0).unsigned_abs(), units(size.1).unsigned_abs());
+        let mut canvas = Canvas { backend: SVGBackend::with_string(&mut body, pixels) };
         paint(&mut canvas)?;
         canvas.backend.present().map_err(error)?;
     }
-    let (title, description) = (escape(title), escape(description));
     let inside = body.split_once('>').map_or("", |(_, rest)| rest);
-    Ok(format!(
+    Ok(tidy(inside.trim_start().trim_end().strip_suffix("</svg>").unwrap_or(inside)))
+}
+
+/// The `svg` element around what layers hold; `extra` are further attributes of it, as they stand.
+pub(super) fn document(size: (f64, f64), extra: &str, (title, description): (&str, &str), body: &str) -> String {
+    let (title, description) = (escape(title), escape(description));
+    format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{}\" height=\"{}\" viewBox=\"0 0 {} {}\" \
-         role=\"img\" aria-label=\"{title}. {description}\" stroke-linejoin=\"round\">\n\
-         <title>{title}</title>\n<desc>{description}</desc>{inside}",
-        size.0, size.1, whole.0, whole.1
-    ))
+         role=\"img\" aria-label=\"{title}. {description}\" font-family=\"{FONT}\" stroke-linejoin=\"round\"{extra}>\n\
+         <title>{title}</title>\n<desc>{description}</desc>\n{body}</svg>\n",
+        size.0,
+        size.1,
+        units(size.0),
+        units(size.1)
+    )
+}
+
+/// A layer in a window of its own, whose left and right edge a script may move: the part of a picture that stands
+/// over a time axis.
+pub(super) fn window(from: (f64, f64), to: (f64, f64), body: &str) -> String {
+    let (x, y) = (units(from.0), units(from.1));
+    let (w, h) = (units(to.0) - x, units(to.1) - y);
+    format!(
+        "<svg class=\"plot\" x=\"{x}\" y=\"{y}\" width=\"{w}\" height=\"{h}\" viewBox=\"{x} {y} {w} {h}\" \
+         preserveAspectRatio=\"none\">\n{body}</svg>\n"
+    )
 }
 
 fn error(error: impl fmt::Display) -> PlotError {
     PlotError(error.to_string())
 }
 
-fn units(value: f64) -> i32 {
+pub(super) fn units(value: f64) -> i32 {
     (value * SCALE).round() as i32
 }
 
-/// Text for XML, outside plotters, which escapes what it is given.
-fn escape(words: &str) -> String {
+/// Text for XML and HTML, outside plotters, which escapes what it is given.
+pub(crate) fn escape(words: &str) -> String {
     let mut safe = String::new();
     for c in text::clean(words, true).chars() {
         match c {
@@ -221,5 +264,28 @@ impl Canvas<'_> {
             .pos(Pos::new(h_pos, VPos::Center))
             .transform(turn);
         self.backend.draw_text(&text::clean(words, true), &style, (units(at.0), units(at.1))).map_err(error)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::ink::{self, *};
+    use super::*;
+
+    /// Relative luminance by WCAG 2.
+    fn luminance(RGBColor(r, g, b): RGBColor) -> f64 {
+        let linear = |part: u8| {
+            let part = f64::from(part) / 255.0;
+            if part <= 0.04045 { part / 12.92 } else { libm::pow((part + 0.055) / 1.055, 2.4) }
+        };
+        0.2126 * linear(r) + 0.7152 * linear(g) + 0.0722 * linear(b)
+    }
+
+    #[test]
+    fn words_can_be_read_on_paper() {
+        for color in [TEXT, MUTED, VERMILLION, BLUE, SKY, GREEN, ORANGE, PURPLE, GREY] {
+            let contrast = (luminance(PAPER) + 0.05) / (luminance(ink::words(color)) + 0.05);
+            assert!(contrast >= 4.5, "{color:?}: {contrast:.2}");
+        }
     }
 }

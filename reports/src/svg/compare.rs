@@ -12,10 +12,11 @@ const ROW: f64 = 30.0;
 /// Rows of a panel of differences, beyond which only those beside the baseline are drawn.
 const ROWS: usize = 40;
 
-/// The colour of a heat: green, then paler to full vermilion, as dark as they are bad.
+/// The colour of a heat: blue where it is safe, else from pale orange to full vermilion, the darker the worse. Blue and
+/// orange stay apart under every colour blindness.
 fn ground(level: u8) -> RGBAColor {
     match level {
-        0 => ink::GREEN.mix(0.45),
+        0 => ink::BLUE.mix(0.28),
         1 => ink::ORANGE.mix(0.18),
         2 => ink::ORANGE.mix(0.50),
         3 => ink::VERMILLION.mix(0.55),
@@ -58,7 +59,7 @@ pub fn matrix(c: &Comparison) -> Result<String, PlotError> {
             y += tall(grid);
         }
         let key =
-            format!("green: the interval ends below {}; the darker, the more is lost", crate::text::percent(c.safe));
+            format!("blue: the interval ends below {}; the darker, the more is lost", crate::text::percent(c.safe));
         canvas.text(&key, (MARGIN, height - 24.0), Anchor::Start, Type::new(12.5, ink::MUTED))
     })
 }
@@ -103,6 +104,8 @@ fn panel(canvas: &mut Canvas<'_>, c: &Comparison, grid: &Grid, top: f64, column:
 struct Row<'a> {
     name: String,
     difference: &'a Difference,
+    /// The letter of the group that it cannot be told apart from; empty where groups are not known.
+    group: String,
 }
 
 /// Per matrix its differences, the largest gain first.
@@ -115,11 +118,20 @@ fn rows<'a>(c: &'a Comparison, grid: &Grid) -> Vec<Row<'a>> {
             let beside = cell.at.last() == c.cells[cell.baseline].at.last();
             let Some(difference) = cell.difference.as_ref().filter(|_| all <= ROWS || beside) else { continue };
             let words = [name.as_str(), grid.columns[j].as_str()].into_iter().filter(|word| !word.is_empty());
-            out.push(Row { name: words.collect::<Vec<_>>().join(" / "), difference });
+            out.push(Row { name: words.collect::<Vec<_>>().join(" / "), difference, group: letter(c, *at) });
         }
     }
     out.sort_by(|a, b| a.difference.mean.total_cmp(&b.difference.mean));
     out
+}
+
+/// The letter of a cell's group in its panel: "a" for the group with the lowest mean.
+fn letter(c: &Comparison, at: usize) -> String {
+    let panel = c.panels.iter().find(|panel| panel.cells.contains(&at));
+    let group = panel.and_then(|panel| panel.groups.iter().position(|group| group.contains(&at)));
+    let Some(group) = group else { return String::new() };
+    let last = char::from(b'a' + (group % 26) as u8);
+    if group < 26 { last.to_string() } else { format!("{}{last}", char::from(b'a' + (group / 26 - 1).min(25) as u8)) }
 }
 
 /// The paired differences to the baseline as points with intervals, one panel per table.
@@ -151,6 +163,10 @@ pub fn differences(c: &Comparison) -> Result<String, PlotError> {
         let mut y = TOP;
         for (title, rows) in &panels {
             canvas.text(&fit(title, 15.0, 600.0), (MARGIN, y), Anchor::Start, Type::new(15.0, ink::TEXT).bold())?;
+            if rows.iter().any(|row| !row.group.is_empty()) {
+                let at = (WIDTH - MARGIN, y);
+                canvas.text("cannot be told apart", at, Anchor::End, Type::new(12.0, ink::MUTED))?;
+            }
             y += 24.0;
             let bottom = y + rows.len() as f64 * 22.0;
             canvas.line(&[(x(0.0), y - 8.0), (x(0.0), bottom)], 1.0, &ink::MUTED.mix(1.0))?;
@@ -161,7 +177,7 @@ pub fn differences(c: &Comparison) -> Result<String, PlotError> {
             }
             y += 40.0;
         }
-        let key = "blue: the interval lies below 0, less is lost; vermilion: above 0; grey: it spans 0";
+        let key = "blue: the interval lies below 0, less is lost; vermilion: above 0; grey: it spans 0; designs with one letter cannot be told apart";
         canvas.text(key, (MARGIN, height - 24.0), Anchor::Start, Type::new(12.5, ink::MUTED))
     })
 }
@@ -186,7 +202,9 @@ fn interval(
     let (from, to, at) = (x(low * 100.0), x(high * 100.0), x(d.mean * 100.0));
     canvas.line(&[(from, y), (to.max(from + 0.5), y)], 2.0, &color.mix(1.0))?;
     canvas.rect((at - 3.5, y - 3.5), (at + 3.5, y + 3.5), &color.mix(1.0))?;
-    let figure = format!("{:+.1}", d.mean * 100.0);
+    // Adding 0 makes a 0 of a -0.
+    let figure = format!("{:+.1}", (d.mean * 1000.0).round() / 10.0 + 0.0);
     let at = right + 12.0 + text_width("-100.0", 12.5);
-    canvas.text(&figure, (at, y), Anchor::End, Type::new(12.5, ink::TEXT))
+    canvas.text(&figure, (at, y), Anchor::End, Type::new(12.5, ink::TEXT))?;
+    canvas.text(&row.group, (at + 44.0, y), Anchor::Middle, Type::new(12.5, ink::MUTED).bold())
 }

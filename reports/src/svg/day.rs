@@ -29,9 +29,14 @@ impl<'a> Day<'a> {
         self.left + (t_s / self.length_s).clamp(0.0, 1.0) * (self.right - self.left)
     }
 
+    /// The run's title.
+    pub(super) fn title(&self) -> &str {
+        if self.outcome.title.is_empty() { "untitled" } else { &self.outcome.title }
+    }
+
     /// Title, and below it what the picture is of.
     pub(super) fn heading(&self, canvas: &mut Canvas<'_>, subject: &str) -> Result<(), PlotError> {
-        let title = if self.outcome.title.is_empty() { "untitled" } else { &self.outcome.title };
+        let title = self.title();
         let look = Type::new(23.0, ink::TEXT).bold();
         // Bold letters are wider than estimated.
         canvas.text(&fit(title, 25.0, WIDTH - 2.0 * MARGIN), (MARGIN, 36.0), Anchor::Start, look)?;
@@ -47,6 +52,7 @@ impl<'a> Day<'a> {
         canvas.text(&fit(&words, 14.0, WIDTH - 2.0 * MARGIN), (MARGIN, 87.0), Anchor::Start, look)
     }
 
+    /// What was run: "design isolation=shared  ·  seed 1".
     fn design(&self) -> String {
         let design = if self.outcome.design.is_empty() { "as written" } else { &self.outcome.design };
         format!("design {design}  ·  seed {}", self.outcome.seed)
@@ -67,26 +73,29 @@ impl<'a> Day<'a> {
         }
     }
 
-    /// Ticks, their times and what the axis is, below `y`; faint lines upwards to each of `tops`.
+    /// Ticks, their times and what the axis is, below `y`; faint lines upwards to `top`.
     pub(super) fn time_axis(&self, canvas: &mut Canvas<'_>, top: f64, y: f64) -> Result<(), PlotError> {
+        self.time_ticks(canvas, top, y, 13.0)?;
+        let name = self.axis_name();
+        let middle = (self.left + self.right) / 2.0;
+        let look = Type::new(13.0, ink::MUTED);
+        canvas.text(&fit(&name, 13.0, self.right - self.left), (middle, y + 39.0), Anchor::Middle, look)
+    }
+
+    /// Ticks and their times below `y`; faint lines upwards to `top`.
+    pub(super) fn time_ticks(&self, canvas: &mut Canvas<'_>, top: f64, y: f64, size: f64) -> Result<(), PlotError> {
         canvas.line(&[(self.left, y), (self.right, y)], 1.0, &ink::MUTED.mix(1.0))?;
         for t_s in self.ticks() {
             let x = self.x(t_s);
             canvas.line(&[(x, top), (x, y)], 0.5, &ink::GRID.mix(1.0))?;
             canvas.line(&[(x, y), (x, y + 5.0)], 1.0, &ink::MUTED.mix(1.0))?;
-            canvas.text(&self.tick_label(t_s), (x, y + 17.0), Anchor::Middle, Type::new(13.0, ink::MUTED))?;
+            canvas.text(&self.tick_label(t_s), (x, y + size + 4.0), Anchor::Middle, Type::new(size, ink::MUTED))?;
         }
-        let name = self.axis_name();
-        let middle = (self.left + self.right) / 2.0;
-        canvas.text(
-            &fit(&name, 13.0, self.right - self.left),
-            (middle, y + 39.0),
-            Anchor::Middle,
-            Type::new(13.0, ink::MUTED),
-        )
+        Ok(())
     }
 
-    fn axis_name(&self) -> String {
+    /// What the time axis is: "time of day, 2015-10-28, America/Los_Angeles (PDT)".
+    pub(super) fn axis_name(&self) -> String {
         if !self.clock.calendar() {
             return "seconds since the start of the run".to_owned();
         }

@@ -1,8 +1,9 @@
 //! What share of the calls was dropped, over the day.
 
-use super::canvas::{Anchor, Canvas, PlotError, Type, draw, ink, text_width};
+use super::canvas::{Anchor, Canvas, PlotError, Type, document, ink, layer, text_width, window};
 use super::day::{Day, WIDTH};
 use super::marks::Marks;
+use super::panel::axis_data;
 use crate::text;
 use crate::view::{self, Bucket};
 use brownout_sim::outcome::Outcome;
@@ -23,22 +24,38 @@ const ABOVE: f64 = 26.0;
 pub fn dropped(outcome: &Outcome) -> Result<String, PlotError> {
     let day = Day::new(outcome, 84.0, WIDTH - 40.0);
     let description = "Share of calls dropped and failed over the time of the run.";
-    draw((WIDTH, HEIGHT), &format!("{}: {}", outcome.title, day.answer()), description, |canvas| {
-        let kind = view::headline_kind(outcome).unwrap_or("");
-        let buckets = view::buckets(outcome, kind, day.steps_per_point());
-        let marks = Marks::new(&day);
-        let plot = Plot { top: 116.0 + marks.height(), day };
+    let title = format!("{}: {}", outcome.title, day.answer());
+    let kind = view::headline_kind(outcome).unwrap_or("");
+    let buckets = view::buckets(outcome, kind, day.steps_per_point());
+    let nothing = buckets.iter().all(|bucket| bucket.offered == 0);
+    let marks = Marks::new(&day);
+    let plot = Plot { top: 116.0 + marks.height(), day };
+    let size = (WIDTH, HEIGHT);
+    let back = layer(size, |canvas| {
+        canvas.rect((0.0, 0.0), size, &ink::PAPER.mix(1.0))?;
         plot.day.heading(canvas, &plot.day.answer())?;
+        plot.axes(canvas, kind)
+    })?;
+    let axis = layer(size, |canvas| plot.day.time_axis(canvas, plot.top, BOTTOM))?;
+    let inside = layer(size, |canvas| {
         plot.day.shade_outages(canvas, plot.top, BOTTOM)?;
-        plot.axes(canvas, kind)?;
-        if buckets.iter().all(|bucket| bucket.offered == 0) {
-            return plot.day.nothing(canvas, "no calls were recorded over time", (plot.top + BOTTOM) / 2.0);
+        if nothing {
+            return Ok(());
         }
         plot.series(canvas, &buckets)?;
-        marks.draw(canvas, plot.top, BOTTOM)?;
+        marks.lines(canvas, plot.top, BOTTOM)
+    })?;
+    let front = layer(size, |canvas| {
+        if nothing {
+            return plot.day.nothing(canvas, "no calls were recorded over time", (plot.top + BOTTOM) / 2.0);
+        }
+        marks.labels(canvas, plot.top)?;
         plot.reported(canvas, kind)?;
         plot.labels(canvas, &buckets)
-    })
+    })?;
+    let window = window((plot.day.left, plot.top), (plot.day.right, BOTTOM), &inside);
+    let body = format!("{back}<g class=\"axis\">\n{axis}</g>\n{window}<g class=\"inside\">\n{front}</g>\n");
+    Ok(document(size, &axis_data(&plot.day, (plot.top, BOTTOM)), (&title, description), &body))
 }
 
 struct Plot<'a> {
@@ -52,7 +69,6 @@ impl Plot<'_> {
     }
 
     fn axes(&self, canvas: &mut Canvas<'_>, kind: &str) -> Result<(), PlotError> {
-        self.day.time_axis(canvas, self.top, BOTTOM)?;
         for tick in 0..=5 {
             let y = self.y(f64::from(tick) / 5.0);
             if tick > 0 {
@@ -132,7 +148,7 @@ impl Plot<'_> {
     fn labels(&self, canvas: &mut Canvas<'_>, buckets: &[Bucket]) -> Result<(), PlotError> {
         let dropped = self.points(buckets, Bucket::dropped_rate);
         let failed = self.points(buckets, Bucket::failed_rate);
-        let look = Type::new(14.0, ink::VERMILLION).bold();
+        let look = Type::new(14.0, ink::words(ink::VERMILLION)).bold();
         if let Some((x, y)) = self.highest_floor(&dropped, text_width("dropped", 16.0)) {
             let y = (y + 16.0).max((y + BOTTOM) / 2.0);
             self.on_paper(canvas, "dropped", (x, y), look)?;
@@ -143,7 +159,7 @@ impl Plot<'_> {
             };
             self.on_paper(canvas, words, (self.day.left + 14.0, BOTTOM - 18.0), look)?;
         }
-        let look = Type::new(14.0, ink::BLUE).bold();
+        let look = Type::new(14.0, ink::words(ink::BLUE)).bold();
         let words = "failed for the client";
         let wide = text_width(words, 16.0);
         match self.lowest_ceiling(&failed, &dropped, wide) {

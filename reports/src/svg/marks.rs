@@ -101,14 +101,21 @@ impl Marks {
         self.labels.iter().map(|label| label.row + 1).max().unwrap_or(0) as f64 * ROW
     }
 
-    /// Draws labels above `top` and lines down to `bottom`.
-    pub(super) fn draw(&self, canvas: &mut Canvas<'_>, top: f64, bottom: f64) -> Result<(), PlotError> {
+    /// Draws the lines of all marks from `top` down to `bottom`.
+    pub(super) fn lines(&self, canvas: &mut Canvas<'_>, top: f64, bottom: f64) -> Result<(), PlotError> {
         for x in &self.bare {
             canvas.line(&[(*x, top), (*x, bottom)], 0.5, &ink::MUTED.mix(0.5))?;
         }
+        self.labels
+            .iter()
+            .try_for_each(|label| canvas.line(&[(label.x, top), (label.x, bottom)], 1.0, &ink::MUTED.mix(0.7)))
+    }
+
+    /// Draws the labels above `top`, and their lines down to it.
+    pub(super) fn labels(&self, canvas: &mut Canvas<'_>, top: f64) -> Result<(), PlotError> {
         for label in &self.labels {
             let y = top - label.row as f64 * ROW - ROW / 2.0;
-            canvas.line(&[(label.x, y - 8.0), (label.x, bottom)], 1.0, &ink::MUTED.mix(0.7))?;
+            canvas.line(&[(label.x, y - 8.0), (label.x, top)], 1.0, &ink::MUTED.mix(0.7))?;
             let x = if label.anchor == Anchor::End { label.x - 6.0 } else { label.x + 6.0 };
             canvas.text(&label.words, (x, y), label.anchor, Type::new(SIZE, ink::TEXT))?;
         }

@@ -134,7 +134,12 @@ impl<'a> Panel<'a> {
             let at = y.max(free).min(latest.max(free));
             free = at + 16.0;
             canvas.line(&[(RIGHT + 2.0, *y), (RIGHT + 14.0, at)], 1.0, &color.mix(1.0))?;
-            canvas.text(&fit(name, 12.5, 200.0), (RIGHT + 18.0, at), Anchor::Start, Type::new(12.5, *color).bold())?;
+            canvas.text(
+                &fit(name, 12.5, 200.0),
+                (RIGHT + 18.0, at),
+                Anchor::Start,
+                Type::new(12.5, ink::words(*color)).bold(),
+            )?;
         }
         Ok(())
     }

@@ -6,7 +6,7 @@ use crate::text;
 use brownout_sim::outcome::Outcome;
 
 /// The words of the command that repeats the run, quoted for a shell.
-fn repeat(outcome: &Outcome) -> Vec<String> {
+pub(super) fn repeat(outcome: &Outcome) -> Vec<String> {
     let mut words = vec!["brownout run".to_owned(), text::shell(&outcome.scenario)];
     words.extend(outcome.asked.iter().map(|design| format!("--design {}", text::shell(design))));
     words.extend(outcome.set.iter().map(|set| format!("--set {}", text::shell(set))));

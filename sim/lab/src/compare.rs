@@ -6,16 +6,18 @@
 //!
 //! Not modelled: differences between axes in combination (interactions) as figures of their own.
 
+mod choice;
 mod flips;
 mod plan;
 mod runs;
 mod summary;
 
+pub use choice::{Pair, days, pairs};
 pub use flips::{Reversal, reversals, safety_along};
 pub use plan::Plan;
 
 use brownout_scenarios::Diagnostics;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -70,7 +72,7 @@ pub enum Failure {
 }
 
 /// The result: a document, versioned, grown only by addition. The same for the same question on any machine.
-#[derive(Clone, PartialEq, Debug, Default, Serialize)]
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
 pub struct Comparison {
     /// Layout of this document.
     pub version: u32,
@@ -111,7 +113,7 @@ pub struct Comparison {
 }
 
 /// An axis or a sweep.
-#[derive(Clone, PartialEq, Debug, Default, Serialize)]
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
 pub struct Dimension {
     /// The axis, or the path of a sweep.
     pub name: String,
@@ -126,7 +128,7 @@ pub struct Dimension {
 }
 
 /// One design in one setting, under all its seeds.
-#[derive(Clone, PartialEq, Debug, Default, Serialize)]
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
 pub struct Cell {
     /// Its place in every dimension.
     pub at: Vec<usize>,
@@ -151,7 +153,7 @@ pub struct Cell {
 }
 
 /// How an interval came about.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum How {
     /// Student's t over seeds.
@@ -166,7 +168,7 @@ pub enum How {
 }
 
 /// A rate over seeds.
-#[derive(Clone, PartialEq, Debug, Default, Serialize)]
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
 pub struct Estimate {
     /// Mean over seeds.
     pub mean: f64,
@@ -185,7 +187,7 @@ pub struct Estimate {
 }
 
 /// A difference over common seeds.
-#[derive(Clone, PartialEq, Debug, Default, Serialize)]
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
 pub struct Difference {
     /// Mean.
     pub mean: f64,
@@ -198,7 +200,7 @@ pub struct Difference {
 }
 
 /// What is kept of one run.
-#[derive(Clone, PartialEq, Debug, Default, Serialize)]
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
 pub struct CellRun {
     /// The seed.
     pub seed: u64,
@@ -215,7 +217,7 @@ pub struct CellRun {
 }
 
 /// What a design costs, in one run or in the mean over seeds.
-#[derive(Clone, PartialEq, Debug, Default, Serialize)]
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
 pub struct Costs {
     /// Per kind of call.
     pub calls: BTreeMap<String, CallCosts>,
@@ -232,7 +234,7 @@ pub struct Costs {
 }
 
 /// What a design costs one kind of call, as shares of the calls offered.
-#[derive(Clone, Copy, PartialEq, Debug, Default, Serialize)]
+#[derive(Clone, Copy, PartialEq, Debug, Default, Serialize, Deserialize)]
 pub struct CallCosts {
     /// Stored late.
     pub late: f64,
@@ -241,7 +243,7 @@ pub struct CallCosts {
 }
 
 /// Cells that differ in design alone.
-#[derive(Clone, PartialEq, Debug, Default, Serialize)]
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
 pub struct Panel {
     /// The points that all its cells share: dimension and point.
     pub at: Vec<(usize, usize)>,
@@ -258,7 +260,7 @@ pub struct Panel {
 }
 
 /// A run without a result.
-#[derive(Clone, PartialEq, Debug, Default, Serialize)]
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
 pub struct Trouble {
     /// The cell.
     pub cell: usize,
@@ -285,6 +287,11 @@ impl Comparison {
     /// The sweeps.
     pub fn sweeps(&self) -> Vec<usize> {
         (0..self.dimensions.len()).filter(|i| self.dimensions[*i].sweep).collect()
+    }
+
+    /// Works out anew all that follows from the runs, as [`Plan::run`] did: for a comparison that was read from a file.
+    pub fn sum_up(&mut self) {
+        summary::sum_up(self);
     }
 
     /// Whether it was broken off.

@@ -8,11 +8,11 @@ use crate::values::between;
 use brownout_scenarios::{Diagnostics, Provenance, Request, Scenario, load};
 use brownout_sim::{metric, run::Ended, run::Run};
 use rayon::prelude::*;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// One number and what its range does to the evidence.
-#[derive(Clone, PartialEq, Debug, Serialize)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct Range {
     /// Its path: "fleets.collectors.count".
     pub path: String,
@@ -27,12 +27,15 @@ pub struct Range {
 }
 
 /// One run.
-#[derive(Clone, PartialEq, Debug, Serialize)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct Point {
     /// The number's value.
     pub value: String,
     /// What the metric gave.
     pub simulated: String,
+    /// The bare number behind it (a rate, a count or seconds), if there is one.
+    #[serde(default)]
+    pub result: Option<f64>,
     /// Whether the evidence is met (fitted counts).
     pub met: bool,
 }
@@ -49,8 +52,23 @@ pub enum Failure {
 }
 
 /// What a walk found.
-#[derive(Clone, PartialEq, Debug, Serialize)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct Walk {
+    /// The scenario file, as named on the command line.
+    #[serde(default)]
+    pub scenario: String,
+    /// The id of the evidence.
+    #[serde(default)]
+    pub evidence: String,
+    /// What it says.
+    #[serde(default)]
+    pub says: String,
+    /// What the file's own numbers give.
+    #[serde(default)]
+    pub written: Option<f64>,
+    /// The seed of all runs.
+    #[serde(default)]
+    pub seed: u64,
     /// The numbers that have a range, in the order of the file.
     pub ranges: Vec<Range>,
     /// Whether it was told to stop before the last run; then some points are missing.
@@ -70,9 +88,10 @@ pub fn ranges(
     progress: &(dyn Fn(usize, usize) + Sync),
 ) -> Result<Walk, Failure> {
     let base = load(request).map_err(Failure::Scenario)?;
-    if !base.evidence.iter().any(|e| e.id == evidence) {
+    let Some(spec) = base.evidence.iter().find(|e| e.id == evidence) else {
         return Err(Failure::Evidence(base.evidence.iter().map(|e| e.id.clone()).collect()));
-    }
+    };
+    let written = compare(&base, evidence, seed, stop)?.and_then(|compared| compared.value);
     let numbers: Vec<&Provenance> = base.provenance.iter().filter(|p| p.range.is_some()).collect();
     let jobs: Vec<(usize, String)> = numbers
         .iter()
@@ -102,7 +121,9 @@ pub fn ranges(
             points,
         }
     });
-    Ok(Walk { ranges: rows.collect(), interrupted })
+    let (evidence, says) = (spec.id.clone(), spec.says.clone());
+    let scenario = base.name.clone();
+    Ok(Walk { scenario, evidence, says, written, seed, ranges: rows.collect(), interrupted })
 }
 
 fn try_value(
@@ -121,10 +142,11 @@ fn try_value(
     let scenario = match load(&Request { set: &set, ..*request }) {
         Ok(scenario) => scenario,
         // An end of one range may contradict another number; that is a result, not a failure.
-        Err(mistakes) => return Ok(Some(Point { value, simulated: first_line(&mistakes), met: false })),
+        Err(mistakes) => return Ok(Some(Point { value, simulated: first_line(&mistakes), result: None, met: false })),
     };
     let Some(compared) = compare(&scenario, evidence, seed, stop)? else { return Ok(None) };
-    Ok(Some(Point { value, simulated: compared.simulated, met: matches!(compared.verdict.as_str(), "met" | "fitted") }))
+    let met = matches!(compared.verdict.as_str(), "met" | "fitted");
+    Ok(Some(Point { value, simulated: compared.simulated, result: compared.value, met }))
 }
 
 fn first_line(mistakes: &Diagnostics) -> String {

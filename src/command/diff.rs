@@ -1,0 +1,69 @@
+//! `brownout diff`: two saved outcomes or two saved matrices, compared as Markdown.
+
+use crate::terminal::Terminal;
+use brownout::exit::Exit;
+use brownout::reports::diff::{self, Diff};
+use brownout::reports::saved::{Saved, read};
+use serde_json::json;
+use std::path::{Path, PathBuf};
+
+/// Arguments of `diff`.
+#[derive(clap::Args, Debug)]
+pub struct Args {
+    /// The document before: of run --json, or of compare --json
+    before: PathBuf,
+    /// The document after, of the same kind
+    after: PathBuf,
+    /// End with exit code 1 if the second is worse, or if anything differs
+    #[arg(long, value_name = "IF", value_enum)]
+    fail_on: Option<FailOn>,
+    /// Print one JSON document: differs, worse, markdown
+    #[arg(long)]
+    json: bool,
+}
+
+/// When to end with exit code 1.
+#[derive(clap::ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
+enum FailOn {
+    /// More calls of a kind are dropped or failed; of matrices, beyond the interval, or a design is no longer safe
+    Worse,
+    /// Anything differs apart from what depends on the machine
+    Any,
+}
+
+/// Runs the subcommand.
+pub fn run(args: &Args, terminal: &Terminal) -> Exit {
+    let both = load(&args.before).and_then(|before| Ok((before, load(&args.after)?)));
+    let diff = match both.and_then(|both| compare(args, &both)) {
+        Ok(diff) => diff,
+        Err(why) => {
+            terminal.complain(&format!("error: {why}"));
+            return Exit::Usage;
+        }
+    };
+    if args.json {
+        let document = json!({ "differs": diff.differs, "worse": diff.worse, "markdown": diff.markdown });
+        terminal.say(&format!("{document:#}"));
+    } else {
+        terminal.say(&diff.markdown);
+    }
+    match args.fail_on {
+        Some(FailOn::Worse) if diff.worse => Exit::Violated,
+        Some(FailOn::Any) if diff.differs => Exit::Violated,
+        _ => Exit::Fine,
+    }
+}
+
+fn load(path: &Path) -> Result<Saved, String> {
+    let text = std::fs::read_to_string(path).map_err(|why| format!("cannot read {}: {why}", path.display()))?;
+    read(&text).map_err(|why| format!("cannot use {}: {why}", path.display()))
+}
+
+fn compare(args: &Args, both: &(Saved, Saved)) -> Result<Diff, String> {
+    let (a, b) = (args.before.display().to_string(), args.after.display().to_string());
+    match both {
+        (Saved::Run(first), Saved::Run(second)) => Ok(diff::outcomes((&a, first), (&b, second))),
+        (Saved::Comparison(first), Saved::Comparison(second)) => Ok(diff::comparisons((&a, first), (&b, second))),
+        _ => Err(format!("{a} and {b} are not both outcomes or both comparisons: only like is compared with like")),
+    }
+}
