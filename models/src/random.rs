@@ -198,7 +198,8 @@ impl Distribution {
         match *self {
             Distribution::Constant(time) => time,
             Distribution::Exponential(mean) => {
-                Ns((minus_ln(unit(draw(salt, purpose, attempt))) * mean.0 as f64 + 0.5) as u64)
+                // By way of a signed number: the processor has no conversion to an unsigned one.
+                Ns((minus_ln(unit(draw(salt, purpose, attempt))) * mean.0 as f64 + 0.5) as i64 as u64)
             }
             _ => self.sample_rare(salt, purpose, attempt),
         }

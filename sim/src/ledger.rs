@@ -304,7 +304,7 @@ impl Ledger {
     }
 
     /// Folds a fact about a call into the digest; what it changes is its cohort's books.
-    #[inline]
+    #[inline(always)]
     fn count(&mut self, now: Ns, account: Account, tag: u64) -> &mut Counts {
         self.fold(now.0, account.salt, tag);
         self.books(account.cohort, account.population)

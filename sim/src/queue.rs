@@ -170,14 +170,14 @@ impl Due {
     }
 
     /// Raises an event the lane's delay from now.
-    #[inline]
+    #[inline(always)]
     pub fn after(&mut self, lane: Lane, event: Event) {
         let time = self.now.plus(self.lanes[lane.0 as usize].delay);
         self.on(lane, time, event);
     }
 
     /// Raises an event on a lane at a time not before the lane's last.
-    #[inline]
+    #[inline(always)]
     pub fn on(&mut self, lane: Lane, time: Ns, event: Event) {
         if time > self.end {
             return;

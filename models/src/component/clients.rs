@@ -162,7 +162,11 @@ impl Curve {
             let whole = ends.map(|e| (here + slope * (e - from) as f64 / 2.0) * (e - from) as f64);
             if whole.is_none_or(|w| area < w) {
                 if slope == 0.0 {
-                    return if here > 0.0 { Ns::nanos(from).plus(Ns((area / here + 0.5) as u64)) } else { Ns::NEVER };
+                    return if here > 0.0 {
+                        Ns::nanos(from).plus(Ns((area / here + 0.5) as i64 as u64))
+                    } else {
+                        Ns::NEVER
+                    };
                 }
                 // here * x + slope * x^2 / 2 = area, in the form that does not cancel.
                 let root = (here * here + 2.0 * slope * area).max(0.0).sqrt();

@@ -66,7 +66,7 @@ impl Heap {
     #[inline]
     fn fill(&mut self, entry: Entry) {
         let mut gap = 0;
-        while let Some(children) = self.entries.get(gap * ARITY + 1..gap * ARITY + 1 + ARITY) {
+        while let Some(children) = self.entries.get(gap * ARITY + 1..).and_then(|rest| rest.first_chunk::<ARITY>()) {
             let left = usize::from(children[1].key < children[0].key);
             let right = 2 + usize::from(children[3].key < children[2].key);
             let least = select_unpredictable(children[right].key < children[left].key, right, left);
