@@ -251,7 +251,10 @@ impl Context<'_> {
         let (calls, events) = (text::count(meta.calls, "call", "calls"), text::count(meta.events, "event", "events"));
         let each = match meta.calls {
             0 => String::new(),
-            n => format!(" ({:.0} ns per call)", meta.wall_s * 1e9 / n as f64),
+            n => {
+                let (millions, ns) = (n as f64 / meta.wall_s.max(1e-9) / 1e6, meta.wall_s * 1e9 / n as f64);
+                format!(" ({millions:.1}M calls/s, {ns:.0} ns per call)")
+            }
         };
         page.line(Line::new().add(Ink::Dim, &format!("  {calls} in {events}, {:.2} s{each}", meta.wall_s)));
     }

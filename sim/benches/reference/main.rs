@@ -9,7 +9,6 @@
 //! `-- --pairs 15` changes the number of pairs, `-- --calls 100000` their length (then the mean is not checked).
 
 mod plain;
-mod queues;
 
 use brownout_scenarios::{Request, Scenario, load};
 use cpu_time::ProcessTime;
@@ -51,10 +50,6 @@ fn main() {
     }
     if let Some(peak) = peak_memory() {
         println!("{:>12}: {peak}", "peak memory");
-    }
-    println!("\nThe queue alone, as many events in it as in the reference workload; CPU ns per event");
-    for (name, ns) in queues::all() {
-        println!("{name:>28}: {ns:.1}");
     }
 }
 

@@ -1,9 +1,9 @@
-//! The queue by itself, without a world around it.
+//! The queue by itself, with as many events in it as in the reference workload.
 
+use super::timed;
 use brownout_models::kernel::Event;
 use brownout_models::units::Ns;
 use brownout_sim::queue::Due;
-use cpu_time::ProcessTime;
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
@@ -22,12 +22,6 @@ pub fn all() -> [(&'static str, f64); 5] {
         ("BinaryHeap of 90", binary_heap(AT_WORK)),
         ("BinaryHeap of 10,090", binary_heap(AT_WORK + TIMERS)),
     ]
-}
-
-fn timed(work: impl FnOnce() -> u64) -> f64 {
-    let begun = ProcessTime::now();
-    let events = work();
-    begun.elapsed().as_nanos() as f64 / events as f64
 }
 
 /// The next of a sequence that looks random enough, up to about a million.
