@@ -1,7 +1,7 @@
 //! The reference page and the schema of the scenario format say what the decoder does: both are written from it.
 
 use brownout::models::component::operator::actions;
-use brownout::scenarios::{Request, catalogue, load, load_text, reference, schema};
+use brownout::scenarios::{Request, catalogue, faults_page, load, load_text, reference, schema};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 
@@ -25,6 +25,11 @@ fn the_reference_page_is_current() {
 }
 
 #[test]
+fn the_page_of_faults_is_current() {
+    assert_current("docs/faults.md", &faults_page());
+}
+
+#[test]
 fn the_schema_is_current() {
     assert_current("docs/scenario.schema.json", &schema());
 }
@@ -32,7 +37,9 @@ fn the_schema_is_current() {
 /// Every scenario file of the repository.
 fn files() -> Vec<PathBuf> {
     let mut out = Vec::new();
-    for folder in ["scenarios", "scenarios/degradation", "scenarios/invariants", "scenarios/measured"] {
+    for folder in
+        ["scenarios", "scenarios/degradation", "scenarios/guidance", "scenarios/invariants", "scenarios/measured"]
+    {
         for entry in std::fs::read_dir(root().join(folder)).expect("the catalogue is there") {
             let path = entry.expect("a readable entry").path();
             let other = path.ends_with("Cargo.toml") || path.ends_with("clippy.toml");

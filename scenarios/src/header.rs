@@ -3,6 +3,7 @@
 use crate::clock::{AnyTime, Calendar, read_zoned};
 use crate::evidence::EvidenceEntry;
 use crate::expect::ExpectEntry;
+use crate::limits::CLAIMS;
 use brownout_models::setting::{
     Clock, Data, Form, Moment, Name, Problem, Reader, Setting, Settings, Span, Table, Value, closest,
 };
@@ -349,6 +350,14 @@ pub(crate) fn read_header(table: &Table, clock: &dyn Clock, length: Option<Ns>, 
         let message = format!("{steps} steps of {} are more than the {STEPS} supported", header.step);
         reader.problem_with_help(span, message, format!("step = \"{least}\" or more"));
     }
+    for (key, entries) in [("evidence", header.evidence.len()), ("expect", header.expect.len())] {
+        if entries > CLAIMS {
+            let span = table.get(key).map_or(Span::default(), |v| v.span);
+            reader.problem(span, format!("{entries} entries of `{key}` are more than the {CLAIMS} supported"));
+        }
+    }
+    header.evidence.truncate(CLAIMS);
+    header.expect.truncate(CLAIMS);
     problems.extend(reader.finish());
     header
 }

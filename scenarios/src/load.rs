@@ -7,6 +7,7 @@ use crate::document::{self, Assignment};
 use crate::evidence::{self, EvidenceSpec};
 use crate::expect;
 use crate::header::{self, Header};
+use crate::limits;
 use crate::marks::{self, Marks};
 use crate::overlay::{self, Choice, Overlays};
 use crate::trace;
@@ -173,7 +174,8 @@ impl<'a> Load<'a> {
         // As written: what a copy has from its model is counted once.
         let provenance = self.provenance(&world);
         overlay::copy_likes(&mut world, &mut self.problems);
-        let spec = self.decode(&world, clock);
+        let steps = length.map_or(0, |length| length.0.checked_div(header.step.0).unwrap_or(0));
+        let spec = self.decode(&world, clock, steps);
         let mut scenario = Scenario {
             name: name.into(),
             title: header.title.clone(),
@@ -299,7 +301,12 @@ impl<'a> Load<'a> {
     }
 
     /// Decodes the world; what its parts say of each other is checked only if each part is sound.
-    fn decode(&mut self, world: &Value, clock: &dyn Clock) -> Option<WorldSpec> {
+    fn decode(&mut self, world: &Value, clock: &dyn Clock, steps: u64) -> Option<WorldSpec> {
+        let too_many = limits::parts(world);
+        if !too_many.is_empty() {
+            self.problems.extend(too_many);
+            return None;
+        }
         let mut reader = Reader::new(clock);
         let spec = WorldSpec::read(world, &mut reader);
         let problems = reader.finish();
@@ -312,7 +319,8 @@ impl<'a> Load<'a> {
             self.problems.push(Problem { span, message, help: None });
             return None;
         }
-        let problems = spec.problems();
+        let mut problems = spec.problems();
+        problems.extend(limits::world(&spec, steps));
         let sound = problems.is_empty();
         self.problems.extend(problems);
         Some(spec).filter(|_| sound)

@@ -1,6 +1,7 @@
 //! Overlays: axis points, named designs and `--set`, merged into the world's tree.
 
 use crate::document::Assignment;
+use crate::limits;
 use brownout_models::setting::{Data, Form, Key, Problem, Settings, Span, Table, Value, closest};
 use brownout_models::spec::WorldSpec;
 use std::collections::BTreeSet;
@@ -80,6 +81,16 @@ impl Overlays {
     /// Reads `[axes]` and `[designs]`.
     pub(crate) fn read(axes: Option<&Value>, designs: Option<&Value>, problems: &mut Vec<Problem>) -> Overlays {
         let mut overlays = Overlays::default();
+        // Counted before they are read: following what each is based on takes time that grows with their number squared.
+        let entries = |value: Option<&Value>| match value.map(|v| &v.data) {
+            Some(Data::Table(table)) => table.entries.len(),
+            _ => 0,
+        };
+        if entries(axes) + entries(designs) > OVERLAYS {
+            let span = axes.or(designs).map_or(Span::default(), |v| v.span);
+            problems.push(problem(span, format!("more than {OVERLAYS} axis points and designs"), None));
+            return overlays;
+        }
         let tables = |value: Option<&Value>, what: &str, problems: &mut Vec<Problem>| -> Vec<(Key, Table)> {
             let mut out = Vec::new();
             let Some(value) = value else { return out };
@@ -499,6 +510,9 @@ fn spell_out(value: &mut Value, path: &[String]) {
 
 /// Puts in the place of `like = "<name>"` all that the part of that name says and this one does not.
 pub(crate) fn copy_likes(world: &mut Value, problems: &mut Vec<Problem>) {
+    if !limits::parts(world).is_empty() {
+        return; // too much to copy; whoever decodes it says so
+    }
     let Data::Table(world) = &mut world.data else { return };
     for part in ["clients", "fleets", "stores"] {
         let Some(Value { data: Data::Table(table), .. }) = world.get_mut(part) else { continue };

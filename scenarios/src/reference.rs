@@ -28,6 +28,29 @@ Any number may say why it is what it is, in place of the bare value:
 Designs are overlays: `[axes.<axis>.<point>]` holds keys of the world that the point changes, `axes.<axis>.default` names
 the point in force when no `--design` chooses; `[designs.<name>]` (with `based_on`) are further ones. Tables merge, scalars
 and lists replace, a `preset` starts its table afresh, `--set path=value` comes last.
+
+What can go wrong in the timeline is described, with examples, in [faults.md](faults.md).
+
+## Limits
+
+A file that asks for more than this is an error, not a long wait. They are far above what a scenario needs.
+
+| what | at most |
+|---|---|
+| bytes of the file | 4 MiB |
+| tables within tables | 64 |
+| keys of a table; bytes of a key | 10,000; 256 |
+| texts of `--set` and `--design` | 1,000 |
+| axis points and designs | 200 |
+| populations of clients, fleets, stores, kinds of call of a fleet | 1,000 each |
+| fleets times the kinds of call of the one that has most | 5,000 |
+| servers; servers times stores; kinds of call over all servers | 100,000; 2,000,000; 5,000,000 |
+| entries of the timeline; pieces of evidence; expectations | 1,000 each |
+| steps; steps times populations, fleets and stores | 100,000; 1,000,000 |
+| steps times servers times one more than the stores | 200,000,000 |
+| rows of a trace | 50,000,000 |
+
+What a run then costs is bounded by `limits.events` alone.
 ";
 
 fn table(page: &mut String, path: &str, fields: &[Field]) {

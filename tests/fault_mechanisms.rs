@@ -1,0 +1,162 @@
+//! Faults as mechanisms: what each does is what the real thing does, in numbers that can be worked out by hand.
+
+use brownout::scenarios::load_text;
+use brownout::sim::outcome::Outcome;
+use brownout::sim::simulate;
+use std::path::Path;
+
+fn run(text: &str) -> Outcome {
+    let text = format!("brownout = 1\ntitle = \"x\"\nstep = \"1s\"\n{text}");
+    let scenario = load_text("x.toml", &text, Path::new("."), &[], &[]).unwrap_or_else(|m| panic!("{text}\n{m}"));
+    simulate(&scenario, 3, None, &mut |_| {}).unwrap_or_else(|imbalance| panic!("{imbalance}"))
+}
+
+/// One server, one call a second from 0.x s on, no checks; `more` comes first, where it may set keys of the top level.
+fn plain(span: &str, clients: &str, balancer: &str, fleet: &str, more: &str) -> Outcome {
+    run(&format!(
+        "span = \"{span}\"\n[clients.c]\nsends = \"call\"\nrate = \"1/s\"\narrivals = \"constant\"\n{clients}\n\
+         [network.clients]\nlatency = \"0s\"\n[network.servers]\nlatency = \"1ms\"\n\
+         [balancer]\nretries = 0\nhealth = \"none\"\n{balancer}\n\
+         [fleets.f]\n{fleet}\ncalls.call = {{ work = \"1ms\", asks = \"db\", writes = true, timeout = \"1s\" }}\n\
+         [stores.db]\nservice = \"1ms\"\n{more}"
+    ))
+}
+
+#[test]
+fn the_kernel_of_a_process_that_stands_still_accepts_up_to_its_backlog() {
+    let pause = "[[timeline]]\nat = \"5s\"\ndo = \"pause\"\nfleet = \"f\"\nfor = \"10s\"\n";
+    let o = plain(
+        "30s",
+        "timeout = \"2s\"",
+        "connect_timeout = \"1s\"\nidle_timeout = \"1min\"",
+        "workers = 8\nbacklog = 3",
+        pause,
+    );
+    let calls = &o.calls["call"];
+    // Ten calls fall into the pause: four are accepted (backlog and one more) and executed when it ends, for nobody;
+    // the connects of the other six go unanswered.
+    assert_eq!((calls.zombies, calls.causes["backlog_full"], calls.dropped), (4, 6, 6), "{calls:?}");
+    assert_eq!((calls.failed, calls.seen["timeout"], calls.seen["503"]), (10, 4, 6), "{calls:?}");
+}
+
+#[test]
+fn connects_into_a_partition_are_tried_again_after_one_three_and_seven_seconds() {
+    let partition =
+        "[[timeline]]\nat = \"0s\"\ndo = \"partition\"\nbetween = [\"balancer\", \"fleets.f\"]\nfor = \"5s\"\n";
+    let o = plain("30s", "timeout = \"20s\"\ncalls = 1", "connect_timeout = \"10s\"", "", partition);
+    let latency = o.calls["call"].latency_mean_ms.expect("it was answered");
+    // Sent at once, after 1 s and after 3 s it is lost; what is sent after 7 s arrives.
+    assert!((7000.0..7010.0).contains(&latency), "{latency}");
+    assert_eq!(o.faults[0].effects, 3);
+    let impatient = plain("30s", "timeout = \"20s\"\ncalls = 1", "connect_timeout = \"4s\"", "", partition);
+    assert_eq!(impatient.calls["call"].causes["unreachable"], 1, "{:?}", impatient.calls["call"]);
+}
+
+#[test]
+fn an_answer_that_is_lost_was_executed_all_the_same() {
+    let one_way = "[[timeline]]\nat = \"10s\"\ndo = \"one-way-partition\"\nfrom = \"balancer\"\nto = \"clients\"\n";
+    let o = plain("30s", "timeout = \"2s\"", "", "", one_way);
+    let calls = &o.calls["call"];
+    assert_eq!((calls.stored, calls.dropped), (30, 0), "{calls:?}");
+    assert!(calls.seen["timeout"] >= 17 && calls.ok <= 11, "{calls:?}");
+}
+
+#[test]
+fn data_that_is_lost_is_sent_again_after_two_hundred_milliseconds_and_then_ever_later() {
+    let lost =
+        "[[timeline]]\nat = \"0s\"\ndo = \"one-way-partition\"\nfrom = \"balancer\"\nto = \"clients\"\nfor = \"1s\"\n";
+    let o = plain("30s", "timeout = \"20s\"\ncalls = 1", "", "", lost);
+    let latency = o.calls["call"].latency_mean_ms.expect("it was answered");
+    // Offered some time in the first second; the answer's first copy after that second arrives.
+    let after = [200.0, 600.0, 1400.0].into_iter().find(|after| (*after..after + 10.0).contains(&latency));
+    assert!(after.is_some(), "{latency}");
+}
+
+#[test]
+fn a_clock_that_runs_twice_as_fast_halves_the_timeouts() {
+    let hang = "[[timeline]]\nat = \"2s\"\ndo = \"hang\"\nstore = \"db\"\n";
+    let skew = "[[timeline]]\nat = \"1s\"\ndo = \"clock-skew\"\nfleet = \"f\"\nrate = 4.0\n";
+    // A client that waits 600 ms sees the server's own timeout (1 s) only if that comes sooner.
+    let seen = |faults: &str| plain("20s", "timeout = \"600ms\"", "", "", faults).calls["call"].seen.clone();
+    assert_eq!(seen(hang).keys().collect::<Vec<_>>(), ["timeout"]);
+    assert_eq!(seen(&format!("{hang}{skew}")).keys().collect::<Vec<_>>(), ["500"]);
+}
+
+#[test]
+fn a_leak_kills_as_often_as_it_fills_the_heap() {
+    // 10 MB a second reach 95 MB after ten seconds; up again two seconds later.
+    let leak = "[[timeline]]\nat = \"1s\"\ndo = \"memory-leak\"\nfleet = \"f\"\nper_second = \"10MB\"\nfor = \"40s\"\n";
+    let o = plain("60s", "", "", "heap_limit = \"95MB\"\nrestart.delay = \"1500ms\"", leak);
+    assert_eq!((o.faults[0].effects, o.fleets["f"].crashes), (3, 3));
+}
+
+#[test]
+fn a_surge_comes_on_top_of_the_days_calls_and_leaves_them_as_they_are() {
+    let surge = "[[timeline]]\nat = \"20s\"\ndo = \"surge\"\nfactor = 5.0\nfor = \"100s\"\n";
+    let (calm, o) = (plain("150s", "", "", "", ""), plain("150s", "", "", "", surge));
+    let more = o.calls["call"].offered - calm.calls["call"].offered;
+    assert_eq!(more, o.faults[0].effects);
+    // Four more a second for 100 s, Poisson: 400, give or take 80.
+    assert!((320..480).contains(&more), "{more}");
+    let first = |o: &Outcome| o.timeline.steps[..19].iter().map(|s| s.calls["call"].offered).sum::<u64>();
+    assert_eq!(first(&o), first(&calm));
+}
+
+#[test]
+fn a_storm_of_retries_sends_as_often_as_it_says() {
+    let refuse = "[[timeline]]\nat = \"0s\"\ndo = \"error\"\nstore = \"db\"\n";
+    let storm = "[[timeline]]\nat = \"0s\"\ndo = \"retry-storm\"\nretries = 7\n";
+    let attempts = |faults: &str| plain("20s", "calls = 10", "", "", faults).calls["call"].attempts;
+    assert_eq!((attempts(refuse), attempts(&format!("{refuse}{storm}"))), (10, 80));
+}
+
+#[test]
+fn a_deployment_that_drains_loses_nothing_and_one_that_does_not_loses_what_it_kills() {
+    let deploy = |drain: &str| {
+        let entry = format!(
+            "[[timeline]]\nat = \"10s\"\ndo = \"rolling-deploy\"\nfleet = \"f\"\nbatch = 1\ndrain = \"{drain}\"\npause = \"1s\"\n"
+        );
+        let o = run(&format!(
+            "span = \"120s\"\n[clients.c]\nsends = \"call\"\nrate = \"100/s\"\n[balancer]\nretries = 2\nredispatch = \"every\"\n\
+             health = {{ interval = \"1s\", timeout = \"1s\", rise = 1, fall = 2 }}\n[fleets.f]\ncount = 3\nrestart = {{ delay = \"1s\" }}\n\
+             calls.call = {{ work = \"50ms\", appends = \"log\" }}\n[stores.log]\n{entry}"
+        ));
+        assert_eq!((o.faults[0].effects, o.fleets["f"].crashes), (3, 3));
+        assert!(o.faults[0].to_s.is_some(), "it ends: {:?}", o.faults[0]);
+        o.calls["call"].dropped
+    };
+    assert_eq!(deploy("2s"), 0);
+    assert!(deploy("0s") > 0);
+}
+
+#[test]
+fn a_check_that_is_not_made_leaves_the_dead_in_rotation() {
+    let crash = "[[timeline]]\nat = \"10s\"\ndo = \"crash\"\nfleet = \"f\"\nservers = 1\n";
+    let stopped = "[[timeline]]\nat = \"5s\"\ndo = \"checker-stopped\"\n";
+    let failed = |faults: &str| {
+        let o = run(&format!(
+            "span = \"60s\"\n[clients.c]\nsends = \"call\"\nrate = \"50/s\"\n[balancer]\nretries = 0\n\
+             health = {{ interval = \"1s\", timeout = \"1s\", rise = 1, fall = 2 }}\n[fleets.f]\ncount = 2\nrestart = {{ delay = \"40s\" }}\n\
+             calls.call = {{ work = \"1ms\" }}\n{faults}"
+        ));
+        o.calls["call"].failed
+    };
+    let (seen, unseen) = (failed(crash), failed(&format!("{crash}{stopped}")));
+    // Half of the calls go to the dead server: for two or three checks, or for the forty seconds.
+    assert!((20..100).contains(&seen) && (900..1100).contains(&unseen), "{seen} {unseen}");
+}
+
+#[test]
+fn a_gray_server_is_slow_and_its_checks_pass() {
+    let gray = "[[timeline]]\nat = \"10s\"\ndo = \"gray-failure\"\nfleet = \"f\"\nservers = [\"f-1\"]\nfactor = 100.0\nfor = \"20s\"\n";
+    let o = run(&format!(
+        "span = \"60s\"\nwindow = {{ from = \"10s\", to = \"30s\" }}\n[clients.c]\nsends = \"call\"\nrate = \"20/s\"\n\
+         [balancer]\nhealth = {{ interval = \"1s\" }}\n[fleets.f]\ncount = 2\nworkers = 64\nhealth = \"shallow\"\n\
+         calls.call = {{ work = \"10ms\" }}\n{gray}"
+    ));
+    let calls = &o.calls["call"];
+    let mean = calls.latency_mean_ms.expect("calls were answered");
+    // Half of them take a second instead of ten milliseconds.
+    assert!((450.0..560.0).contains(&mean), "{mean}");
+    assert_eq!((calls.failed, o.rotation.downs.values().sum::<u64>()), (0, 0));
+}

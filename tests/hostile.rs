@@ -1,0 +1,270 @@
+//! Scenario files that are broken, huge or hostile: an error or a run, never a panic, a hang or unbounded memory.
+//!
+//! A short, deterministic fuzz run: shipped scenarios with bytes changed, tokens exchanged, lines moved, numbers made
+//! huge, tables nested and multiplied. What still loads is run for some thousand events. `BROWNOUT_FUZZ=200000` tries
+//! more; `fuzz/` has the same as a target for cargo-fuzz, which finds its way by coverage.
+
+use brownout::scenarios::load_text;
+use brownout::sim::orders;
+use brownout::sim::run::{Orders, Run};
+use std::path::{Path, PathBuf};
+
+/// A small generator of its own, so that the run is the same everywhere (SplitMix64).
+struct Dice(u64);
+
+impl Dice {
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let z = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+    fn below(&mut self, n: usize) -> usize {
+        (self.next() % n.max(1) as u64) as usize
+    }
+    fn of<'a, T>(&mut self, all: &'a [T]) -> &'a T {
+        &all[self.below(all.len())]
+    }
+}
+
+fn shipped() -> Vec<(PathBuf, String)> {
+    let mut folders = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios")];
+    let mut out = Vec::new();
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).expect("the catalogue is there") {
+            let path = entry.expect("a readable entry").path();
+            let name = path.file_name().expect("a name").to_string_lossy().into_owned();
+            if path.is_dir() && name != "src" {
+                folders.push(path);
+            } else if name.ends_with(".toml") && !["Cargo.toml", "clippy.toml"].contains(&name.as_str()) {
+                let text = std::fs::read_to_string(&path).expect("a readable file");
+                out.push((path, text));
+            }
+        }
+    }
+    out.sort();
+    out
+}
+
+/// What replaces a token: extremes of every kind of value, and syntax.
+const TOKENS: &[&str] = &[
+    "0",
+    "1",
+    "-1",
+    "9223372036854775807",
+    "-9223372036854775808",
+    "18446744073709551616",
+    "4294967295",
+    "1e308",
+    "-0.0",
+    "nan",
+    "inf",
+    "1e-320",
+    "\"\"",
+    "\"none\"",
+    "\"never\"",
+    "\"0s\"",
+    "\"1ns\"",
+    "\"100000h\"",
+    "\"-5s\"",
+    "\"0/s\"",
+    "\"10000000/s\"",
+    "\"1/0\"",
+    "\"100%\"",
+    "\"0%\"",
+    "\"1e9GB\"",
+    "\"99999999999G\"",
+    "\"all\"",
+    "true",
+    "{}",
+    "[]",
+    "[[]]",
+    "{ value = 1, assumed = [1, 2] }",
+    "[[\"1s\", 1.0]]",
+    "\"stores.events.back\"",
+    "\"done:x\"",
+    "\u{0}",
+    "\"",
+    "'''",
+    "#",
+    "=",
+    "]",
+    "[",
+    "}",
+    "{",
+    ".",
+    ",",
+    "\\",
+    "é",
+    "preset",
+    "like = \"x\"",
+    "1979-05-27",
+    "\r\n",
+    "\t",
+];
+
+/// A value of some line: from after its first `=` to its end.
+fn change_value(text: &str, dice: &mut Dice) -> String {
+    let mut lines: Vec<String> = text.lines().map(str::to_string).collect();
+    for _ in 0..8 {
+        let at = dice.below(lines.len());
+        if let Some((key, _)) = lines.get(at).and_then(|line| line.split_once('=')) {
+            lines[at] = format!("{key}= {}", dice.of(TOKENS));
+            break;
+        }
+    }
+    lines.join("\n")
+}
+
+fn change_number(text: &str, dice: &mut Dice) -> String {
+    let digits: Vec<usize> = text.bytes().enumerate().filter(|(_, b)| b.is_ascii_digit()).map(|(at, _)| at).collect();
+    if digits.is_empty() {
+        return text.into();
+    }
+    let at = *dice.of(&digits);
+    let more = ["0", "00000", "000000000000", "9", "-", ".", "e9", "_"];
+    format!("{}{}{}", &text[..at], dice.of(&more), &text[at..])
+}
+
+fn change_bytes(text: &str, dice: &mut Dice) -> String {
+    let mut bytes = text.as_bytes().to_vec();
+    for _ in 0..=dice.below(4) {
+        let at = dice.below(bytes.len());
+        match dice.below(3) {
+            0 => bytes[at] = (dice.next() & 0x7f) as u8,
+            1 => drop(bytes.remove(at)),
+            _ => bytes.insert(at, (dice.next() & 0x7f) as u8),
+        }
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+/// Lines taken out, doubled, or put elsewhere, also from another file.
+fn change_lines(text: &str, other: &str, dice: &mut Dice) -> String {
+    let mut lines: Vec<&str> = text.lines().collect();
+    let theirs: Vec<&str> = other.lines().collect();
+    for _ in 0..=dice.below(3) {
+        let (from, to) = (dice.below(lines.len()), dice.below(lines.len() + 1));
+        match dice.below(4) {
+            0 if !lines.is_empty() => drop(lines.remove(from)),
+            1 => lines.insert(to, lines[from.min(lines.len() - 1)]),
+            2 => lines.insert(to, theirs[dice.below(theirs.len())]),
+            _ => {
+                let at = dice.below(theirs.len());
+                lines.splice(to..to, theirs[at..(at + 8).min(theirs.len())].iter().copied());
+            }
+        }
+    }
+    lines.join("\n")
+}
+
+/// The same thing very often, or within itself very deep.
+fn much(text: &str, dice: &mut Dice) -> String {
+    let n = *dice.of(&[3, 30, 300, 3000, 30_000]);
+    let each = |line: fn(usize) -> String| (0..n).map(line).collect::<String>();
+    match dice.below(9) {
+        0 => format!("{text}\nx = {}1{}", "[".repeat(n), "]".repeat(n)),
+        1 => format!("{text}\nx = {}1{}", "{a=".repeat(n), "}".repeat(n)),
+        2 => format!("{text}\n{}", each(|i| format!("[axes.a{i}.b{i}]\nclients = {{}}\n"))),
+        3 => format!("{text}\n{}", each(|i| format!("[stores.s{i}]\nlike = \"s{}\"\n", i + 1))),
+        4 => format!("{text}\n{}", each(|i| format!("[fleets.f{i}]\nlike = \"collectors\"\nserves = []\n"))),
+        5 => format!("{text}\n{}", each(|i| format!("[clients.c{i}]\nsends = \"track\"\nrate = \"1/s\"\n"))),
+        6 => format!("{text}\n{}", each(|i| format!("[[timeline]]\nat = \"{i}s\"\ndo = \"note\"\nsays = \"x\"\n"))),
+        7 => format!("{text}\n{}", each(|i| format!("[fleets.collectors.calls.k{i}]\nwork = \"1ms\"\n"))),
+        _ => format!("{text}\n{}", each(|i| format!("[designs.d{i}]\nbased_on = \"d{}\"\n", i + 1))),
+    }
+}
+
+fn mutated(text: &str, other: &str, dice: &mut Dice) -> String {
+    let mut text = text.to_string();
+    for _ in 0..=*dice.of(&[0, 0, 0, 1, 2]) {
+        text = match dice.below(12) {
+            0..=2 => change_value(&text, dice),
+            3..=6 => change_number(&text, dice),
+            7 => change_bytes(&text, dice),
+            8..=10 => change_lines(&text, other, dice),
+            _ => much(&text, dice),
+        };
+        if text.is_empty() {
+            return text;
+        }
+    }
+    text
+}
+
+/// Loads it; if that is a scenario, the world is set up and some events are handled.
+fn survive(text: &str, base: &Path) -> bool {
+    match load_text("hostile.toml", text, base, &[], &[]) {
+        Err(mistakes) => {
+            assert!(mistakes.count() > 0);
+            let defect = mistakes.messages().into_iter().find(|m| m.contains("defect of brownout"));
+            assert_eq!(defect, None, "a panic was caught on\n{text}");
+            assert!(!mistakes.render(false).is_empty());
+            false
+        }
+        Ok(scenario) => {
+            let few = Orders { event_limit: Some(3000), ..orders(&scenario, 1) };
+            let mut run = Run::new(&scenario.plan, few);
+            run.finish(None, &mut |_| {}).unwrap_or_else(|imbalance| panic!("{imbalance}\n{text}"));
+            true
+        }
+    }
+}
+
+#[test]
+fn whatever_becomes_of_a_shipped_file_the_answer_is_an_error_or_a_run() {
+    let files = shipped();
+    let cases = std::env::var("BROWNOUT_FUZZ").ok().and_then(|n| n.parse().ok()).unwrap_or(1500);
+    let mut dice = Dice(20_151_028);
+    let mut ran = 0;
+    for case in 0..cases {
+        let (path, text) = dice.of(&files);
+        let (_, other) = dice.of(&files);
+        let text = mutated(text, other, &mut dice);
+        let kept = text.clone();
+        let base = path.parent().expect("a folder");
+        let result = std::panic::catch_unwind(|| survive(&kept, base));
+        let ok = result.unwrap_or_else(|_| panic!("case {case}, from {}:\n{text}", path.display()));
+        ran += usize::from(ok);
+    }
+    // Otherwise nothing but the parser was tried.
+    assert!(ran * 10 > cases, "only {ran} of {cases} files were scenarios");
+    assert!(ran < cases * 9 / 10, "{ran} of {cases} files were scenarios: they are hardly changed");
+}
+
+const HEAD: &str = "brownout = 1\ntitle = \"x\"\nspan = \"10s\"\n[clients.c]\nsends = \"track\"\nrate = \"1/s\"\n\
+                    [fleets.f]\ncalls.track = { work = \"1ms\" }\n";
+
+#[test]
+fn what_would_take_too_much_memory_is_refused() {
+    let many = |n: usize, line: &dyn Fn(usize) -> String| (0..n).map(line).collect::<String>();
+    let kinds = many(600, &|i| format!("[fleets.g.calls.k{i}]\nwork = \"1ms\"\n"));
+    let asking = many(21, &|i| format!("[stores.s{i}]\n[fleets.f.calls.a{i}]\nasks = \"s{i}\"\n"));
+    let cases = [
+        (
+            format!("{HEAD}{}", many(1001, &|i| format!("[stores.s{i}]\n"))),
+            "1001 stores are more than the 1000 supported",
+        ),
+        (
+            format!("{HEAD}{}", many(1000, &|i| format!("[clients.d{i}]\nlike = \"c\"\n"))),
+            "1001 clients are more than the 1000 supported",
+        ),
+        (
+            format!("{HEAD}{kinds}{}", many(99, &|i| format!("[fleets.h{i}]\nlike = \"g\"\n"))),
+            "101 fleets with up to 600 kinds of call are more than the 5000 supported",
+        ),
+        (
+            format!("{}{asking}", HEAD.replace("[fleets.f]", "[fleets.f]\ncount = 100000")),
+            "connection pools of 100000 servers to 21 stores: 2100000 are more than the 2000000 supported",
+        ),
+        (
+            format!("{HEAD}{}", many(21, &|i| format!("[clients.d{i}]\nlike = \"c\"\n")))
+                .replace("span = \"10s\"", "span = \"50s\"\nstep = \"1ms\""),
+            "figures of 50000 steps with 23 parts: 1150000 are more than the 1000000 supported",
+        ),
+    ];
+    for (text, expected) in &cases {
+        let found = load_text("x.toml", text, Path::new("."), &[], &[]).expect_err(expected);
+        assert!(found.messages().iter().any(|m| m == expected), "{:?}", found.messages());
+    }
+}
