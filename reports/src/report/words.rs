@@ -28,6 +28,11 @@ pub(super) fn rate(e: &Estimate) -> String {
     }
 }
 
+/// "5 seeds".
+fn seeds(e: &Estimate) -> String {
+    text::count(e.seeds as u64, "seed", "seeds")
+}
+
 /// A bound with one figure, rounded up: "0.004%"; smaller ones say nothing more.
 fn bound(share: f64) -> String {
     let percent = share * 100.0;
@@ -130,9 +135,9 @@ fn of_matrix(c: &Comparison, context: &Context<'_>) -> Vec<String> {
     let verdict = match (is_safe, alike) {
         (true, 0) => format!("it is the only design that stays below {}", text::percent(c.safe)),
         (true, n) => format!(
-            "so it stays below {}, as {} do, which cannot be told apart from it here",
+            "so it stays below {}, as {}, which cannot be told apart from it here",
             text::percent(c.safe),
-            text::count(n as u64, "other design", "other designs")
+            text::count(n as u64, "other design does", "other designs do")
         ),
         (false, 0) => format!("no design stays below {}", text::percent(c.safe)),
         (false, n) => {
@@ -211,7 +216,7 @@ pub(super) fn cards(context: &Context<'_>) -> Vec<Card> {
                 let Some(at) = at else { continue };
                 let e = c.cells[at].estimate.as_ref();
                 let detail = e.map(|e| match (e.how, e.low, e.high) {
-                    (How::Bound, _, Some(high)) => format!("not one in {} seeds; below {}", e.seeds, bound(high)),
+                    (How::Bound, _, Some(high)) => format!("not one in {}; below {}", seeds(e), bound(high)),
                     (_, Some(low), Some(high)) => {
                         format!("{} to {}, {} seeds", text::percent(low), text::percent(high), e.seeds)
                     }
