@@ -131,7 +131,7 @@ fn by_pointer(page: &mut Page) {
     page.mouse("mouseMoved", (x + 100.0, y));
     page.mouse("mouseReleased", (x + 100.0, y));
     let (_, wide) = view(page);
-    assert!(wide > 0.05 && wide < 0.5, "{wide}");
+    assert!(wide > 0.05 && wide < 0.8, "{wide}");
     page.click("button[data-zoom='all']");
 }
 
@@ -160,7 +160,7 @@ fn values(page: &mut Page) {
     page.eval("document.querySelector('#f1 svg').focus()");
     page.key(".");
     let told = page.eval("document.getElementById('live').textContent");
-    assert!(told.as_str().is_some_and(|told| told.contains("dropped:")), "{told}");
+    assert!(told.as_str().is_some_and(|told| told.contains("no server: ")), "{told}");
     page.eval("document.querySelector('table.heat td[tabindex]').focus()");
     let first = page.eval("document.activeElement.dataset.tip");
     page.key("ArrowRight");
