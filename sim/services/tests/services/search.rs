@@ -53,7 +53,7 @@ fn whatever_the_interleaving_the_books_balance_and_the_services_recover() {
         &[],
         &["timeline.0.do=refuse", "fleets.collectors.calls.identify.on_error=crash"],
         &["timeline.0.do=sever", "fleets.collectors.calls.identify.on_severed=retry"],
-        &["fleets.collectors.concurrency=event-loop", "fleets.collectors.calls.identify.breaker=resilience4j"],
+        &["fleets.collectors.concurrency=event-loop", "fleets.collectors.calls.identify.breaker=hystrix"],
     ];
     let runs: Vec<(usize, u64)> = (0..shapes.len()).flat_map(|shape| (1..=12).map(move |seed| (shape, seed))).collect();
     runs.par_iter().for_each(|(shape, seed)| {
