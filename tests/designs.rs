@@ -230,10 +230,9 @@ calls.read = { work = "1ms", asks = "db", timeout = "1s" }
 service = "1ms"
 [[timeline]]
 at = "60s"
-do = "outage"
+do = "refuse"
 store = "db"
-mode = "refuse"
-lasts = "60s"
+for = "60s"
 "#;
 
 #[test]
