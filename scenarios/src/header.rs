@@ -14,7 +14,7 @@ use jiff::tz::TimeZoneDatabase;
 /// The version of the file format that this crate reads.
 pub const FORMAT: u64 = 1;
 /// Steps of a report over the whole run.
-const STEPS: u64 = 100_000;
+pub(crate) const STEPS: u64 = 100_000;
 
 settings! {
     /// Bounds on what a run may cost.

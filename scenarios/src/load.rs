@@ -320,7 +320,8 @@ impl<'a> Load<'a> {
             return None;
         }
         let mut problems = spec.problems();
-        problems.extend(limits::world(&spec, steps));
+        // That there are too many steps, the header has said.
+        problems.extend(limits::world(&spec, steps.min(header::STEPS)));
         let sound = problems.is_empty();
         self.problems.extend(problems);
         Some(spec).filter(|_| sound)

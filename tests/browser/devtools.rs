@@ -133,6 +133,12 @@ impl Page {
         let scheme = if dark { "dark" } else { "light" };
         let features = json!([{ "name": "prefers-color-scheme", "value": scheme }]);
         self.call("Emulation.setEmulatedMedia", json!({ "media": "", "features": features }));
+        self.frames();
+    }
+
+    /// Waits until what is on the screen is what the page says: clicks go by the screen.
+    fn frames(&mut self) {
+        self.eval("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done))).then(() => true)");
     }
 
     /// What an expression comes to.
@@ -178,9 +184,12 @@ impl Page {
 
     /// The middle of an element, which is brought into view.
     pub fn middle(&mut self, selector: &str) -> (f64, f64) {
+        // Until it stands still: the page may yet be scrolling, and clicks go by the screen.
         let place = self.eval(&format!(
-            "(() => {{ const e = document.querySelector({selector:?}); e.scrollIntoView({{ block: 'center', behavior: 'instant' }}); \
-             const b = e.getBoundingClientRect(); return [b.left + b.width / 2, b.top + b.height / 2]; }})()"
+            "new Promise(done => {{ const e = document.querySelector({selector:?}); e.scrollIntoView({{ block: 'center', behavior: 'instant' }}); \
+             let last = '', still = 0; const look = () => {{ const b = e.getBoundingClientRect(); \
+             const now = [b.left + b.width / 2, b.top + b.height / 2]; still = String(now) === last ? still + 1 : 0; last = String(now); \
+             if (still > 5) done(now); else requestAnimationFrame(look); }}; look(); }})"
         ));
         (place[0].as_f64().expect("a place"), place[1].as_f64().expect("a place"))
     }
