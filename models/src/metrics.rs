@@ -29,7 +29,7 @@ impl Subject {
     pub const ALL: [Subject; 6] =
         [Subject::Calls, Subject::Rotation, Subject::Fleet, Subject::Store, Subject::Balancer, Subject::Ledger];
 
-    /// How it is written: "<calls>", "fleets.<name>".
+    /// How it is written: `<calls>`, `fleets.<name>`.
     pub fn pattern(self) -> &'static str {
         match self {
             Subject::Calls => "<calls>",

@@ -10,7 +10,7 @@ use brownout_models::setting::{Field, Form, Word};
 /// One key of the format.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Key {
-    /// Where it stands; `<name>` is a name of the file, `<n>` the place in a list: "fleets.<name>.workers".
+    /// Where it stands; `<name>` is a name of the file, `<n>` the place in a list: `fleets.<name>.workers`.
     pub path: String,
     /// Of an entry of the timeline: the action that has it.
     pub action: Option<&'static str>,

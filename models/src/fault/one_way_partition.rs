@@ -6,7 +6,7 @@ use crate::settings;
 settings! {
     /// A part that cannot reach another.
     pub struct OneWayPartition {
-        /// Whose messages do not arrive: "clients", "clients.<name>", "balancer", "fleets.<name>", "stores.<name>".
+        /// Whose messages do not arrive: `clients`, `clients.<name>`, `balancer`, `fleets.<name>`, `stores.<name>`.
         pub from (required): Part = Part::default();
         /// Who does not get them.
         pub to (required): Part = Part::default();

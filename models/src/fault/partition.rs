@@ -6,7 +6,7 @@ use crate::settings;
 settings! {
     /// Two parts that cannot reach each other.
     pub struct Partition {
-        /// The two parts, in any order: "clients", "clients.<name>", "balancer", "fleets.<name>", "stores.<name>".
+        /// The two parts, in any order: `clients`, `clients.<name>`, `balancer`, `fleets.<name>`, `stores.<name>`.
         pub between (required): Between = Between::default();
         /// Which servers of the fleet among them: "all", so many ("25%" or a count; the first ones), or a list of names.
         pub servers: Which = Which::All;

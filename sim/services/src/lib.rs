@@ -9,7 +9,7 @@
 //! * [`platform`]: what they take from the machine: time, tasks, sockets, processes.
 //! * [`clients`], [`balancer`], [`collector`], [`store`]: the services.
 //! * [`witness`]: sees what happens to every call and keeps the books.
-//! * [`run()`]: a whole run.
+//! * `run`: a whole run.
 
 #![warn(clippy::unwrap_used)]
 

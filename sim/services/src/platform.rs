@@ -1,6 +1,6 @@
 //! What the services take from the machine they run on: time, tasks, sockets, processes.
 //!
-//! The services know nothing else of it, so the same code runs on a simulated network ([`mad`], madsim) and on real
+//! The services know nothing else of it, so the same code runs on a simulated network (`mad`, madsim) and on real
 //! sockets ([`real`], tokio). A platform handle belongs to one process: what it spawns dies with that process.
 //!
 //! The rules of a connect are those of Linux, on both: nobody listens, it is refused at once; the listener's backlog is
