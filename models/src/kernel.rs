@@ -140,7 +140,7 @@ impl Timer {
     pub const NONE: Timer = Timer(Ref::NONE);
 }
 
-/// A cohort of calls: those offered between two boundaries of time.
+/// A cohort of calls: those that one population offered between two boundaries of time. The number is the books' own.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Cohort(pub u32);
 

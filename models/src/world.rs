@@ -385,6 +385,7 @@ impl World {
         self.handle_now(k, event);
     }
 
+    #[inline(never)]
     fn handle_rarer<K: Kernel>(&mut self, k: &mut K, event: Event) {
         match event {
             Event::Arrive(_) | Event::AtServer(_) | Event::WorkDone(..) | Event::Reply(_) => {
@@ -454,7 +455,7 @@ impl World {
     }
 
     /// One of the ways in which a call could still be executed has ended.
-    #[inline]
+    #[inline(always)]
     pub fn leg_ends<K: Kernel>(&mut self, k: &mut K, call: Ref, cause: Cause) {
         let c = &mut self.calls[call];
         assert!(c.legs > 0, "a leg ended that never began");
@@ -466,7 +467,7 @@ impl World {
     }
 
     /// The client is done with a call, for good or ill.
-    #[inline]
+    #[inline(always)]
     pub fn client_done<K: Kernel>(&mut self, k: &mut K, call: Ref, how: Client) {
         let c = &mut self.calls[call];
         debug_assert!(c.client == Client::Waiting && how != Client::Waiting);
@@ -477,7 +478,7 @@ impl World {
     }
 
     /// Nothing more can happen to a call: its books are closed, unless the balancer's log has it.
-    #[inline]
+    #[inline(always)]
     fn settle<K: Kernel>(&mut self, k: &mut K, call: Ref) {
         if !self.calls[call].stored && !self.log_keeps(call) {
             let c = &self.calls[call];

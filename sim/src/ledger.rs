@@ -227,7 +227,7 @@ impl Ledger {
     }
 
     /// Opens the books for a call.
-    #[inline]
+    #[inline(always)]
     pub fn offer(&mut self, population: u16, at: Ns, salt: u64) -> Cohort {
         if self.boundaries.get(self.next_boundary).is_some_and(|b| *b <= at) {
             self.open_cells(at);
@@ -236,19 +236,14 @@ impl Ledger {
         while self.cells[cell] > at {
             cell -= 1;
         }
-        let cohort = Cohort(cell as u32);
-        self.books(cohort, population).offered += 1;
+        let books = cell * self.populations + population as usize;
+        self.counts[books].offered += 1;
         self.balances[population as usize].offered += 1;
         self.fold(at.0, salt, u64::from(population));
-        cohort
+        Cohort(books as u32)
     }
 
-    #[inline]
-    fn books(&mut self, cohort: Cohort, population: u16) -> &mut Counts {
-        &mut self.counts[cohort.0 as usize * self.populations + population as usize]
-    }
-
-    #[inline]
+    #[inline(always)]
     fn fold(&mut self, a: u64, b: u64, c: u64) {
         self.facts += 1;
         self.digest = mix(self.digest.rotate_left(23) ^ a ^ b.wrapping_mul(0x9e37_79b9_7f4a_7c15).wrapping_add(c));
@@ -307,7 +302,7 @@ impl Ledger {
     #[inline(always)]
     fn count(&mut self, now: Ns, account: Account, tag: u64) -> &mut Counts {
         self.fold(now.0, account.salt, tag);
-        self.books(account.cohort, account.population)
+        &mut self.counts[account.cohort.0 as usize]
     }
 
     fn record_rarer(&mut self, now: Ns, fact: Fact) {

@@ -30,8 +30,9 @@ impl Key {
     /// Later than any event: nothing is due at the end of time.
     const EMPTY: Key = Key(u128::MAX);
 
+    /// Of something due at `time` on a lane; `raised` is its insertion number, shifted to its place.
     fn new(time: Ns, raised: u64, lane: u16) -> Key {
-        Key((u128::from(time.0) << 64) | u128::from((raised << 16) | u64::from(lane)))
+        Key((u128::from(time.0) << 64) | u128::from(raised | u64::from(lane)))
     }
     fn is_empty(self) -> bool {
         self.time() == Ns::NEVER
@@ -44,6 +45,8 @@ impl Key {
     }
 }
 
+/// One insertion more, in its place in a [`Key`].
+const NEXT: u64 = 1 << 16;
 const NIL: u32 = u32::MAX;
 /// The heap's number among the lanes.
 const HEAP: u16 = u16::MAX;
@@ -58,15 +61,19 @@ struct Entry {
 
 enum Queue {
     Ring(VecDeque<Entry>),
-    /// Timers between the knot of that number and itself, in a circle.
-    List(u32),
+    List(Timers),
+}
+
+/// Timers between the knot of that number and itself, in a circle.
+struct Timers {
+    circle: u32,
+    /// Whether the lane is among the heads: with its first, or with one cancelled since.
+    has_head: bool,
 }
 
 struct LaneAt {
     delay: Ns,
     queue: Queue,
-    /// What it has among the heads: the key of its first, or, of timers, that of one cancelled since.
-    head: Key,
 }
 
 /// A timer's place in its lane's circle; or a circle's beginning and end, with an empty key.
@@ -81,6 +88,7 @@ struct Node {
 pub struct Due {
     now: Ns,
     end: Ns,
+    /// How often something was raised, in the place that it has in a [`Key`].
     raised: u64,
     heads: Heads,
     /// The lane whose head was taken last; it is still among the heads, to be replaced by the next. Or [`NOBODY`].
@@ -123,7 +131,7 @@ impl Due {
     fn open(&mut self, delay: Ns, queue: Queue) -> Lane {
         let lane = Lane(self.lanes.len() as u16);
         assert!(self.lanes.len() < usize::from(NOBODY), "too many lanes");
-        self.lanes.push(LaneAt { delay, queue, head: Key::EMPTY });
+        self.lanes.push(LaneAt { delay, queue });
         lane
     }
 
@@ -141,7 +149,7 @@ impl Due {
                 let circle = self.nodes.len() as u32;
                 let entry = Entry { key: Key::EMPTY, event: Event::Timeline(NIL) };
                 self.nodes.push(Node { entry, generation: 0, before: circle, after: circle });
-                self.open(delay, Queue::List(circle))
+                self.open(delay, Queue::List(Timers { circle, has_head: false }))
             }
             None => self.open(delay, Queue::Ring(VecDeque::new())),
         }
@@ -155,7 +163,7 @@ impl Due {
     /// The key of the next event on a lane.
     #[inline]
     fn key(&mut self, time: Ns, lane: u16) -> Key {
-        self.raised += 1;
+        self.raised += NEXT;
         Key::new(time, self.raised, lane)
     }
 
@@ -183,26 +191,27 @@ impl Due {
             return;
         }
         let key = self.key(time, lane.0);
-        let at = &mut self.lanes[lane.0 as usize];
-        let Queue::Ring(ring) = &mut at.queue else { panic!("a timer lane takes timers only") };
+        let Queue::Ring(ring) = &mut self.lanes[lane.0 as usize].queue else {
+            panic!("a timer lane takes timers only")
+        };
         debug_assert!(ring.back().is_none_or(|last| last.key < key), "a lane goes forward only");
+        let had_nothing = ring.is_empty();
         ring.push_back(Entry { key, event });
-        if at.head.is_empty() {
-            at.head = key;
+        if had_nothing {
             self.enter(key);
         }
     }
 
     /// Sets a timer the lane's delay from now.
-    #[inline]
+    #[inline(always)]
     pub fn arm(&mut self, lane: Lane, event: Event) -> Timer {
         let time = self.now.plus(self.lanes[lane.0 as usize].delay);
         if time > self.end {
             return Timer::NONE;
         }
         let key = self.key(time, lane.0);
-        let at = &mut self.lanes[lane.0 as usize];
-        let Queue::List(circle) = at.queue else { panic!("not a timer lane") };
+        let Queue::List(timers) = &mut self.lanes[lane.0 as usize].queue else { panic!("not a timer lane") };
+        let (circle, had_head) = (timers.circle, std::mem::replace(&mut timers.has_head, true));
         let before = self.nodes[circle as usize].before;
         let (place, generation) = match self.nodes.get(self.free as usize) {
             Some(unused) => (std::mem::replace(&mut self.free, unused.after), unused.generation),
@@ -215,15 +224,14 @@ impl Due {
         }
         self.nodes[before as usize].after = place;
         self.nodes[circle as usize].before = place;
-        if at.head.is_empty() {
-            at.head = key;
+        if !had_head {
             self.enter(key);
         }
         Timer(Ref { index: place, generation })
     }
 
     /// Takes a timer back; one that has gone off is ignored.
-    #[inline]
+    #[inline(always)]
     pub fn cancel(&mut self, timer: Timer) {
         let Ref { index, generation } = timer.0;
         if self.nodes.get(index as usize).is_some_and(|node| node.generation == generation) {
@@ -231,7 +239,7 @@ impl Due {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn unlink(&mut self, place: u32) {
         let free = self.free;
         let node = &mut self.nodes[place as usize];
@@ -243,7 +251,7 @@ impl Due {
     }
 
     /// Raises an event at any time not in the past.
-    #[inline]
+    #[inline(always)]
     pub fn at(&mut self, time: Ns, event: Event) {
         assert!(time >= self.now, "an event in the past");
         if time > self.end {
@@ -267,59 +275,68 @@ impl Due {
     }
 
     /// Takes the next event due at `until` or before.
-    #[inline]
+    #[inline(always)]
     pub fn pop(&mut self, until: Ns) -> Option<Event> {
-        self.settle_taken();
-        let first = self.heads.first()?;
-        if first.time() > until {
-            return None;
+        loop {
+            self.settle_taken();
+            let first = self.heads.first()?;
+            if first.time() > until {
+                return None;
+            }
+            let lane = first.lane();
+            self.taken = lane;
+            if lane == HEAP {
+                self.now = first.time();
+                return Some(self.heap.take());
+            }
+            if let Queue::Ring(ring) = &mut self.lanes[usize::from(lane)].queue {
+                self.now = first.time();
+                let event = ring.pop_front().map(|entry| entry.event);
+                self.next = ring.front().map_or(Key::EMPTY, |entry| entry.key);
+                return event;
+            }
+            if let Some(event) = self.take_timer(first) {
+                return Some(event);
+            }
         }
-        let lane = first.lane();
-        self.taken = lane;
-        if lane == HEAP {
-            self.now = first.time();
-            return Some(self.heap.take());
-        }
-        let at = &mut self.lanes[usize::from(lane)];
-        if let Queue::Ring(ring) = &mut at.queue {
-            self.now = first.time();
-            let event = ring.pop_front().map(|entry| entry.event);
-            self.next = ring.front().map_or(Key::EMPTY, |entry| entry.key);
-            at.head = self.next;
-            return event;
-        }
-        self.pop_timer(first, until)
     }
 
     /// Puts what comes next on the lane of the event taken last in its place.
-    #[inline]
+    #[inline(always)]
     fn settle_taken(&mut self) {
+        if self.taken == NOBODY {
+            return;
+        }
         if self.heap.is_open() {
             self.heap.close();
             self.next = self.heap.first();
         }
-        if self.taken != NOBODY {
-            self.heads.replace_first(self.next);
-            self.taken = NOBODY;
-        }
+        self.heads.replace_first(self.next);
+        self.taken = NOBODY;
     }
 
-    /// Takes a timer, if it is still there; otherwise, whatever is next.
-    fn pop_timer(&mut self, key: Key, until: Ns) -> Option<Event> {
-        let at = &mut self.lanes[usize::from(key.lane())];
-        let Queue::List(circle) = at.queue else { unreachable!("a timer's lane is a list") };
-        let first = self.nodes[circle as usize].after;
-        let entry = self.nodes[first as usize].entry;
-        if entry.key != key {
-            self.next = entry.key;
-            at.head = entry.key;
-            return self.pop(until);
+    /// Takes the timer of that key, if it has not been cancelled. Whatever comes next on its lane is its head.
+    #[inline(never)]
+    fn take_timer(&mut self, key: Key) -> Option<Event> {
+        let Queue::List(timers) = &mut self.lanes[usize::from(key.lane())].queue else {
+            unreachable!("a timer's lane is a list")
+        };
+        let circle = timers.circle as usize;
+        let first = self.nodes[circle].after;
+        let Entry { key: earliest, event } = self.nodes[first as usize].entry;
+        let is_due = earliest == key;
+        if is_due {
+            self.now = key.time();
+            let second = self.nodes[first as usize].after;
+            self.next = self.nodes[second as usize].entry.key;
+        } else {
+            self.next = earliest;
         }
-        self.now = key.time();
-        self.unlink(first);
-        self.next = self.nodes[self.nodes[circle as usize].after as usize].entry.key;
-        self.lanes[usize::from(key.lane())].head = self.next;
-        Some(entry.event)
+        timers.has_head = !self.next.is_empty();
+        if is_due {
+            self.unlink(first);
+        }
+        is_due.then_some(event)
     }
 
     /// Time passes up to `until` without an event.
@@ -379,7 +396,7 @@ mod tests {
 
     impl Plain {
         fn raise(&mut self, time: u64, event: Event) -> u64 {
-            self.raised += 1;
+            self.raised += NEXT;
             self.due.push((time, self.raised, event));
             self.raised
         }

@@ -23,11 +23,11 @@ pub struct Engine {
 }
 
 impl Kernel for Engine {
-    #[inline]
+    #[inline(always)]
     fn now(&self) -> Ns {
         self.due.now()
     }
-    #[inline]
+    #[inline(always)]
     fn end(&self) -> Ns {
         self.due.end()
     }
@@ -40,30 +40,30 @@ impl Kernel for Engine {
     fn timer_lane(&mut self, delay: Ns) -> Lane {
         self.due.lane(delay, true)
     }
-    #[inline]
+    #[inline(always)]
     fn after(&mut self, lane: Lane, event: Event) {
         self.due.after(lane, event);
     }
-    #[inline]
+    #[inline(always)]
     fn on(&mut self, lane: Lane, time: Ns, event: Event) {
         self.due.on(lane, time, event);
     }
-    #[inline]
+    #[inline(always)]
     fn at(&mut self, time: Ns, event: Event) {
         self.due.at(time, event);
     }
     fn delay(&self, lane: Lane) -> Ns {
         self.due.delay(lane)
     }
-    #[inline]
+    #[inline(always)]
     fn arm(&mut self, lane: Lane, event: Event) -> Timer {
         self.due.arm(lane, event)
     }
-    #[inline]
+    #[inline(always)]
     fn cancel(&mut self, timer: Timer) {
         self.due.cancel(timer);
     }
-    #[inline]
+    #[inline(always)]
     fn offer(&mut self, population: u16, at: Ns, salt: u64) -> Cohort {
         self.ledger.offer(population, at, salt)
     }

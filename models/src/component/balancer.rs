@@ -248,7 +248,7 @@ impl Try {
 
 impl World {
     /// An attempt reaches the balancer.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn at_balancer<K: Kernel>(&mut self, k: &mut K, t: Ref) {
         let try_ = &mut self.tries[t];
         let (salt, share) = (try_.salt, self.backends[try_.fleet as usize].shed[try_.plan as usize]);
@@ -266,7 +266,7 @@ impl World {
     }
 
     /// Chooses a server and connects, or queues, or answers that there is none.
-    #[inline]
+    #[inline(always)]
     fn choose<K: Kernel>(&mut self, k: &mut K, t: Ref, avoid: Option<u32>) {
         let status = self.spec.balancer.unavailable_status;
         match self.pick(k, t, avoid) {
@@ -280,7 +280,7 @@ impl World {
     }
 
     /// A server for a try, if one may be chosen and has room.
-    #[inline]
+    #[inline(always)]
     fn pick<K: Kernel>(&mut self, k: &K, t: Ref, avoid: Option<u32>) -> Option<u32> {
         let try_ = &self.tries[t];
         let balancer = &self.spec.balancer;
@@ -293,6 +293,20 @@ impl World {
         if backend.watch.is_plain {
             return backend.rotation.choose(balancer.algorithm, salt, number, avoid, |s| load(s) < limit, load);
         }
+        self.pick_by_watch(now, t, avoid)
+    }
+
+    /// As `pick`, where not every server in rotation with room may be chosen.
+    #[inline(never)]
+    fn pick_by_watch(&mut self, now: Ns, t: Ref, avoid: Option<u32>) -> Option<u32> {
+        let try_ = &self.tries[t];
+        let balancer = &self.spec.balancer;
+        let backend = &mut self.backends[try_.fleet as usize];
+        let number = (u32::from(try_.attempt) << 16) | u32::from(try_.dispatches);
+        let limit = balancer.max_connections.unwrap_or(u32::MAX);
+        let connections = &self.connections;
+        let load = |server: u32| connections[server as usize];
+        let salt = try_.salt;
         let watch = &backend.watch;
         let untried = |s: u32| balancer.redispatch != Redispatch::Untried || try_.tried & watch.bit(s) == 0;
         let open = |s: u32| load(s) < limit && untried(s) && watch.is_open(&balancer.health, s, now);
@@ -340,7 +354,7 @@ impl World {
     }
 
     /// Connects to a server.
-    #[inline]
+    #[inline(always)]
     fn dispatch<K: Kernel>(&mut self, k: &mut K, t: Ref, server: u32) {
         let try_ = &mut self.tries[t];
         try_.server = server;
@@ -366,7 +380,7 @@ impl World {
     }
 
     /// Sends a connect over the link.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn send_connect<K: Kernel>(&mut self, k: &mut K, t: Ref) {
         let link = &self.spec.network.servers;
         let try_ = &mut self.tries[t];
@@ -380,7 +394,7 @@ impl World {
     }
 
     /// Something travels from a server to the balancer.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn send_to_balancer<K: Kernel>(&mut self, k: &mut K, t: Ref, event: Event) {
         let link = &self.spec.network.servers;
         if link.is_constant() {
@@ -393,7 +407,7 @@ impl World {
     }
 
     /// The server has accepted the connection: the wait for its answer begins.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn accepted<K: Kernel>(&mut self, k: &mut K, t: Ref) {
         let try_ = &mut self.tries[t];
         try_.front = Front::Waiting;
@@ -409,7 +423,7 @@ impl World {
     }
 
     /// A server's answer is here.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn reply<K: Kernel>(&mut self, k: &mut K, t: Ref) {
         let Some(try_) = self.tries.get(t).filter(|t| t.front == Front::Waiting) else { return };
         let status = try_.status;
@@ -431,8 +445,8 @@ impl World {
         if again && self.may_try_another(k, t) {
             return;
         }
-        self.answer(k, t, status);
-        self.close_front(k, t);
+        self.answer_now(k, t, status);
+        self.close_front_now(k, t);
     }
 
     /// Sends a call whose server is done with it to another one at once, if it has a try left.
@@ -449,13 +463,18 @@ impl World {
     }
 
     /// If the try is a health check, it ends here, with this status (0 for none).
-    #[inline]
+    #[inline(always)]
     fn check_ends<K: Kernel>(&mut self, k: &mut K, t: Ref, status: u16) -> bool {
-        let Try { purpose, server, .. } = self.tries[t];
-        let world::Purpose::Check(number) = purpose else { return false };
+        let world::Purpose::Check(number) = self.tries[t].purpose else { return false };
+        self.check_over(k, t, number, status);
+        true
+    }
+
+    #[inline(never)]
+    fn check_over<K: Kernel>(&mut self, k: &mut K, t: Ref, number: u32, status: u16) {
+        let server = self.tries[t].server;
         self.close_front(k, t);
         self.check_answered(k, server, number, status);
-        true
     }
 
     /// The connection was refused: nobody listens.
@@ -601,7 +620,7 @@ impl World {
     }
 
     /// One connection less to the server of a try; whoever queues may have it.
-    #[inline]
+    #[inline(always)]
     fn release_server<K: Kernel>(&mut self, k: &mut K, t: Ref) {
         let Try { server, fleet, .. } = self.tries[t];
         self.connections[server as usize] -= 1;
@@ -611,6 +630,7 @@ impl World {
     }
 
     /// Sends on what queues for a fleet, as far as there is room.
+    #[inline(never)]
     pub(crate) fn serve_queue<K: Kernel>(&mut self, k: &mut K, fleet: u16) {
         loop {
             let backend = &mut self.backends[fleet as usize];
@@ -628,19 +648,29 @@ impl World {
         }
     }
 
-    /// The balancer is done with a try; if the server is too, the try is over.
-    #[inline]
+    #[inline(never)]
     fn close_front<K: Kernel>(&mut self, k: &mut K, t: Ref) {
+        self.close_front_now(k, t);
+    }
+
+    /// The balancer is done with a try; if the server is too, the try is over.
+    #[inline(always)]
+    fn close_front_now<K: Kernel>(&mut self, k: &mut K, t: Ref) {
         let try_ = &mut self.tries[t];
         k.cancel(try_.timer);
         try_.timer = Timer::NONE;
         try_.front = Front::Closed;
-        self.end_if_done(k, t);
+        self.end_if_done_now(k, t);
+    }
+
+    #[inline(never)]
+    pub(crate) fn end_if_done<K: Kernel>(&mut self, k: &mut K, t: Ref) {
+        self.end_if_done_now(k, t);
     }
 
     /// Ends a try that neither the balancer nor a server has any more.
-    #[inline]
-    pub(crate) fn end_if_done<K: Kernel>(&mut self, k: &mut K, t: Ref) {
+    #[inline(always)]
+    fn end_if_done_now<K: Kernel>(&mut self, k: &mut K, t: Ref) {
         let try_ = &self.tries[t];
         if try_.front != Front::Closed || try_.back != Back::None {
             return;

@@ -244,7 +244,7 @@ impl Population {
     }
 
     /// Moves `next` on to the next arrival.
-    #[inline]
+    #[inline(always)]
     fn next(&mut self) {
         let area = if self.burst == 1 { self.ahead.1 } else { self.area() };
         self.advance(area);
@@ -331,6 +331,7 @@ impl World {
     }
 
     /// A call (or a burst of them) is offered.
+    #[inline(always)]
     pub(crate) fn arrive<K: Kernel>(&mut self, k: &mut K, index: u16) {
         let population = &mut self.populations[index as usize];
         let now = u64::from(population.burst).min(population.left);
@@ -351,7 +352,7 @@ impl World {
     }
 
     /// Sends an attempt; the first one may be at the balancer already.
-    #[inline]
+    #[inline(always)]
     fn send<K: Kernel>(&mut self, k: &mut K, call_at: Ref, first: bool) {
         let call = &mut self.calls[call_at];
         let population = &mut self.populations[call.population as usize];
@@ -371,7 +372,9 @@ impl World {
         call.deadline = k.arm(lane, Event::ClientDeadline(call_at));
         k.record(Fact::Attempt(call.account()));
         if there {
-            self.handle(k, Event::AtBalancer(t));
+            if !(self.trouble.on && self.is_held_up(k, Event::AtBalancer(t), 0)) {
+                self.at_balancer(k, t);
+            }
             return;
         }
         let link = &self.spec.network.clients;
@@ -382,10 +385,15 @@ impl World {
         k.at(k.now().plus(way), Event::AtBalancer(t));
     }
 
+    #[inline(never)]
+    pub(crate) fn answer<K: Kernel>(&mut self, k: &mut K, t: Ref, status: u16) {
+        self.answer_now(k, t, status);
+    }
+
     /// The balancer has an answer for the client of a try. A success on a constant link needs no event of its
     /// own: it is known by now whether it arrives in time.
-    #[inline]
-    pub(crate) fn answer<K: Kernel>(&mut self, k: &mut K, t: Ref, status: u16) {
+    #[inline(always)]
+    pub(crate) fn answer_now<K: Kernel>(&mut self, k: &mut K, t: Ref, status: u16) {
         let Try { call: call_at, attempt, .. } = self.tries[t];
         let call = &self.calls[call_at];
         let population = &self.populations[call.population as usize];
@@ -421,7 +429,7 @@ impl World {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn succeed<K: Kernel>(&mut self, k: &mut K, call_at: Ref, at: Ns) {
         let call = &mut self.calls[call_at];
         let (account, index) = (call.account(), call.population as usize);
@@ -564,6 +572,7 @@ impl World {
     }
 }
 
+#[inline(always)]
 fn raise_arrival<K: Kernel>(k: &mut K, population: &Population, index: u16) {
     if population.next <= k.end() {
         let at = population.next.plus(population.lead.unwrap_or(Ns::ZERO));

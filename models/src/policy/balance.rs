@@ -75,7 +75,7 @@ impl Rotation {
 
     /// Chooses a server, or none if none is open. `open` says whether a server may be chosen at all, `load` gives
     /// its open connections; `avoid` is passed over unless it is the only one.
-    #[inline]
+    #[inline(always)]
     pub fn choose(
         &mut self,
         algorithm: Algorithm,
@@ -106,7 +106,7 @@ impl Rotation {
         chosen.or_else(|| avoid.filter(|s| self.servers.contains(s) && is_open(*s)))
     }
 
-    #[inline]
+    #[inline(always)]
     fn next_in_turn(&mut self, open: impl Fn(u32) -> bool) -> Option<u32> {
         let n = self.servers.len();
         let mut at = if self.turn >= n { 0 } else { self.turn };

@@ -124,7 +124,7 @@ impl World {
     }
 
     /// A call's end says something of its server.
-    #[inline]
+    #[inline(always)]
     pub(super) fn judge<K: Kernel>(&mut self, k: &mut K, t: Ref, verdict: Verdict) {
         let try_ = &self.tries[t];
         if !self.backends[try_.fleet as usize].watch.is_plain && try_.purpose == Purpose::Call {
@@ -132,6 +132,7 @@ impl World {
         }
     }
 
+    #[inline(never)]
     fn judge_server<K: Kernel>(&mut self, k: &mut K, fleet: u16, server: u32, verdict: Verdict) {
         let (check, now) = (&self.spec.balancer.health, k.now());
         let watch = &mut self.backends[fleet as usize].watch;

@@ -10,7 +10,7 @@ use crate::world::{Back, Front, Limited, Purpose, Try, World};
 
 impl World {
     /// A connect reaches the server: refused if nobody listens, unanswered if the backlog is full.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn at_server<K: Kernel>(&mut self, k: &mut K, t: Ref) {
         let Some(try_) = self.tries.get_mut(t).filter(|t| t.front == Front::Connecting) else { return };
         let server = &mut self.servers[try_.server as usize];
@@ -81,7 +81,7 @@ impl World {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn enqueue<K: Kernel>(&mut self, k: &mut K, t: Ref) {
         let number = self.tries[t].server;
         let server = &mut self.servers[number as usize];
@@ -117,7 +117,7 @@ impl World {
     }
 
     /// A worker (or a core) takes a call.
-    #[inline]
+    #[inline(always)]
     fn start<K: Kernel>(&mut self, k: &mut K, t: Ref) {
         let try_ = &mut self.tries[t];
         let server = &mut self.servers[try_.server as usize];
@@ -139,7 +139,7 @@ impl World {
     }
 
     /// Computing begins; a request that is still on its way is waited for.
-    #[inline]
+    #[inline(always)]
     fn work<K: Kernel>(&mut self, k: &mut K, t: Ref) {
         let try_ = &mut self.tries[t];
         try_.back = Back::Working;
@@ -163,25 +163,30 @@ impl World {
     }
 
     /// The computing time of a call is over.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn work_done<K: Kernel>(&mut self, k: &mut K, t: Ref, dispatch: u16) {
         let Some(try_) = self.tries.get_mut(t) else { return };
         if try_.back != Back::Working || try_.dispatches != dispatch {
             return;
         }
-        let (number, fleet) = (try_.server, try_.fleet as usize);
-        let plan = &self.plans[fleet][try_.plan as usize];
-        let Some(store) = plan.store else {
-            self.finish(k, t, 200, Cause::ClientLeft);
-            return;
-        };
-        if plan.appends && self.stores[store as usize].is_instant() {
+        let plan = &self.plans[try_.fleet as usize][try_.plan as usize];
+        if let Some(store) = plan.store {
+            if !(plan.appends && self.stores[store as usize].is_instant()) {
+                self.turn_to_store(k, t);
+                return;
+            }
             let (call, gone) = (try_.call, try_.client_gone);
             self.stores[store as usize].queries += 1;
             self.stored(k, call, gone);
-            self.finish(k, t, 200, Cause::ClientLeft);
-            return;
         }
+        self.finish_now(k, t, 200, Cause::ClientLeft);
+    }
+
+    /// A call has been computed; its store comes next, or its spool.
+    #[inline(never)]
+    fn turn_to_store<K: Kernel>(&mut self, k: &mut K, t: Ref) {
+        let try_ = &self.tries[t];
+        let (number, fleet) = (try_.server, try_.fleet as usize);
         if self.plans[fleet][self.tries[t].plan as usize].spool.is_some() && self.is_spooled(t) {
             self.spool(k, t);
             return;
@@ -197,8 +202,14 @@ impl World {
         }
     }
 
-    /// The server is done with a try: its answer goes out, its worker takes the next.
+    #[inline(never)]
     pub(crate) fn finish<K: Kernel>(&mut self, k: &mut K, t: Ref, status: u16, cause: Cause) {
+        self.finish_now(k, t, status, cause);
+    }
+
+    /// The server is done with a try: its answer goes out, its worker takes the next.
+    #[inline(always)]
+    fn finish_now<K: Kernel>(&mut self, k: &mut K, t: Ref, status: u16, cause: Cause) {
         let try_ = &mut self.tries[t];
         try_.status = status;
         // Of a success, too: that an earlier server refused it no longer matters.
@@ -258,7 +269,7 @@ impl World {
     }
 
     /// Takes a try off its server's list.
-    #[inline]
+    #[inline(always)]
     fn forget(&mut self, t: Ref) {
         let Try { server, place, .. } = self.tries[t];
         let active = &mut self.servers[server as usize].active;
