@@ -4,9 +4,9 @@
 
 #![no_main]
 
-use brownout::scenarios::load_text;
-use brownout::sim::orders;
-use brownout::sim::run::{Orders, Run};
+use brownout_scenarios::load_text;
+use brownout_sim::orders;
+use brownout_sim::run::{Orders, Run};
 use libfuzzer_sys::fuzz_target;
 use std::path::Path;
 
