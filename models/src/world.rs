@@ -461,25 +461,19 @@ impl World {
         assert!(c.legs > 0, "a leg ended that never began");
         c.legs -= 1;
         c.cause = cause;
-        if c.legs == 0 && c.client != Client::Waiting {
-            self.settle(k, call);
+        if c.legs > 0 || c.client == Client::Waiting {
+            return;
         }
-    }
-
-    /// The client is done with a call, for good or ill.
-    #[inline(always)]
-    pub fn client_done<K: Kernel>(&mut self, k: &mut K, call: Ref, how: Client) {
-        let c = &mut self.calls[call];
-        debug_assert!(c.client == Client::Waiting && how != Client::Waiting);
-        c.client = how;
-        if c.legs == 0 {
+        if c.stored {
+            self.calls.remove(call);
+        } else {
             self.settle(k, call);
         }
     }
 
     /// Nothing more can happen to a call: its books are closed, unless the balancer's log has it.
-    #[inline(always)]
-    fn settle<K: Kernel>(&mut self, k: &mut K, call: Ref) {
+    #[inline(never)]
+    pub fn settle<K: Kernel>(&mut self, k: &mut K, call: Ref) {
         if !self.calls[call].stored && !self.log_keeps(call) {
             let c = &self.calls[call];
             k.record(Fact::Dropped(c.account(), c.cause));

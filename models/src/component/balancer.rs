@@ -250,15 +250,15 @@ impl World {
     /// An attempt reaches the balancer.
     #[inline(always)]
     pub(crate) fn at_balancer<K: Kernel>(&mut self, k: &mut K, t: Ref) {
-        let try_ = &mut self.tries[t];
+        let (try_, balancer) = (&mut self.tries[t], &self.spec.balancer);
         let (salt, share) = (try_.salt, self.backends[try_.fleet as usize].shed[try_.plan as usize]);
-        try_.retries_left = self.spec.balancer.retries as u16;
-        if try_.purpose == world::Purpose::Call {
+        try_.retries_left = balancer.retries as u16;
+        if balancer.log.is_some() && try_.purpose == world::Purpose::Call {
             self.calls[try_.call].logged = true;
         }
         if share > 0.0 && unit(draw(salt, Purpose::Shed, 0)) <= share {
             self.reject(k, t, 503, Cause::Shed);
-        } else if self.spec.balancer.abort_on_close && try_.client_gone {
+        } else if balancer.abort_on_close && try_.client_gone {
             self.give_up(k, t, Cause::ClientLeft);
         } else {
             self.choose(k, t, None);
@@ -426,22 +426,20 @@ impl World {
     #[inline(always)]
     pub(crate) fn reply<K: Kernel>(&mut self, k: &mut K, t: Ref) {
         let Some(try_) = self.tries.get(t).filter(|t| t.front == Front::Waiting) else { return };
-        let status = try_.status;
-        if self.check_ends(k, t, status) {
+        let Try { purpose, fleet, server, status, .. } = *try_;
+        if let world::Purpose::Check(number) = purpose {
+            self.check_over(k, t, number, status);
             return;
         }
         let retried = &self.spec.balancer.retry_statuses;
         let again = !retried.is_empty() && retried.contains(&status);
-        self.judge(
-            k,
-            t,
-            match status {
-                _ if again => Verdict::Unreached,
-                500.. => Verdict::Error,
-                _ => Verdict::Good,
-            },
-        );
-        self.release_server(k, t);
+        let verdict = match status {
+            _ if again => Verdict::Unreached,
+            500.. => Verdict::Error,
+            _ => Verdict::Good,
+        };
+        self.judge_at(k, fleet, server, verdict);
+        self.release_server_at(k, fleet, server);
         if again && self.may_try_another(k, t) {
             return;
         }
@@ -463,7 +461,6 @@ impl World {
     }
 
     /// If the try is a health check, it ends here, with this status (0 for none).
-    #[inline(always)]
     fn check_ends<K: Kernel>(&mut self, k: &mut K, t: Ref, status: u16) -> bool {
         let world::Purpose::Check(number) = self.tries[t].purpose else { return false };
         self.check_over(k, t, number, status);
@@ -619,10 +616,15 @@ impl World {
         self.close_front(k, t);
     }
 
-    /// One connection less to the server of a try; whoever queues may have it.
-    #[inline(always)]
+    /// One connection less to the server of a try.
     fn release_server<K: Kernel>(&mut self, k: &mut K, t: Ref) {
         let Try { server, fleet, .. } = self.tries[t];
+        self.release_server_at(k, fleet, server);
+    }
+
+    /// One connection less to a server; whoever queues may have it.
+    #[inline(always)]
+    fn release_server_at<K: Kernel>(&mut self, k: &mut K, fleet: u16, server: u32) {
         self.connections[server as usize] -= 1;
         if self.backends[fleet as usize].queued > 0 {
             self.serve_queue(k, fleet);

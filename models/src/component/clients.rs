@@ -127,10 +127,21 @@ enum Process {
     Rate { curve: Curve, random: bool },
 }
 
-/// A piecewise linear rate: from each time on, the rate there (per nanosecond) and its slope.
+/// A piecewise linear rate.
 struct Curve {
-    pieces: Vec<(u64, f64, f64)>,
-    at: usize,
+    /// What is left of it, the last piece first; the piece at hand is the last.
+    later: Vec<Piece>,
+    at: Piece,
+}
+
+/// A piece of a rate, from one time on until another.
+#[derive(Clone, Copy)]
+struct Piece {
+    begins: u64,
+    ends: u64,
+    /// The rate at its beginning, per nanosecond, and its slope.
+    rate: f64,
+    slope: f64,
 }
 
 impl Curve {
@@ -138,28 +149,40 @@ impl Curve {
         let base = rate.0 / 1e9;
         let mut pieces = Vec::new();
         let points = &profile.0;
-        if points.first().is_none_or(|p| p.0 > Ns::ZERO) {
-            pieces.push((0, base * points.first().map_or(1.0, |p| p.1), 0.0));
-        }
+        let first = points.first().map_or(1.0, |p| p.1);
+        let mut at = Piece { begins: 0, ends: u64::MAX, rate: base * first, slope: 0.0 };
         for (i, (from, factor)) in points.iter().enumerate() {
             let slope = match points.get(i + 1) {
                 Some((to, next)) => base * (next - factor) / (to.0 - from.0) as f64,
                 None => 0.0,
             };
-            pieces.push((from.0, base * factor, slope));
+            at.ends = from.0;
+            pieces
+                .push(std::mem::replace(&mut at, Piece { begins: from.0, ends: u64::MAX, rate: base * factor, slope }));
         }
-        Curve { pieces, at: 0 }
+        pieces.push(at);
+        pieces.reverse();
+        let at = pieces.pop().unwrap_or(at);
+        Curve { later: pieces, at }
     }
 
     /// The time at which the integral of the rate from `from` on reaches `area`; exact inversion, no thinning.
-    #[inline]
-    fn reach(&mut self, from: u64, mut area: f64) -> Ns {
-        let mut from = from;
+    #[inline(always)]
+    fn reach(&mut self, from: u64, area: f64) -> Ns {
+        let Piece { ends, rate, slope, .. } = self.at;
+        if slope == 0.0 && rate > 0.0 && (ends == u64::MAX || area < rate * (ends - from) as f64) {
+            return Ns::nanos(from).plus(Ns((area / rate + 0.5) as i64 as u64));
+        }
+        self.reach_beyond(from, area)
+    }
+
+    /// As `reach`, where the rate changes or is nothing.
+    #[inline(never)]
+    fn reach_beyond(&mut self, mut from: u64, mut area: f64) -> Ns {
         loop {
-            let (begins, rate, slope) = self.pieces[self.at];
-            let ends = self.pieces.get(self.at + 1).map(|p| p.0);
+            let Piece { begins, ends, rate, slope } = self.at;
             let here = rate + slope * (from - begins) as f64;
-            let whole = ends.map(|e| (here + slope * (e - from) as f64 / 2.0) * (e - from) as f64);
+            let whole = (ends != u64::MAX).then(|| (here + slope * (ends - from) as f64 / 2.0) * (ends - from) as f64);
             if whole.is_none_or(|w| area < w) {
                 if slope == 0.0 {
                     return if here > 0.0 {
@@ -173,8 +196,9 @@ impl Curve {
                 return Ns(from + (2.0 * area / (here + root) + 0.5) as u64);
             }
             area -= whole.unwrap_or(0.0);
-            from = ends.unwrap_or(from);
-            self.at += 1;
+            from = ends;
+            let Some(next) = self.later.pop() else { return Ns::NEVER };
+            self.at = next;
         }
     }
 }
@@ -221,7 +245,7 @@ impl Population {
     }
 
     /// Draws what the next call needs.
-    #[inline]
+    #[inline(always)]
     fn draw_ahead(&mut self) {
         if self.burst == 1 {
             self.ahead = (self.stream.bits(), self.area());
@@ -229,7 +253,7 @@ impl Population {
     }
 
     /// Draws how much of the rate's integral lies between two arrivals.
-    #[inline]
+    #[inline(always)]
     fn area(&mut self) -> f64 {
         match &self.arrivals {
             Process::Rate { random: true, .. } => self.stream.exponential(),
@@ -251,7 +275,7 @@ impl Population {
         self.draw_ahead();
     }
 
-    #[inline]
+    #[inline(always)]
     fn advance(&mut self, area: f64) {
         if self.left == 0 {
             self.next = Ns::NEVER;
@@ -433,22 +457,26 @@ impl World {
     fn succeed<K: Kernel>(&mut self, k: &mut K, call_at: Ref, at: Ns) {
         let call = &mut self.calls[call_at];
         let (account, index) = (call.account(), call.population as usize);
+        let population = &mut self.populations[index];
         k.cancel(call.deadline);
         if call.kept {
             self.forget_kept(k, call_at);
             return;
         }
-        if self.populations[index].reads && !call.stored {
+        if population.reads && !call.stored {
             call.stored = true;
             k.record(Fact::Stored(account, false));
         }
         k.record(Fact::Ok(account, at.minus(call.offered)));
-        if let (Some(tokens), Some(budget)) =
-            (&mut self.populations[index].tokens, &self.spec.clients.0[index].1.retry.budget)
+        if let Some(tokens) = &mut population.tokens
+            && let Some(budget) = &self.spec.clients.0[index].1.retry.budget
         {
             tokens.on_success(budget);
         }
-        self.client_done(k, call_at, Client::Ok);
+        call.client = Client::Ok;
+        if call.legs == 0 {
+            self.settle(k, call_at);
+        }
     }
 
     /// A client's patience is over.
@@ -518,7 +546,11 @@ impl World {
     fn give_call_up<K: Kernel>(&mut self, k: &mut K, call_at: Ref, seen: Seen) {
         k.record(Fact::Failed(self.calls[call_at].account(), seen));
         self.keep(k, call_at);
-        self.client_done(k, call_at, Client::Failed);
+        let call = &mut self.calls[call_at];
+        call.client = Client::Failed;
+        if call.legs == 0 {
+            self.settle(k, call_at);
+        }
     }
 
     /// A client that gives a call up may keep it, to send it again when it is back.

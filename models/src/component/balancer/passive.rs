@@ -124,11 +124,18 @@ impl World {
     }
 
     /// A call's end says something of its server.
-    #[inline(always)]
     pub(super) fn judge<K: Kernel>(&mut self, k: &mut K, t: Ref, verdict: Verdict) {
         let try_ = &self.tries[t];
-        if !self.backends[try_.fleet as usize].watch.is_plain && try_.purpose == Purpose::Call {
-            self.judge_server(k, try_.fleet, try_.server, verdict);
+        if try_.purpose == Purpose::Call {
+            self.judge_at(k, try_.fleet, try_.server, verdict);
+        }
+    }
+
+    /// A call's end says something of this server.
+    #[inline(always)]
+    pub(super) fn judge_at<K: Kernel>(&mut self, k: &mut K, fleet: u16, server: u32, verdict: Verdict) {
+        if !self.backends[fleet as usize].watch.is_plain {
+            self.judge_server(k, fleet, server, verdict);
         }
     }
 

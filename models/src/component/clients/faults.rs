@@ -111,6 +111,7 @@ impl World {
     }
 
     /// A call of a population, offered at this instant.
+    #[inline(never)]
     fn offer_now<K: Kernel>(&mut self, k: &mut K, index: u16, salt: u64) {
         let cohort = k.offer(index, k.now(), salt);
         let call = self.calls.insert(Call { cohort, population: index, ..Call::new(salt, k.now()) });
@@ -118,6 +119,7 @@ impl World {
     }
 
     /// Whether a call of a population's own is made as another population's. Recorded calls bring others with them.
+    #[inline(never)]
     pub(super) fn is_changed<K: Kernel>(&mut self, k: &mut K, index: u16, salt: u64) -> bool {
         let knobs = self.populations[index as usize].knobs;
         if knobs.surge > 0.0 && self.spec.clients.0[index as usize].1.trace.is_some() {
@@ -157,7 +159,9 @@ impl World {
 impl Curve {
     /// The same curve, to be followed from a time on.
     fn from(mut self, now: Ns) -> Curve {
-        self.at = self.pieces.iter().rposition(|(begins, ..)| *begins <= now.0).unwrap_or(0);
+        while let Some(next) = self.later.pop_if(|piece| piece.begins <= now.0) {
+            self.at = next;
+        }
         self
     }
 }

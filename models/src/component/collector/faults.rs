@@ -177,8 +177,10 @@ impl World {
     }
 
     /// Whether a server computes at another speed: then the end of the work is raised here.
-    pub(super) fn is_slowed<K: Kernel>(&mut self, k: &mut K, t: Ref, gap: Ns) -> bool {
-        let try_ = &self.tries[t];
+    pub(super) fn is_slowed<K: Kernel>(&mut self, k: &mut K, t: Ref) -> bool {
+        let try_ = &mut self.tries[t];
+        try_.back = Back::Working;
+        let gap = try_.since.minus(k.now());
         let server = &self.servers[try_.server as usize];
         let slow = server.knobs.slow;
         if slow == 1.0 {

@@ -44,18 +44,18 @@ impl World {
             } else if per_call {
                 k.after(self.lanes.handshake, Event::RequestArrives(t));
             } else {
-                self.enqueue(k, t);
+                self.enqueue(k, t, number);
             }
             return;
         }
-        let hop = self.spec.network.servers.latency;
+        let (hop, number) = (self.spec.network.servers.latency, try_.server);
         try_.since = if per_call { k.now().plus(Ns(hop.0 * 2)) } else { k.now() };
         self.accepted(k, t);
         if too_many {
             self.finish(k, t, 503, Cause::Overload);
             return;
         }
-        self.enqueue(k, t);
+        self.enqueue(k, t, number);
     }
 
     /// A connect that finds the backlog full is dropped; the other side sends it again after 1, 3, 7 ... seconds
@@ -76,14 +76,14 @@ impl World {
 
     /// The request of a fresh connection reaches an event loop.
     pub(crate) fn request_arrives<K: Kernel>(&mut self, k: &mut K, t: Ref) {
-        if self.tries.get(t).is_some_and(|t| t.back == Back::Arriving) {
-            self.enqueue(k, t);
+        if let Some(try_) = self.tries.get(t).filter(|t| t.back == Back::Arriving) {
+            let number = try_.server;
+            self.enqueue(k, t, number);
         }
     }
 
     #[inline(always)]
-    fn enqueue<K: Kernel>(&mut self, k: &mut K, t: Ref) {
-        let number = self.tries[t].server;
+    fn enqueue<K: Kernel>(&mut self, k: &mut K, t: Ref, number: u32) {
         let server = &mut self.servers[number as usize];
         if server.busy < server.workers && server.queue.is_empty() {
             self.start(k, t);
@@ -141,14 +141,13 @@ impl World {
     /// Computing begins; a request that is still on its way is waited for.
     #[inline(always)]
     fn work<K: Kernel>(&mut self, k: &mut K, t: Ref) {
+        if self.trouble.on && self.is_slowed(k, t) {
+            return;
+        }
         let try_ = &mut self.tries[t];
         try_.back = Back::Working;
         let event = Event::WorkDone(t, try_.dispatches);
         let gap = try_.since.minus(k.now());
-        if self.trouble.on && self.is_slowed(k, t, gap) {
-            return;
-        }
-        let try_ = &mut self.tries[t];
         let plan = &self.plans[try_.fleet as usize][try_.plan as usize];
         match plan.work_lanes {
             Some((lane, _)) if gap == Ns::ZERO => k.after(lane, event),
@@ -225,14 +224,19 @@ impl World {
         try_.back = Back::None;
         let (number, plan, in_bulkhead, held) = (try_.server, try_.plan, try_.in_bulkhead, try_.holds_worker);
         let (purpose, front, fleet, limited) = (try_.purpose, try_.front, try_.fleet as usize, try_.limited);
+        let place = try_.place;
+        try_.in_bulkhead = false;
+        try_.holds_worker = false;
         if limited != Limited::default() {
             self.leave_limits(k, t, status);
         }
-        let try_ = &mut self.tries[t];
-        try_.in_bulkhead = false;
-        try_.holds_worker = false;
-        self.forget(t);
         let server = &mut self.servers[number as usize];
+        // It goes off its server's list, and the last one there takes its place.
+        debug_assert_eq!(server.active[place as usize], t);
+        server.active.swap_remove(place as usize);
+        if let Some(moved) = server.active.get(place as usize) {
+            self.tries[*moved].place = place;
+        }
         if server.is_event_loop && !matches!(purpose, Purpose::Background | Purpose::Replay) {
             server.memory -= self.spec.fleets.0[fleet].1.memory_per_call.0;
         }
@@ -260,23 +264,11 @@ impl World {
             if entering.holds_worker {
                 self.work(k, next);
             } else {
-                self.enqueue(k, next);
+                self.enqueue(k, next, number);
             }
         }
         if held && !self.servers[number as usize].queue.is_empty() {
             self.work_on(k, number);
-        }
-    }
-
-    /// Takes a try off its server's list.
-    #[inline(always)]
-    fn forget(&mut self, t: Ref) {
-        let Try { server, place, .. } = self.tries[t];
-        let active = &mut self.servers[server as usize].active;
-        debug_assert_eq!(active[place as usize], t);
-        active.swap_remove(place as usize);
-        if let Some(moved) = active.get(place as usize) {
-            self.tries[*moved].place = place;
         }
     }
 }
