@@ -92,6 +92,14 @@ impl Call {
         }
     }
 
+    /// Its client is done with it, for good or ill. Whether nothing can execute it any more either: then it is to be settled.
+    #[inline(always)]
+    pub fn client_done(&mut self, how: Client) -> bool {
+        debug_assert!(self.client == Client::Waiting && how != Client::Waiting);
+        self.client = how;
+        self.legs == 0
+    }
+
     /// Whether nobody waits for an attempt of it: neither its client nor the queue that keeps it.
     pub fn is_done(&self) -> bool {
         self.client != Client::Waiting && !self.kept

@@ -5,6 +5,7 @@
 //! calls themselves (`passive`). It may log what it could not deliver, for a replay (`log`). Not modelled: its own
 //! capacity, TLS, a limit on client connections.
 
+mod choice;
 mod faults;
 mod log;
 mod passive;
@@ -15,7 +16,7 @@ pub use passive::Watch;
 use crate::component::clients::Connection;
 use crate::kernel::{Event, Fact, Kernel, Timer};
 use crate::ledger::Cause;
-use crate::policy::balance::{self, Algorithm, Rotation};
+use crate::policy::balance::{Algorithm, Rotation};
 use crate::policy::health::HealthCheck;
 use crate::policy::redispatch::{self, ConnectFailure, Next, Redispatch};
 use crate::random::{Purpose, draw, unit};
@@ -279,60 +280,6 @@ impl World {
         }
     }
 
-    /// A server for a try, if one may be chosen and has room.
-    #[inline(always)]
-    fn pick<K: Kernel>(&mut self, k: &K, t: Ref, avoid: Option<u32>) -> Option<u32> {
-        let try_ = &self.tries[t];
-        let balancer = &self.spec.balancer;
-        let backend = &mut self.backends[try_.fleet as usize];
-        let number = (u32::from(try_.attempt) << 16) | u32::from(try_.dispatches);
-        let limit = balancer.max_connections.unwrap_or(u32::MAX);
-        let connections = &self.connections;
-        let load = |server: u32| connections[server as usize];
-        let (now, salt) = (k.now(), try_.salt);
-        if backend.watch.is_plain {
-            return backend.rotation.choose(balancer.algorithm, salt, number, avoid, |s| load(s) < limit, load);
-        }
-        self.pick_by_watch(now, t, avoid)
-    }
-
-    /// As `pick`, where not every server in rotation with room may be chosen.
-    #[inline(never)]
-    fn pick_by_watch(&mut self, now: Ns, t: Ref, avoid: Option<u32>) -> Option<u32> {
-        let try_ = &self.tries[t];
-        let balancer = &self.spec.balancer;
-        let backend = &mut self.backends[try_.fleet as usize];
-        let number = (u32::from(try_.attempt) << 16) | u32::from(try_.dispatches);
-        let limit = balancer.max_connections.unwrap_or(u32::MAX);
-        let connections = &self.connections;
-        let load = |server: u32| connections[server as usize];
-        let salt = try_.salt;
-        let watch = &backend.watch;
-        let untried = |s: u32| balancer.redispatch != Redispatch::Untried || try_.tried & watch.bit(s) == 0;
-        let open = |s: u32| load(s) < limit && untried(s) && watch.is_open(&balancer.health, s, now);
-        let fails_open =
-            balancer.health.fail_open_below.is_some_and(|b| b.is_open(backend.rotation.len(), backend.all.len()));
-        if fails_open {
-            return backend.all.choose(balancer.algorithm, salt, number, avoid, open, load);
-        }
-        let eager = |s: u32| match balancer.health.slow_start {
-            Some(over) => open(s) && balance::takes(salt, number, s, watch.since(s), over, now),
-            None => open(s),
-        };
-        let chosen = backend.rotation.choose(balancer.algorithm, salt, number, avoid, eager, load);
-        // Where all are being eased in, somebody must take it.
-        chosen.or_else(|| backend.rotation.choose(balancer.algorithm, salt, number, avoid, open, load))
-    }
-
-    /// Whether waiting in the queue is of no use: nobody is in rotation, or those that are may not be chosen.
-    fn nobody_can_serve(&self, t: Ref) -> bool {
-        let (backend, balancer) = (&self.backends[self.tries[t].fleet as usize], &self.spec.balancer);
-        let fails_open =
-            balancer.health.fail_open_below.is_some_and(|b| b.is_open(backend.rotation.len(), backend.all.len()));
-        let servers = if fails_open { &backend.all } else { &backend.rotation };
-        servers.is_empty() || balancer.health.max_fails.is_some() || balancer.redispatch == Redispatch::Untried
-    }
-
     /// Waits for a server with room, if the queue has any.
     fn enqueue_call<K: Kernel>(&mut self, k: &mut K, t: Ref) {
         let status = self.spec.balancer.unavailable_status;
@@ -467,6 +414,7 @@ impl World {
         true
     }
 
+    /// A health check ends with this status (0 for none).
     #[inline(never)]
     fn check_over<K: Kernel>(&mut self, k: &mut K, t: Ref, number: u32, status: u16) {
         let server = self.tries[t].server;
@@ -650,6 +598,7 @@ impl World {
         }
     }
 
+    /// As `close_front_now`, for callers off the usual way of a call.
     #[inline(never)]
     fn close_front<K: Kernel>(&mut self, k: &mut K, t: Ref) {
         self.close_front_now(k, t);
@@ -665,6 +614,7 @@ impl World {
         self.end_if_done_now(k, t);
     }
 
+    /// As `end_if_done_now`, for callers off the usual way of a call.
     #[inline(never)]
     pub(crate) fn end_if_done<K: Kernel>(&mut self, k: &mut K, t: Ref) {
         self.end_if_done_now(k, t);

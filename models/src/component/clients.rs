@@ -171,6 +171,7 @@ impl Curve {
     fn reach(&mut self, from: u64, area: f64) -> Ns {
         let Piece { ends, rate, slope, .. } = self.at;
         if slope == 0.0 && rate > 0.0 && (ends == u64::MAX || area < rate * (ends - from) as f64) {
+            // By way of a signed number, which processors convert faster; it ends at 292 years, when no run goes on.
             return Ns::nanos(from).plus(Ns((area / rate + 0.5) as i64 as u64));
         }
         self.reach_beyond(from, area)
@@ -409,6 +410,7 @@ impl World {
         k.at(k.now().plus(way), Event::AtBalancer(t));
     }
 
+    /// As `answer_now`, for callers off the usual way of a call.
     #[inline(never)]
     pub(crate) fn answer<K: Kernel>(&mut self, k: &mut K, t: Ref, status: u16) {
         self.answer_now(k, t, status);
@@ -473,8 +475,7 @@ impl World {
         {
             tokens.on_success(budget);
         }
-        call.client = Client::Ok;
-        if call.legs == 0 {
+        if call.client_done(Client::Ok) {
             self.settle(k, call_at);
         }
     }
@@ -546,9 +547,7 @@ impl World {
     fn give_call_up<K: Kernel>(&mut self, k: &mut K, call_at: Ref, seen: Seen) {
         k.record(Fact::Failed(self.calls[call_at].account(), seen));
         self.keep(k, call_at);
-        let call = &mut self.calls[call_at];
-        call.client = Client::Failed;
-        if call.legs == 0 {
+        if self.calls[call_at].client_done(Client::Failed) {
             self.settle(k, call_at);
         }
     }

@@ -215,7 +215,7 @@ mod tests {
     fn normal(dice: &mut Pcg64Mcg) -> f64 {
         let unit = |bits: u64| ((bits >> 11) as f64 + 0.5) / (1u64 << 53) as f64;
         let (u, v) = (unit(dice.next_u64()), unit(dice.next_u64()));
-        (-2.0 * u.ln()).sqrt() * (2.0 * std::f64::consts::PI * v).cos()
+        libm::sqrt(-2.0 * libm::log(u)) * libm::cos(2.0 * std::f64::consts::PI * v)
     }
 
     /// Of 20,000 experiments that stop by the rule, the interval must hold the truth in 95%: one standard error of that

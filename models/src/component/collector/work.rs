@@ -201,6 +201,7 @@ impl World {
         }
     }
 
+    /// As `finish_now`, for callers off the usual way of a call.
     #[inline(never)]
     pub(crate) fn finish<K: Kernel>(&mut self, k: &mut K, t: Ref, status: u16, cause: Cause) {
         self.finish_now(k, t, status, cause);
