@@ -34,7 +34,9 @@ fn folder(name: &str) -> PathBuf {
 
 #[test]
 fn commands_print_what_they_should() {
-    trycmd::TestCases::new().case("tests/cmd/*.trycmd").case("README.md");
+    let runtimes = if brownout::services::HAS_MADSIM { "with-madsim" } else { "without-madsim" };
+    let runtimes = format!("tests/cmd/runtimes/{runtimes}.trycmd");
+    trycmd::TestCases::new().case("tests/cmd/*.trycmd").case(runtimes).case("README.md");
 }
 
 /// The guide is followed in a folder where `brownout init my-service.toml` has been run, as it says.

@@ -133,10 +133,35 @@ pub fn simulate(
     })
 }
 
+/// Why a runtime cannot run a scenario, if that is known beforehand.
+pub fn cannot(runtime: Runtime, scenario: &Scenario) -> Option<Failure> {
+    if runtime == Runtime::Kernel {
+        return None;
+    }
+    if !services::HAS_MADSIM {
+        return Some(absent());
+    }
+    let refused = services::refused(&scenario.plan.spec);
+    (!refused.is_empty()).then(|| refusal(&services::Failure::Refused(refused)))
+}
+
+fn refusal(failure: &services::Failure) -> Failure {
+    Failure::Refused(format!("{failure}\n--runtime kernel runs it"))
+}
+
+fn absent() -> Failure {
+    Failure::Refused(
+        "the madsim runtime is not in this build: it was built without `--cfg madsim`\n\
+         `cargo build` in the repository sets it by .cargo/config.toml; where RUSTFLAGS is set, it takes that file's place:\n\
+         RUSTFLAGS=\"$RUSTFLAGS --cfg madsim\" cargo build"
+            .into(),
+    )
+}
+
 #[cfg(madsim)]
 fn on_madsim(scenario: &Scenario, ask: services::Ask, listener: &services::Listener<'_>) -> Result<Outcome, Failure> {
     services::on_madsim(scenario, ask, listener).map_err(|failure| match failure {
-        services::Failure::Refused(_) => Failure::Refused(format!("{failure}\n--runtime kernel runs it")),
+        services::Failure::Refused(_) => refusal(&failure),
         services::Failure::Broken(why) => Failure::Broken(why),
         services::Failure::Machine(why) => Failure::Machine(why),
     })
@@ -144,10 +169,5 @@ fn on_madsim(scenario: &Scenario, ask: services::Ask, listener: &services::Liste
 
 #[cfg(not(madsim))]
 fn on_madsim(_: &Scenario, _: services::Ask, _: &services::Listener<'_>) -> Result<Outcome, Failure> {
-    Err(Failure::Refused(
-        "the madsim runtime is not in this build: it was built without `--cfg madsim`\n\
-         `cargo build` in the repository sets it by .cargo/config.toml; where RUSTFLAGS is set, it takes that file's place:\n\
-         RUSTFLAGS=\"$RUSTFLAGS --cfg madsim\" cargo build"
-            .into(),
-    ))
+    Err(absent())
 }

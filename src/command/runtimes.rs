@@ -1,6 +1,6 @@
 //! `brownout compare --runtimes`: the same scenario on several runtimes, side by side.
 
-use super::runtime::{Failure, Part, Runtime, simulate};
+use super::runtime::{Failure, Part, Runtime, cannot, simulate};
 use crate::patience::stop_on_ctrl_c;
 use crate::terminal::Terminal;
 use brownout::exit::Exit;
@@ -16,6 +16,12 @@ pub fn run(
     json: bool,
     terminal: &Terminal,
 ) -> Exit {
+    let told_apart = runtimes.iter().enumerate().all(|(at, runtime)| !runtimes[..at].contains(runtime));
+    if runtimes.len() < 2 || !told_apart {
+        terminal
+            .complain("error: --runtimes compares several with each other, each named once: --runtimes kernel,madsim");
+        return Exit::Usage;
+    }
     let mut scenario = match load(request) {
         Ok(scenario) => scenario,
         Err(mistakes) => {
@@ -27,6 +33,10 @@ pub fn run(
         Ok(from) => from,
         Err(exit) => return exit,
     };
+    // Before any of them has begun, so that nothing is computed in vain.
+    if let Some(failure) = runtimes.iter().find_map(|runtime| cannot(*runtime, &scenario)) {
+        return failure.tell(seeds.start, terminal);
+    }
     let stop = stop_on_ctrl_c();
     let mut sides: Vec<Side> = Vec::new();
     for runtime in runtimes {

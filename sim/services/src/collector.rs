@@ -11,7 +11,7 @@ mod guard;
 mod pool;
 mod turns;
 
-pub use asking::{StoreFailure, Stores};
+pub use asking::{StoreConnection, StoreFailure, Stores};
 
 use crate::crew::Crew;
 use crate::http::{Ticket, answer, serve_one};

@@ -102,13 +102,13 @@ impl Relay {
         Relay { run, left }
     }
 
-    /// Lets the kernel carry the calls up to the first step that ends at `until` or later; the other runtime takes
+    /// Lets the kernel carry the calls up to the beginning of the step in which `until` lies; the other runtime takes
     /// over there. What is under way at that moment stays under way for good, and is counted so.
     ///
     /// # Errors
     /// [`Imbalance`] if the books do not balance.
     pub fn play_until(&mut self, until: Ns, progress: &mut dyn FnMut(f64)) -> Result<Option<Ended>, Imbalance> {
-        while self.run.at < until {
+        while self.step_end() <= until {
             if let Some(ended) = self.run.step()? {
                 return Ok(Some(ended));
             }

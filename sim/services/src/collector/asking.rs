@@ -97,7 +97,7 @@ impl<P: Platform> Process<P> {
             Ok(connection) => connection,
             Err(place) => {
                 let limit = step(self.platform.now(), plan.connect_timeout, deadline);
-                let opened = self.platform.before(limit, pool.open(place)).await;
+                let opened = self.platform.before(limit, pool.open(Some(place))).await;
                 opened.ok_or(timed_out(Cause::StoreTimeout))?.map_err(Why::Failed)?
             }
         };
@@ -112,10 +112,8 @@ impl<P: Platform> Process<P> {
             writes,
         };
         let answer = self.platform.before(limit, pool.query(connection, query)).await;
-        match answer.ok_or(timed_out(Cause::StoreTimeout))?.map_err(Why::Failed)? {
-            Answer::Done => Ok(()),
-            _ => Err(Why::Failed(Cause::StoreError)),
-        }
+        let answer = answer.ok_or(timed_out(Cause::StoreTimeout))?.map_err(Why::Failed)?;
+        done(answer).map_err(Why::Failed)
     }
 }
 
@@ -139,12 +137,21 @@ pub enum StoreFailure {
     PoolFull,
 }
 
-type Asked<'a> = Pin<Box<dyn Future<Output = Result<(), Cause>> + Send + 'a>>;
+type Asked<'a, T> = Pin<Box<dyn Future<Output = Result<T, Cause>> + Send + 'a>>;
 
 /// A process, as a handler sees it.
 trait Asks: Send + Sync {
     fn store(&self, name: &str) -> Option<u16>;
-    fn query(&self, store: u16, query: Query) -> Asked<'_>;
+    fn query(&self, store: u16, query: Query) -> Asked<'_, ()>;
+    fn connect(&self, store: u16) -> Asked<'_, Connection>;
+    fn query_over<'a>(&'a self, store: u16, connection: &'a Connection, query: Query) -> Asked<'a, ()>;
+}
+
+fn done(answer: Answer) -> Result<(), Cause> {
+    match answer {
+        Answer::Done => Ok(()),
+        _ => Err(Cause::StoreError),
+    }
 }
 
 impl<P: Platform> Asks for Process<P> {
@@ -152,25 +159,44 @@ impl<P: Platform> Asks for Process<P> {
         self.town.spec().stores.index(name).map(|at| at as u16)
     }
 
-    fn query(&self, store: u16, query: Query) -> Asked<'_> {
+    fn query(&self, store: u16, query: Query) -> Asked<'_, ()> {
         Box::pin(async move {
             let pool = &self.pools[store as usize];
             let place = pool.place().await.ok_or(Cause::PoolTimeout)?;
             let connection = match pool.reuse(place) {
                 Ok(connection) => connection,
-                Err(place) => pool.open(place).await?,
+                Err(place) => pool.open(Some(place)).await?,
             };
-            match pool.query(connection, query).await? {
-                Answer::Done => Ok(()),
-                _ => Err(Cause::StoreError),
-            }
+            done(pool.query(connection, query).await?)
         })
+    }
+
+    fn connect(&self, store: u16) -> Asked<'_, Connection> {
+        Box::pin(self.pools[store as usize].open(None))
+    }
+
+    fn query_over<'a>(&'a self, store: u16, connection: &'a Connection, query: Query) -> Asked<'a, ()> {
+        Box::pin(async move { done(self.pools[store as usize].query_over(connection, query).await?) })
     }
 }
 
-/// The stores, as a handler of one's own reaches them for one call: through the process's pools (`fleets.<name>.pools`),
-/// without any deadline. Patience is the handler's own; whoever stops waiting gives the connection up, and the store may
-/// execute the query all the same.
+/// A connection to a store that a handler keeps for itself, for as many calls as it likes: what pools are made of.
+pub struct StoreConnection {
+    store: u16,
+    connection: Connection,
+}
+
+impl StoreConnection {
+    /// Whether it can take another query: the store has not cut it, and nobody has given up a query on it.
+    pub fn is_open(&self) -> bool {
+        self.connection.is_open()
+    }
+}
+
+/// The stores, as a handler of one's own reaches them for one call: through the process's pools (`fleets.<name>.pools`,
+/// [`Stores::query`]) or over connections of its own ([`Stores::connect`], [`Stores::query_over`]), without any deadline.
+/// Patience is the handler's own; whoever stops waiting gives the connection up, and the store may execute the query all
+/// the same.
 #[derive(Clone)]
 pub struct Stores {
     asks: Arc<dyn Asks>,
@@ -188,23 +214,49 @@ impl Stores {
         self.ticket.salt
     }
 
-    /// Queries a store, and stores the call's data there if it `writes`.
+    /// Queries a store through the process's pool, and stores the call's data there if it `writes`.
     ///
     /// # Errors
     /// Why the store would not.
     pub async fn query(&self, store: &str, writes: bool) -> Result<(), StoreFailure> {
         let at = self.asks.store(store).ok_or(StoreFailure::Unknown)?;
+        self.told(self.asks.query(at, self.next(writes)).await)
+    }
+
+    /// Opens a connection of the handler's own to a store, outside the process's pool.
+    ///
+    /// # Errors
+    /// Why the store would not.
+    pub async fn connect(&self, store: &str) -> Result<StoreConnection, StoreFailure> {
+        let at = self.asks.store(store).ok_or(StoreFailure::Unknown)?;
+        self.last().1 = Some(Cause::StoreTimeout);
+        let connection = self.told(self.asks.connect(at).await)?;
+        Ok(StoreConnection { store: at, connection })
+    }
+
+    /// Queries a store over a connection of the handler's own, and stores the call's data there if it `writes`.
+    ///
+    /// # Errors
+    /// Why the store would not.
+    pub async fn query_over(&self, connection: &mut StoreConnection, writes: bool) -> Result<(), StoreFailure> {
+        let StoreConnection { store, connection } = connection;
+        self.told(self.asks.query_over(*store, connection, self.next(writes)).await)
+    }
+
+    /// The next query of this call. Until it has answered, whoever gives up has timed out.
+    fn next(&self, writes: bool) -> Query {
         let asks = {
             let mut last = self.last();
             last.0 += 1;
-            // Until it has answered: whoever gives up has timed out.
             last.1 = Some(Cause::StoreTimeout);
             last.0
         };
         let Ticket { call, attempt, salt, .. } = self.ticket;
-        let query = Query { call: if writes { call } else { 0 }, chance: 0, salt, asks, attempt, writes };
-        let result = self.asks.query(at, query).await;
-        self.last().1 = result.err();
+        Query { call: if writes { call } else { 0 }, chance: 0, salt, asks, attempt, writes }
+    }
+
+    fn told<T>(&self, result: Result<T, Cause>) -> Result<T, StoreFailure> {
+        self.last().1 = result.as_ref().err().copied();
         result.map_err(|cause| match cause {
             Cause::StoreRefused => StoreFailure::Refused,
             Cause::StoreSevered => StoreFailure::Severed,

@@ -27,8 +27,15 @@ struct Question {
 /// A connection, as the process holds it.
 pub struct Connection {
     ask: mpsc::UnboundedSender<Question>,
-    /// Its place in the pool; given up before it lies idle.
+    /// Its place in the pool; given up before it lies idle. None outside of the pool.
     place: Option<OwnedSemaphorePermit>,
+}
+
+impl Connection {
+    /// Whether it can take another query: nobody has cut it, and nobody has given up a query on it.
+    pub fn is_open(&self) -> bool {
+        !self.ask.is_closed()
+    }
 }
 
 /// The connections of one process to one store.
@@ -98,11 +105,11 @@ impl<P: Platform> Pool<P> {
         Err(place)
     }
 
-    /// Opens a connection for a place.
+    /// Opens a connection for a place, or one outside of the pool.
     ///
     /// # Errors
     /// Why the store would not have it.
-    pub async fn open(&self, place: OwnedSemaphorePermit) -> Result<Connection, Cause> {
+    pub async fn open(&self, place: Option<OwnedSemaphorePermit>) -> Result<Connection, Cause> {
         let witness = self.town.witness();
         witness.connects(self.store);
         let open = self.town.server_meters(self.server).pool_open.hold();
@@ -131,7 +138,7 @@ impl<P: Platform> Pool<P> {
             number,
         };
         self.crew.run(watch.connection(stream, questions, open));
-        Ok(Connection { ask, place: Some(place) })
+        Ok(Connection { ask, place })
     }
 
     /// Sends a query over a connection and waits for the answer; the connection goes back to the pool if it lives. Whoever
@@ -140,6 +147,18 @@ impl<P: Platform> Pool<P> {
     /// # Errors
     /// Why there is no answer.
     pub async fn query(&self, mut connection: Connection, query: Query) -> Result<Answer, Cause> {
+        let answer = self.query_over(&connection, query).await?;
+        let place = connection.place.take();
+        self.idle().push(connection.ask);
+        drop(place);
+        Ok(answer)
+    }
+
+    /// As [`Pool::query`], over a connection that stays with whoever has it.
+    ///
+    /// # Errors
+    /// Why there is no answer.
+    pub async fn query_over(&self, connection: &Connection, query: Query) -> Result<Answer, Cause> {
         let witness = self.town.witness();
         witness.queried(self.store);
         let (answer, wait) = oneshot::channel();
@@ -151,15 +170,7 @@ impl<P: Platform> Pool<P> {
             }
             return Err(Cause::StoreSevered);
         }
-        match wait.await {
-            Ok(Some(answer)) => {
-                let place = connection.place.take();
-                self.idle().push(connection.ask);
-                drop(place);
-                Ok(answer)
-            }
-            _ => Err(Cause::StoreSevered),
-        }
+        wait.await.ok().flatten().ok_or(Cause::StoreSevered)
     }
 }
 

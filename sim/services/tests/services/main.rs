@@ -1,13 +1,12 @@
-//! The services: against what was measured, against the kernel, under faults, on real sockets, and with a collector of
-//! one's own.
+//! The services: against what was measured, against the kernel, under faults, and on real sockets.
 
 mod conformance;
+#[cfg(madsim)]
+mod detection;
 #[cfg(madsim)]
 mod differential;
 #[cfg(madsim)]
 mod measured;
-#[cfg(madsim)]
-mod own;
 mod real;
 #[cfg(madsim)]
 mod search;
