@@ -123,7 +123,8 @@ pub fn simulate(
         Runtime::Madsim => {
             let progress = |share: f64| bar.set_position((share * 1000.0) as u64);
             let listener = services::Listener { stop: Some(stop.clone()), progress: &progress };
-            on_madsim(scenario, services::Ask { from, ..services::Ask::new(orders) }, &listener)
+            services::on_madsim(scenario, services::Ask { from, ..services::Ask::new(orders) }, &listener)
+                .map_err(Failure::from)
         }
     };
     bar.finish_and_clear();
@@ -139,35 +140,19 @@ pub fn cannot(runtime: Runtime, scenario: &Scenario) -> Option<Failure> {
         return None;
     }
     if !services::HAS_MADSIM {
-        return Some(absent());
+        return Some(services::Failure::Absent.into());
     }
     let refused = services::refused(&scenario.plan.spec);
-    (!refused.is_empty()).then(|| refusal(&services::Failure::Refused(refused)))
+    (!refused.is_empty()).then(|| services::Failure::Refused(refused).into())
 }
 
-fn refusal(failure: &services::Failure) -> Failure {
-    Failure::Refused(format!("{failure}\n--runtime kernel runs it"))
-}
-
-fn absent() -> Failure {
-    Failure::Refused(
-        "the madsim runtime is not in this build: it was built without `--cfg madsim`\n\
-         `cargo build` in the repository sets it by .cargo/config.toml; where RUSTFLAGS is set, it takes that file's place:\n\
-         RUSTFLAGS=\"$RUSTFLAGS --cfg madsim\" cargo build"
-            .into(),
-    )
-}
-
-#[cfg(madsim)]
-fn on_madsim(scenario: &Scenario, ask: services::Ask, listener: &services::Listener<'_>) -> Result<Outcome, Failure> {
-    services::on_madsim(scenario, ask, listener).map_err(|failure| match failure {
-        services::Failure::Refused(_) => refusal(&failure),
-        services::Failure::Broken(why) => Failure::Broken(why),
-        services::Failure::Machine(why) => Failure::Machine(why),
-    })
-}
-
-#[cfg(not(madsim))]
-fn on_madsim(_: &Scenario, _: services::Ask, _: &services::Listener<'_>) -> Result<Outcome, Failure> {
-    Err(absent())
+impl From<services::Failure> for Failure {
+    fn from(failure: services::Failure) -> Failure {
+        match failure {
+            services::Failure::Refused(_) => Failure::Refused(format!("{failure}\n--runtime kernel runs it")),
+            services::Failure::Absent => Failure::Refused(failure.to_string()),
+            services::Failure::Broken(why) => Failure::Broken(why),
+            services::Failure::Machine(why) => Failure::Machine(why),
+        }
+    }
 }

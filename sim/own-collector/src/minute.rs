@@ -3,6 +3,7 @@
 use brownout_models::units::Ns;
 use brownout_scenarios::load_text;
 use brownout_services::collector::Handler;
+use brownout_services::{Ask, Listener, on_madsim};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -25,9 +26,7 @@ pub struct Loss {
 ///
 /// # Errors
 /// What is wrong with the scenario or the run, in words.
-#[cfg(madsim)]
 pub fn loss<H: Handler>(seed: u64, make: impl Fn() -> H + Send + Sync + 'static) -> Result<Loss, String> {
-    use brownout_services::{Ask, Listener, on_madsim};
     let scenario = load_text("minute.toml", MINUTE, Path::new("."), &[], &[]);
     let scenario = scenario.map_err(|mistakes| mistakes.render(false))?;
     let ask = Ask {
@@ -41,14 +40,4 @@ pub fn loss<H: Handler>(seed: u64, make: impl Fn() -> H + Send + Sync + 'static)
     let outcome = outcome.map_err(|why| why.to_string())?;
     let failed = |kind: &str| outcome.calls[kind].failed_rate;
     Ok(Loss { track: failed("track"), identify: failed("identify"), digest: outcome.digest.clone() })
-}
-
-/// Without the simulated network there is nothing to run it on.
-///
-/// # Errors
-/// Always: how to get the simulated network.
-#[cfg(not(madsim))]
-pub fn loss<H: Handler>(_: u64, _: impl Fn() -> H + Send + Sync + 'static) -> Result<Loss, String> {
-    let _ = (MINUTE, load_text, Ns::ZERO, Path::new("."), Arc::new(()));
-    Err("this example needs the simulated network: build it with RUSTFLAGS=\"--cfg madsim\"".into())
 }

@@ -28,9 +28,7 @@ mod wire;
 pub mod witness;
 
 pub use refused::refused;
-#[cfg(madsim)]
-pub use run::on_madsim;
-pub use run::{Ask, Chaos, Failure, Listener, on_tokio};
+pub use run::{Ask, Chaos, Failure, Listener, on_madsim, on_tokio};
 
 /// Whether the simulated network is compiled in: whether this was built with `--cfg madsim`.
 pub const HAS_MADSIM: bool = cfg!(madsim);

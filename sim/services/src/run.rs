@@ -63,6 +63,8 @@ pub enum Failure {
     Broken(String),
     /// The machine would not have it: no threads, no sockets.
     Machine(String),
+    /// The runtime is not in this build.
+    Absent,
 }
 
 impl std::fmt::Display for Failure {
@@ -73,6 +75,11 @@ impl std::fmt::Display for Failure {
                 what.iter().try_for_each(|what| write!(f, "\n  {what}"))
             }
             Failure::Broken(why) | Failure::Machine(why) => write!(f, "{why}"),
+            Failure::Absent => f.write_str(
+                "the madsim runtime is not in this build: it was built without `--cfg madsim`\n\
+                 `cargo build` in the repository sets it by .cargo/config.toml; where RUSTFLAGS is set, it takes that \
+                 file's place:\nRUSTFLAGS=\"$RUSTFLAGS --cfg madsim\" cargo build",
+            ),
         }
     }
 }
@@ -112,6 +119,15 @@ pub fn on_madsim(scenario: &Scenario, ask: Ask, listener: &Listener<'_>) -> Resu
         thread.join().map_err(|panic| Failure::Broken(format!("a service panicked: {}", words(&*panic))))?
     })?;
     Ok(outcome(scenario, seed, &run, ended, "madsim"))
+}
+
+/// Without `--cfg madsim` there is no simulated network to run it on.
+///
+/// # Errors
+/// [`Failure::Absent`], always.
+#[cfg(not(madsim))]
+pub fn on_madsim(_: &Scenario, _: Ask, _: &Listener<'_>) -> Result<Outcome, Failure> {
+    Err(Failure::Absent)
 }
 
 /// Runs a scenario as services on real sockets of the loopback interface, in real time.
