@@ -242,6 +242,7 @@ impl Run {
             fleets: self.fleet_gauges(),
             balancer_queue: self.world.backends.iter().map(|b| u64::from(b.queued)).sum(),
             kept: self.world.kept(),
+            spooled_max: self.spool_peaks(),
         };
         self.take_step(to, gauges)
     }
@@ -257,7 +258,7 @@ impl Run {
         self.alive_max = self.alive_max.max(gauges.calls);
         let latencies = ledger.take_latencies();
         let digest = ledger.digest();
-        let tallies = self.tallies();
+        let tallies = self.tallies(gauges.spooled_max);
         self.steps.push(Step {
             from: self.at,
             to,
@@ -274,13 +275,20 @@ impl Run {
         Ok(())
     }
 
-    fn tallies(&mut self) -> Tallies {
-        let fleets = self.world.spec.fleets.len();
-        let (mut crashes, mut spooled_max) = (vec![0; fleets], vec![0; fleets]);
-        for (server, died) in self.world.servers.iter_mut().zip(&self.engine.ledger.crashes) {
-            let fleet = server.fleet as usize;
-            crashes[fleet] += died;
-            spooled_max[fleet] = server.take_spool_peak().max(spooled_max[fleet] as usize) as u64;
+    /// Per fleet: most calls that one spool of a server held since the last step.
+    fn spool_peaks(&mut self) -> Vec<u64> {
+        let mut peaks = vec![0; self.world.spec.fleets.len()];
+        for server in &mut self.world.servers {
+            let peak = &mut peaks[server.fleet as usize];
+            *peak = (server.take_spool_peak() as u64).max(*peak);
+        }
+        peaks
+    }
+
+    fn tallies(&self, spooled_max: Vec<u64>) -> Tallies {
+        let mut crashes = vec![0; self.world.spec.fleets.len()];
+        for (server, died) in self.world.servers.iter().zip(&self.engine.ledger.crashes) {
+            crashes[server.fleet as usize] += died;
         }
         Tallies { asked: self.world.stores.iter().map(|s| (s.queries, s.connects)).collect(), crashes, spooled_max }
     }

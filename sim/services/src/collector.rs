@@ -9,9 +9,11 @@
 mod asking;
 mod guard;
 mod pool;
+mod spool;
 mod turns;
 
 pub use asking::{StoreConnection, StoreFailure, Stores};
+pub use spool::Spool;
 
 use crate::crew::Crew;
 use crate::http::{Ticket, answer, serve_one};
@@ -22,11 +24,13 @@ use brownout_models::ledger::Cause;
 use brownout_models::random::{Distribution, Purpose, Stream, draw};
 use brownout_models::units::Ns;
 use bytes::Bytes;
+use asking::Asker;
 use guard::{Guards, Inside};
 use http_body_util::Full;
 use hyper::Response;
 use hyper::body::Incoming;
 use pool::Pool;
+use spool::Draining;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -60,6 +64,8 @@ pub(crate) struct Process<P> {
     server: u32,
     incarnation: u32,
     pools: Vec<Pool<P>>,
+    /// By kind of call.
+    spools: Vec<Option<Draining>>,
     guards: Guards,
     turns: Turns,
     meters: ServerMeters,
@@ -78,6 +84,7 @@ pub async fn run<P: Platform>(platform: P, town: Town, server: u32, make: Option
     let process = Arc::new(Process {
         incarnation: town.witness().starts(server),
         pools: (0..town.spec().stores.len()).map(|store| Pool::new(&platform, &town, server, store as u16)).collect(),
+        spools: town.spools_of(server).iter().map(Draining::of).collect(),
         guards: Guards::new(&fleet),
         turns: Turns::new(if event_loop { fleet.cores } else { fleet.workers }),
         meters: town.server_meters(server).clone(),
@@ -95,6 +102,9 @@ pub async fn run<P: Platform>(platform: P, town: Town, server: u32, make: Option
     }
     if fleet.health.kind == CheckKind::Cached && process.check.asks.is_some() {
         platform.spawn(process.clone().query_in_background());
+    }
+    for at in (0..process.spools.len()).filter(|at| process.spools[*at].is_some()) {
+        platform.spawn(process.clone().drain(at));
     }
     if event_loop || fleet.shedding.is_some() {
         process.accept_all(crew).await;
@@ -153,7 +163,7 @@ impl<P: Platform> Process<P> {
         while let Ok(stream) = listener.accept().await {
             let since = self.platform.now();
             let held = (self.pending.hold(), self.meters.pending.hold());
-            if event_loop && self.pending.count().saturating_mul(fleet.memory_per_call.0) > fleet.heap_limit.0 {
+            if event_loop && self.is_over_its_heap() {
                 self.die(Ns::ZERO).await;
             }
             let process = self.clone();
@@ -162,6 +172,16 @@ impl<P: Platform> Process<P> {
                 serve_one(stream, |request| process.handle(request, since, false)).await;
             });
         }
+    }
+
+    /// Whether pending calls (in an event loop) and what is spooled in memory take more than the heap has.
+    fn is_over_its_heap(&self) -> bool {
+        let fleet = self.fleet();
+        let pending = match fleet.concurrency {
+            Concurrency::EventLoop => self.pending.count().saturating_mul(fleet.memory_per_call.0),
+            Concurrency::Workers => 0,
+        };
+        pending.saturating_add(self.spooled_memory()) > fleet.heap_limit.0
     }
 
     /// The process will be gone after so long; whoever must see that it is gone waits here.
@@ -218,7 +238,7 @@ impl<P: Platform> Process<P> {
         self.compute(&self.check, ticket).await;
         let Some(store) = self.store_of(&self.check) else { return (200, None) };
         let turn = self.let_go(turn);
-        let result = self.ask(store, &self.check, None, ticket, true).await;
+        let result = self.ask(store, &self.check, None, ticket, Asker::Check).await;
         drop(turn);
         result
     }
@@ -272,8 +292,11 @@ impl<P: Platform> Process<P> {
         let plan = &self.fleet().calls.0[at].1;
         self.compute(plan, ticket).await;
         let Some(store) = self.store_of(plan) else { return (200, None) };
+        if let Some(ended) = self.accept_into_spool(at, ticket).await {
+            return ended;
+        }
         let turn = self.let_go(turn);
-        let ended = self.ask(store, plan, Some(at), ticket, false).await;
+        let ended = self.ask(store, plan, Some(at), ticket, Asker::Call).await;
         drop(turn);
         ended
     }
@@ -338,7 +361,7 @@ impl<P: Platform> Process<P> {
             next = next.plus(health.every);
             let salt = draw(u64::from(self.server), Purpose::Query, next.0 as u32);
             let ticket = Ticket { call: 0, attempt: 0, salt, chance: 0 };
-            let (status, _) = self.ask(store, &self.check, None, &ticket, true).await;
+            let (status, _) = self.ask(store, &self.check, None, &ticket, Asker::Check).await;
             self.cached_ok.store(status == 200, Ordering::Relaxed);
         }
     }

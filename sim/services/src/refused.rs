@@ -27,11 +27,6 @@ pub fn refused(spec: &WorldSpec) -> Vec<String> {
                 "a server does not look whether the other side has left here",
             );
         }
-        for (kind, plan) in fleet.calls.iter() {
-            if plan.spool.is_some() {
-                no(format!("fleets.{name}.calls.{kind}.spool"), "there are no spools here");
-            }
-        }
     }
     for (name, store) in spec.stores.iter() {
         if store.spare.is_some() {

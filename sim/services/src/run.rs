@@ -243,7 +243,8 @@ async fn drive<P: Platform>(
 
 fn gauges<P: Platform>(town: &Town, balancer: &Balancer<P>) -> Gauges {
     let (stores, fleets) = town.gauges(&balancer.in_rotation());
-    Gauges { stores, fleets, balancer_queue: town.queued().count(), ..Gauges::default() }
+    let (balancer_queue, spooled_max) = (town.queued().count(), town.take_spool_peaks());
+    Gauges { stores, fleets, balancer_queue, spooled_max, ..Gauges::default() }
 }
 
 /// Starts the processes.

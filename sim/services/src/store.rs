@@ -160,7 +160,7 @@ impl<P: Platform> StoreService<P> {
             self.affected(would);
         }
         if query.writes && !fails {
-            witness.stored(self.number, query.call, query.attempt);
+            witness.stored(self.number, query.call, query.attempt, query.late_from);
         }
         if let Some(chance) = chance {
             chance.end(Cause::StoreError);

@@ -1,6 +1,7 @@
 //! Who is where: machines and doors, what all services share, and the supervisor that restarts what dies.
 
 use crate::board::Board;
+use crate::collector::Spool;
 use crate::platform::{Door, Machine, Platform, Way};
 use crate::witness::{Witness, is_cut};
 use brownout_models::component::collector::Fleet;
@@ -174,6 +175,8 @@ struct Inner {
     servers: Vec<ServerAt>,
     server_meters: Vec<ServerMeters>,
     store_meters: Vec<StoreMeters>,
+    /// Per server, by kind of call: what is on its disk, or in the memory of its process.
+    spools: Vec<Vec<Option<Arc<Spool>>>>,
     queued: Meter,
     exits: mpsc::UnboundedSender<Exit>,
     /// Changes whenever a process dies, for a balancer that watches processes.
@@ -192,6 +195,7 @@ impl Town {
             server_meters: servers.iter().map(|_| ServerMeters::default()).collect(),
             store_meters: (0..spec.stores.len()).map(|_| StoreMeters::default()).collect(),
             deaths: Board::new(vec![0; servers.len()]),
+            spools: servers.iter().map(|at| spools(&spec.fleets.0[at.fleet as usize].1)).collect(),
             queued: Meter::default(),
             spec,
             witness,
@@ -237,6 +241,19 @@ impl Town {
     /// What is counted of a store.
     pub fn store_meters(&self, store: u16) -> &StoreMeters {
         &self.0.store_meters[store as usize]
+    }
+    /// The spools of a server, by kind of call.
+    pub fn spools_of(&self, server: u32) -> &[Option<Arc<Spool>>] {
+        &self.0.spools[server as usize]
+    }
+    /// Per fleet: most calls that one spool of a server has held since this was last asked.
+    pub fn take_spool_peaks(&self) -> Vec<u64> {
+        let mut peaks = vec![0; self.0.spec.fleets.len()];
+        for (at, spools) in self.0.servers.iter().zip(&self.0.spools) {
+            let peak = &mut peaks[at.fleet as usize];
+            spools.iter().flatten().for_each(|spool| *peak = spool.take_peak().max(*peak));
+        }
+        peaks
     }
     /// Calls queued at the balancer.
     pub fn queued(&self) -> &Meter {
@@ -307,11 +324,16 @@ impl Town {
             gauge.accept_queue += meters.backlog.load(Ordering::Relaxed);
             gauge.busy += meters.busy.count();
             gauge.pending += meters.pending.count();
+            gauge.spooled += self.0.spools[server].iter().flatten().map(|spool| spool.held()).sum::<u64>();
             gauge.pool_open += meters.pool_open.count();
             gauge.pool_waiting += meters.pool_waiting.count();
         }
         (stores.collect(), fleets)
     }
+}
+
+fn spools(fleet: &Fleet) -> Vec<Option<Arc<Spool>>> {
+    fleet.calls.iter().map(|(_, plan)| plan.spool.clone().map(|spec| Arc::new(Spool::new(spec)))).collect()
 }
 
 /// Kills what wants to be gone, and starts it again as its fleet says. `start` starts the process of a server.
@@ -322,6 +344,7 @@ pub async fn supervise<P: Platform>(town: Town, platform: P, exit: Exit, start: 
         return;
     }
     platform.kill(town.server_machine(server));
+    town.spools_of(server).iter().flatten().for_each(|spool| spool.crash());
     let mut deaths = town.deaths().read(Vec::clone);
     deaths[server as usize] += 1;
     town.deaths().write(deaths);

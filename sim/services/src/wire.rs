@@ -3,6 +3,7 @@
 //! A frame is its length (one byte) and its body. A server says hello, waits for `Ready`, and then asks one question at a
 //! time. A store that says nothing has not answered; one that closes the connection has severed it.
 
+use brownout_models::units::Ns;
 use std::io;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
@@ -30,6 +31,8 @@ pub struct Query {
     pub attempt: u16,
     /// Whether it writes.
     pub writes: bool,
+    /// From when on what it stores counts as late.
+    pub late_from: Ns,
 }
 
 /// What a store answers.
@@ -70,7 +73,7 @@ impl Ask {
     /// # Errors
     /// If the connection is gone.
     pub async fn send(self, to: &mut (impl AsyncWriteExt + Unpin)) -> io::Result<()> {
-        let mut body = [0_u8; 32];
+        let mut body = [0_u8; 39];
         let length = match self {
             Ask::Hello(number) => {
                 body[1..9].copy_from_slice(&number.to_be_bytes());
@@ -83,7 +86,8 @@ impl Ask {
                 body[17..25].copy_from_slice(&query.salt.to_be_bytes());
                 body[25..29].copy_from_slice(&query.asks.to_be_bytes());
                 body[29..31].copy_from_slice(&query.attempt.to_be_bytes());
-                31
+                body[31..39].copy_from_slice(&query.late_from.0.to_be_bytes());
+                39
             }
         };
         write(to, &body[..length]).await
@@ -94,7 +98,7 @@ impl Ask {
     /// # Errors
     /// If the connection is gone, or what comes is no question.
     pub async fn receive(from: &mut (impl AsyncReadExt + Unpin)) -> io::Result<Ask> {
-        let mut body = [0_u8; 32];
+        let mut body = [0_u8; 39];
         let length = read(from, &mut body).await?;
         let number = |at: usize| {
             let mut bytes = [0; 8];
@@ -103,13 +107,14 @@ impl Ask {
         };
         match (body[0], length) {
             (0, 9) => Ok(Ask::Hello(number(1))),
-            (kind @ (1 | 2), 31) => Ok(Ask::Query(Query {
+            (kind @ (1 | 2), 39) => Ok(Ask::Query(Query {
                 call: number(1),
                 chance: number(9),
                 salt: number(17),
                 asks: u32::from_be_bytes([body[25], body[26], body[27], body[28]]),
                 attempt: u16::from_be_bytes([body[29], body[30]]),
                 writes: kind == 2,
+                late_from: Ns(number(31)),
             })),
             _ => Err(bad("no question of the protocol")),
         }
@@ -149,7 +154,7 @@ mod tests {
     #[tokio::test]
     async fn what_is_sent_is_received_and_anything_else_is_an_error() {
         let (mut one, mut other) = tokio::io::duplex(1024);
-        let query = Query { call: 7, chance: u64::MAX, salt: 9, asks: 3, attempt: 2, writes: true };
+        let query = Query { call: 7, chance: u64::MAX, salt: 9, asks: 3, attempt: 2, writes: true, late_from: Ns::NEVER };
         for ask in [Ask::Hello(5), Ask::Query(query), Ask::Query(Query { writes: false, ..query })] {
             ask.send(&mut one).await.unwrap();
             assert_eq!(Ask::receive(&mut other).await.unwrap(), ask);

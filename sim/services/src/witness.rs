@@ -30,6 +30,8 @@ struct Call {
     current: u16,
     chances: u32,
     stored: bool,
+    /// Whether its data, when it is stored, is stored late.
+    late: bool,
     reads: bool,
     cause: Cause,
 }
@@ -122,6 +124,7 @@ impl Witness {
             current: 0,
             chances: 0,
             stored: false,
+            late: false,
             reads,
             cause: Cause::ClientLeft,
         };
@@ -284,15 +287,15 @@ impl Witness {
         self.relay(|relay| relay.connected(store));
     }
 
-    /// A store has executed the write of a call.
-    pub fn stored(&self, store: u16, call: u64, attempt: u16) {
+    /// A store has executed the write of a call; from `late_from` on, its data counts as late.
+    pub fn stored(&self, store: u16, call: u64, attempt: u16, late_from: Ns) {
         let now = self.now();
         let mut books = self.books();
         if let Some(c) = books.calls.get_mut(&call) {
-            let gone = c.client != Client::Waiting || c.current != attempt;
-            let again = std::mem::replace(&mut c.stored, true);
-            let account = c.account;
-            let fact = if again { Fact::Duplicate(account, gone) } else { Fact::Stored(account, gone) };
+            // Whoever was told ok by this attempt, before its data was written out of a spool, has not left.
+            let gone = c.current != attempt;
+            c.late |= now > late_from && !c.stored;
+            let fact = c.is_stored(gone);
             books.record(now, fact);
         }
         if books.relay.as_mut().is_some_and(|relay| relay.wrote(store, now)) {
@@ -379,6 +382,17 @@ fn lost(to: To) -> Cause {
     match to {
         To::Balancer | To::Server(..) => Cause::Crashed,
         To::Store(_) => Cause::StoreSevered,
+    }
+}
+
+impl Call {
+    /// Its data is stored, and whether whoever sent this attempt has left.
+    fn is_stored(&mut self, gone: bool) -> Fact {
+        match (std::mem::replace(&mut self.stored, true), self.late) {
+            (true, _) => Fact::Duplicate(self.account, gone),
+            (false, true) => Fact::Late(self.account),
+            (false, false) => Fact::Stored(self.account, gone),
+        }
     }
 }
 

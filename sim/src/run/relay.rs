@@ -31,6 +31,8 @@ pub struct Gauges {
     pub balancer_queue: u64,
     /// Lost calls kept for a replay.
     pub kept: u64,
+    /// Per fleet: most calls that one spool of a server held at any instant of the step.
+    pub spooled_max: Vec<u64>,
 }
 
 /// The engine as the script sees it: what the script would do to servers in rotation is left to whoever carries the
@@ -90,16 +92,12 @@ impl Kernel for Script<'_> {
 /// A run whose calls another runtime carries, from its beginning or from some step on.
 pub struct Relay {
     run: Run,
-    /// Calls that were under way when the other runtime took over; nobody carries them any further.
-    left: Vec<(u64, u64)>,
 }
 
 impl Relay {
     /// A run at its beginning.
     pub fn new(plan: &WorldPlan, orders: Orders) -> Relay {
-        let run = Run::new(plan, orders);
-        let left = run.world.alive();
-        Relay { run, left }
+        Relay { run: Run::new(plan, orders) }
     }
 
     /// Lets the kernel carry the calls up to the beginning of the step in which `until` lies; the other runtime takes
@@ -114,7 +112,6 @@ impl Relay {
             }
             progress(self.run.at.0 as f64 / self.run.end.0 as f64);
         }
-        self.left = self.run.world.alive();
         Ok(None)
     }
 
@@ -220,7 +217,8 @@ impl Relay {
         if self.run.orders.lose_a_call {
             self.run.engine.ledger.lose_a_call();
         }
-        for (mine, left) in gauges.alive.iter_mut().zip(&self.left) {
+        // Calls that were under way when the other runtime took over; only the script may still end one of them.
+        for (mine, left) in gauges.alive.iter_mut().zip(self.run.world.alive()) {
             *mine = (mine.0 + left.0, mine.1 + left.1);
         }
         let states = self.run.store_gauges(to);

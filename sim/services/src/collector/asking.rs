@@ -21,6 +21,17 @@ enum Why {
     TimedOut(Cause),
 }
 
+/// For whom a store is asked.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Asker {
+    /// A call that somebody waits for.
+    Call,
+    /// A health check.
+    Check,
+    /// A call out of a spool; from when on what is stored counts as late.
+    Spool(Ns),
+}
+
 impl<P: Platform> Process<P> {
     /// Asks the store of a plan for a call (`at` is its kind) or for a check.
     pub(super) async fn ask(
@@ -29,15 +40,21 @@ impl<P: Platform> Process<P> {
         plan: &CallPlan,
         at: Option<usize>,
         ticket: &Ticket,
-        is_check: bool,
+        asker: Asker,
     ) -> Ended {
+        let again = |reaction, asks| match reaction {
+            // A spool tries again by itself.
+            OnFailure::Retry if matches!(asker, Asker::Spool(_)) => OnFailure::Fail,
+            OnFailure::Retry if plan.retry_at_most.is_some_and(|most| asks > most) => OnFailure::Fail,
+            reaction => reaction,
+        };
         let deadline = self.platform.now().plus(plan.timeout);
         let mut asks = 0;
         loop {
             asks += 1;
             let since = self.platform.now();
             let Ok(permit) = self.guards.enter_breaker(self.fleet(), at, since) else {
-                match plan.on_error {
+                match again(plan.on_error, asks) {
                     OnFailure::Retry => {
                         if let Some(ended) = self.pause(plan, deadline).await {
                             return ended;
@@ -48,19 +65,19 @@ impl<P: Platform> Process<P> {
                     OnFailure::Fail | OnFailure::Crash => return (503, Some(Cause::BreakerOpen)),
                 }
             };
-            let result = self.ask_once(&self.pools[store as usize], plan, ticket, asks, deadline).await;
+            let result = self.ask_once(&self.pools[store as usize], plan, ticket, (asks, asker), deadline).await;
             let now = self.platform.now();
             self.guards.tell_breaker(self.fleet(), at, permit, result.is_ok(), since, now);
             let (cause, reaction) = match result {
                 Ok(()) => return (200, None),
-                Err(Why::Failed(cause) | Why::TimedOut(cause)) if is_check => return (503, Some(cause)),
+                Err(Why::Failed(cause) | Why::TimedOut(cause)) if asker == Asker::Check => return (503, Some(cause)),
                 // Out of time: there is no trying again in place, but whoever dies of an error dies of this one too.
                 Err(Why::TimedOut(cause)) if plan.on_error == OnFailure::Crash => (cause, OnFailure::Crash),
                 Err(Why::TimedOut(cause)) => (cause, OnFailure::Fail),
                 Err(Why::Failed(cause @ Cause::StoreSevered)) => (cause, plan.on_severed),
                 Err(Why::Failed(cause)) => (cause, plan.on_error),
             };
-            match reaction {
+            match again(reaction, asks) {
                 OnFailure::Fail => return (500, Some(cause)),
                 OnFailure::Crash => {
                     self.die(self.fleet().dies_after).await;
@@ -87,7 +104,7 @@ impl<P: Platform> Process<P> {
         pool: &Pool<P>,
         plan: &CallPlan,
         ticket: &Ticket,
-        asks: u32,
+        (asks, asker): (u32, Asker),
         deadline: Ns,
     ) -> Result<(), Why> {
         let timed_out = |cause| Why::TimedOut(cause);
@@ -110,6 +127,10 @@ impl<P: Platform> Process<P> {
             asks,
             attempt: ticket.attempt,
             writes,
+            late_from: match asker {
+                Asker::Spool(late_from) => late_from,
+                Asker::Call | Asker::Check => Ns::NEVER,
+            },
         };
         let answer = self.platform.before(limit, pool.query(connection, query)).await;
         let answer = answer.ok_or(timed_out(Cause::StoreTimeout))?.map_err(Why::Failed)?;
@@ -252,7 +273,8 @@ impl Stores {
             last.0
         };
         let Ticket { call, attempt, salt, .. } = self.ticket;
-        Query { call: if writes { call } else { 0 }, chance: 0, salt, asks, attempt, writes }
+        let call = if writes { call } else { 0 };
+        Query { call, chance: 0, salt, asks, attempt, writes, late_from: Ns::NEVER }
     }
 
     fn told<T>(&self, result: Result<T, Cause>) -> Result<T, StoreFailure> {

@@ -3,18 +3,19 @@
 //! A row is a scenario with designs; both runtimes run the same excerpt at the same scale under the same seeds, and so on
 //! the same arrivals. Tolerances, on means over the seeds:
 //!
-//! * dropped and failed share of each kind of call: 2 percentage points (3 where workers are exhausted or the store is
+//! * of tracks and of identify calls, the share that is dropped, fails, is stored late, or is still in flight at the end (in
+//!   a spool, or kept for another try): 2 percentage points (3 where workers are exhausted or the store is
 //!   hung or slow: those rows swing between seeds), or two standard errors of the difference where that is more;
 //! * first ejection: one interval of the checks (in a crash loop it hangs on which checks happen to meet a dead process: a
 //!   matter of milliseconds), or two standard errors, and none where the kernel has none;
 //! * downs per server: 20% or 1, or two standard errors;
-//! * the causes of dropped tracks, over all seeds: each as large a share of them within 15 points, where more than 2% are
-//!   dropped (how much is turned away by backlogs and how much for want of a server hangs on the phase of the flapping).
+//! * the causes of dropped calls, of either kind, over all seeds: each as large a share of them within 15 points, where more
+//!   than 2% are dropped (how much is turned away by backlogs and how much for want of a server hangs on the phase of the flapping).
 //!
 //! `cargo test -p brownout-services --test services differential -- --nocapture` prints both runtimes' numbers.
 
 use crate::support::{Figure, kernel, madsim, scenario, with_fault};
-use brownout_sim::outcome::Outcome;
+use brownout_sim::outcome::{Outcome, Totals};
 use rayon::prelude::*;
 use std::collections::BTreeMap;
 
@@ -23,6 +24,8 @@ struct Row {
     name: &'static str,
     file: &'static str,
     design: &'static [&'static str],
+    /// Changes by hand, as `--set` takes them.
+    set: &'static [&'static str],
     excerpt: &'static str,
     scale: &'static str,
     /// In the place of the file's fault.
@@ -38,6 +41,7 @@ const fn day(name: &'static str, design: &'static [&'static str]) -> Row {
         name,
         file: "october-28.toml",
         design,
+        set: &[],
         excerpt: "11:44..11:54",
         scale: "25%",
         fault: None,
@@ -47,11 +51,22 @@ const fn day(name: &'static str, design: &'static [&'static str]) -> Row {
 }
 
 const fn fault(name: &'static str, file: &'static str) -> Row {
-    Row { name, file, design: &[], excerpt: "90s..210s", scale: "100%", fault: None, within: 0.02, interval: 2.0 }
+    let (design, set) = (&[], &[]);
+    Row { name, file, design, set, excerpt: "90s..210s", scale: "100%", fault: None, within: 0.02, interval: 2.0 }
 }
 
 const fn machines(name: &'static str, fault: &'static str) -> Row {
     Row { fault: Some(fault), ..self::fault(name, "degradation/hang.toml") }
+}
+
+/// A row over another part of its scenario.
+const fn over(excerpt: &'static str, row: Row) -> Row {
+    Row { excerpt, ..row }
+}
+
+/// A row with changes by hand.
+const fn with(set: &'static [&'static str], row: Row) -> Row {
+    Row { set, ..row }
 }
 
 /// A row that swings between seeds.
@@ -59,7 +74,7 @@ const fn swings(row: Row) -> Row {
     Row { within: 0.03, ..row }
 }
 
-const ROWS: [Row; 24] = [
+const ROWS: &[Row] = &[
     day("crash loop, as on the day", &[]),
     swings(day("pool exhaustion", &["pool-exhaustion"])),
     swings(day("memory growth", &["memory-growth"])),
@@ -75,11 +90,22 @@ const ROWS: [Row; 24] = [
     day("handled, cached checks", &["isolation=handled", "health=cached"]),
     day("deep checks, fail open", &["isolation=handled", "health=deep-fail-open"]),
     day("crash loop, outliers", &["health=outlier"]),
+    day("crash loop, memory spool", &["isolation=spool-memory"]),
+    day("crash loop, disk spool", &["isolation=spool-disk"]),
+    day("exhaustion, memory spool", &["pool-exhaustion", "isolation=spool-memory"]),
+    swings(day("exhaustion, adaptive limit", &["pool-exhaustion", "isolation=adaptive-limit"])),
+    day("crash loop, adaptive limit", &["isolation=adaptive-limit"]),
+    day("crash loop, fail open", &["health=fail-open"]),
+    day("deep checks, panic", &["isolation=handled", "health=deep-panic"]),
     swings(fault("store hangs", "degradation/hang.toml")),
     fault("store refuses", "degradation/refuse.toml"),
     fault("store refuses writes", "degradation/refuse-writes.toml"),
     fault("store severs", "degradation/sever.toml"),
     swings(fault("store slow", "degradation/slow.toml")),
+    // The store comes back within these, and the spools do not get through all that they hold.
+    over("90s..600s", with(&[DISK_SPOOL], fault("disk spool, back late", "degradation/refuse.toml"))),
+    over("90s..600s", with(&[DISK_SPOOL, DIES], fault("disk spool, processes die", "degradation/refuse.toml"))),
+    over("90s..600s", with(&[SMALL_SPOOL], fault("disk spool, full", "degradation/hang.toml"))),
     machines("two processes stand still", "do = \"pause\"\nfleet = \"collectors\"\nservers = 2"),
     machines(
         "half the fleet cut off",
@@ -91,6 +117,9 @@ const ROWS: [Row; 24] = [
         "do = \"crash\"\nfleet = \"collectors\"\nservers = 3\nrepeat = { every = \"10s\", times = 9 }",
     ),
 ];
+const DISK_SPOOL: &str = "fleets.collectors.calls.identify.spool={ to = \"disk\", replay = \"4/s\" }";
+const SMALL_SPOOL: &str = "fleets.collectors.calls.identify.spool={ to = \"disk\", capacity = 300, replay = \"4/s\" }";
+const DIES: &str = "fleets.collectors.calls.identify.on_error=crash";
 const SEEDS: u64 = 2;
 
 /// Two runtimes' figure, and whether they agree.
@@ -102,17 +131,44 @@ fn agree(figure: impl Fn(&Outcome) -> f64, runs: &[(Outcome, Outcome)], least: f
     (k.mean, m.mean, (k.mean - m.mean).abs() <= tolerance)
 }
 
-/// Dropped tracks by cause, as shares of all that were dropped; nothing where too few were.
-fn causes<'a>(outcomes: impl Iterator<Item = &'a Outcome> + Clone) -> BTreeMap<String, f64> {
-    let total: u64 = outcomes.clone().map(|o| o.calls["track"].dropped).sum();
-    let offered: u64 = outcomes.clone().map(|o| o.calls["track"].offered).sum();
+/// Dropped calls of a kind by cause, as shares of all that were dropped; nothing where too few were.
+fn causes<'a>(kind: &str, outcomes: impl Iterator<Item = &'a Outcome> + Clone) -> BTreeMap<String, f64> {
+    let total: u64 = outcomes.clone().map(|o| o.calls[kind].dropped).sum();
+    let offered: u64 = outcomes.clone().map(|o| o.calls[kind].offered).sum();
     let mut shares = BTreeMap::new();
     if total as f64 > 0.02 * offered as f64 {
-        for (cause, n) in outcomes.flat_map(|o| &o.calls["track"].causes) {
+        for (cause, n) in outcomes.flat_map(|o| &o.calls[kind].causes) {
             *shares.entry(cause.clone()).or_default() += *n as f64 / total as f64;
         }
     }
     shares
+}
+
+/// What has become of calls, as a share of those offered.
+fn share(calls: &Totals, fate: &str) -> f64 {
+    let n = match fate {
+        "dropped" => calls.dropped,
+        "failed" => calls.failed,
+        "late" => calls.late,
+        "in flight" => calls.in_flight,
+        other => panic!("no such fate: {other}"),
+    };
+    if calls.offered == 0 { 0.0 } else { n as f64 / calls.offered as f64 }
+}
+
+/// What a row has to tell beside its figures: fates that most rows do not know, and why calls were dropped on madsim.
+fn notes(rarer: &[(&str, &str, (f64, f64))], runs: &[(Outcome, Outcome)]) -> String {
+    let fates = rarer
+        .iter()
+        .filter(|(.., (k, m))| *k > 0.005 || *m > 0.005)
+        .map(|(kind, fate, (k, m))| format!("{kind} {fate} {k:.3} {m:.3}"));
+    let dropped = ["track", "identify"].into_iter().flat_map(|kind| {
+        let causes = causes(kind, runs.iter().map(|r| &r.1)).into_iter();
+        causes
+            .filter(|(_, share)| *share > 0.05)
+            .map(move |(cause, share)| format!("{kind} {cause} {:.0}%", share * 100.0))
+    });
+    fates.chain(dropped).collect::<Vec<_>>().join(", ")
 }
 
 #[test]
@@ -125,7 +181,7 @@ fn the_runtimes_agree() {
         .map(|(row, seed)| {
             let row = rows[*row];
             let mut scenario = match row.fault {
-                None => scenario(row.file, row.design, &[]),
+                None => scenario(row.file, row.design, row.set),
                 Some(fault) => with_fault(row.file, fault),
             };
             let share = brownout_models::units::parse_share(row.scale).unwrap().0;
@@ -136,8 +192,8 @@ fn the_runtimes_agree() {
         .collect();
     let mut off = Vec::new();
     println!(
-        "\n{:<28} {:^13} {:^13} {:^13} {:^13} {:^11}",
-        "kernel madsim", "track dropped", "track failed", "identify fail", "1st ejection", "downs"
+        "\n{:<28} {:^13} {:^13} {:^13} {:^13} {:^13} {:^11}",
+        "kernel madsim", "track dropped", "track failed", "ident. dropped", "ident. failed", "1st ejection", "downs"
     );
     for (row, runs) in rows.iter().zip(outcomes.chunks(SEEDS as usize)) {
         let mut judge = |what: &str, (k, m, good): (f64, f64, bool)| {
@@ -146,44 +202,47 @@ fn the_runtimes_agree() {
             }
             (k, m)
         };
-        let dropped = judge("track dropped", agree(|o| o.calls["track"].dropped_rate, runs, row.within, 0.0));
-        let failed = judge("track failed", agree(|o| o.calls["track"].failed_rate, runs, row.within, 0.0));
-        let identify = judge("identify failed", agree(|o| o.calls["identify"].failed_rate, runs, row.within, 0.0));
+        let mut of = |kind: &'static str, fate: &str| {
+            let share = |o: &Outcome| share(&o.calls[kind], fate);
+            judge(&format!("{kind} {fate}"), agree(share, runs, row.within, 0.0))
+        };
+        let shown = [("track", "dropped"), ("track", "failed"), ("identify", "dropped"), ("identify", "failed")];
+        let [dropped, failed, lost, identify] = shown.map(|(kind, fate)| of(kind, fate));
+        let rarer = [("track", "late"), ("track", "in flight"), ("identify", "late"), ("identify", "in flight")];
+        let rarer = rarer.map(|(kind, fate)| (kind, fate, of(kind, fate)));
         let none = f64::INFINITY;
         let ejection = agree(|o| o.rotation.first_ejection_s.unwrap_or(none), runs, row.interval, 0.0);
         let (all_k, all_m) = (ejection.0.is_finite(), ejection.1.is_finite());
         let ejection = judge("first ejection", (ejection.0, ejection.1, (!all_k && !all_m) || ejection.2));
         let downs = judge("downs", agree(|o| o.rotation.mean_downs, runs, 1.0, 0.2));
         println!(
-            "{:<28} {:.3}  {:.3}  {:.3}  {:.3}  {:.3}  {:.3}  {:>5.1}  {:>5.1}  {:>4.1}  {:>4.1}  {}",
+            "{:<28} {:.3}  {:.3}  {:.3}  {:.3}  {:.3}  {:.3}  {:.3}  {:.3}  {:>5.1}  {:>5.1}  {:>4.1}  {:>4.1}  {}",
             row.name,
             dropped.0,
             dropped.1,
             failed.0,
             failed.1,
+            lost.0,
+            lost.1,
             identify.0,
             identify.1,
             ejection.0,
             ejection.1,
             downs.0,
             downs.1,
-            causes(runs.iter().map(|r| &r.1))
-                .iter()
-                .filter(|(_, share)| **share > 0.05)
-                .map(|(cause, share)| format!("{cause} {:.0}%", share * 100.0))
-                .collect::<Vec<_>>()
-                .join(", "),
+            notes(&rarer, runs),
         );
-        let (k, m) = (causes(runs.iter().map(|r| &r.0)), causes(runs.iter().map(|r| &r.1)));
-        for cause in k.keys().chain(m.keys()) {
-            let share = |of: &BTreeMap<String, f64>| of.get(cause).copied().unwrap_or(0.0);
-            if (share(&k) - share(&m)).abs() > 0.15 {
-                off.push(format!(
-                    "{}: {cause} {:.2} of the drops on the kernel, {:.2} on madsim",
-                    row.name,
-                    share(&k),
-                    share(&m)
-                ));
+        for kind in ["track", "identify"] {
+            let (k, m) = (causes(kind, runs.iter().map(|r| &r.0)), causes(kind, runs.iter().map(|r| &r.1)));
+            for cause in k.keys().chain(m.keys()) {
+                let share = |of: &BTreeMap<String, f64>| of.get(cause).copied().unwrap_or(0.0);
+                let (k, m) = (share(&k), share(&m));
+                if (k - m).abs() > 0.15 {
+                    off.push(format!(
+                        "{}: {cause} {k:.2} of dropped {kind} calls on the kernel, {m:.2} on madsim",
+                        row.name
+                    ));
+                }
             }
         }
     }

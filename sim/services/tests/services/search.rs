@@ -43,7 +43,7 @@ fn at_rest(outcome: &Outcome, why: &str) {
         }
     }
     let last = steps.last().unwrap();
-    let pending: u64 = last.fleets.values().map(|f| f.accept_queue).sum();
+    let pending: u64 = last.fleets.values().map(|f| f.accept_queue + f.spooled).sum();
     assert_eq!(pending + last.balancer_queue, 0, "{why}: something is left: {last:?}");
 }
 
@@ -100,16 +100,75 @@ fn a_process_that_is_stopped_loses_its_place_and_executes_what_it_has_when_it_go
     at_rest(&outcome, "a stopped process");
 }
 
+/// Runs a world over many seeds; every run must come to rest.
+fn search(set: &[&str], chaos: &[(Ns, Chaos)]) -> Vec<Outcome> {
+    let scenario = minute(&[], set);
+    let runs = (1..=12_u64).into_par_iter().map(|seed| {
+        let ask = Ask { chaos: chaos.to_vec(), ..Ask::new(orders(&scenario, seed)) };
+        let outcome = madsim_as(&scenario, ask);
+        at_rest(&outcome, &format!("{set:?} --runtime madsim --seed {seed}"));
+        outcome
+    });
+    runs.collect()
+}
+
+#[test]
+fn a_spool_in_memory_is_lost_with_its_process_and_one_on_disk_is_not() {
+    let dies = ["timeline.0.do=refuse", "fleets.collectors.calls.identify.on_error=crash"];
+    let spool = |to: &str| format!("fleets.collectors.calls.identify.spool={{ to = \"{to}\", replay = \"20/s\" }}");
+    for outcome in search(&[dies[0], dies[1], &spool("memory")], &[]) {
+        let calls = &outcome.calls["identify"];
+        assert!(outcome.fleets["collectors"].crashes > 10, "{:?}", outcome.fleets);
+        assert!(calls.causes["spool_lost"] > 20 && calls.lost_after_ok == calls.causes["spool_lost"], "{calls:?}");
+    }
+    for outcome in search(&[dies[0], dies[1], &spool("disk")], &[]) {
+        let calls = &outcome.calls["identify"];
+        assert!(outcome.fleets["collectors"].crashes > 10, "{:?}", outcome.fleets);
+        assert!(calls.lost_after_ok == 0 && calls.late > 20 && calls.in_flight == 0, "{calls:?}");
+    }
+}
+
+#[test]
+fn a_write_that_was_under_way_when_its_process_was_killed_is_written_again_from_disk() {
+    // The store hangs: it executes what it has been sent when it resumes, and the spools, which never heard, write again.
+    let spool = "fleets.collectors.calls.identify.spool={ to = \"disk\", replay = \"20/s\", side_by_side = 4 }";
+    let kills: Vec<_> = (0..4).map(|n| (Ns::secs(20 + 5 * n), Chaos::Kill(n as u32 % 2))).collect();
+    for outcome in search(&[spool], &kills) {
+        let calls = &outcome.calls["identify"];
+        assert!(calls.lost_after_ok == 0 && calls.late > 20, "{calls:?}");
+        assert!(calls.duplicates >= 8, "four writes of each process were under way: {calls:?}");
+        let most = outcome.timeline.steps.iter().map(|s| s.fleets["collectors"].spooled).max();
+        assert!(most > Some(20), "{most:?}");
+    }
+}
+
+#[test]
+fn a_spool_that_is_full_turns_calls_away_and_one_in_memory_takes_the_heap() {
+    let full = "fleets.collectors.calls.identify.spool={ to = \"disk\", capacity = 20 }";
+    for outcome in search(&[full], &[]) {
+        let calls = &outcome.calls["identify"];
+        assert_eq!(calls.dropped, calls.causes["spool_full"], "{calls:?}");
+        assert!(calls.dropped > 50, "{calls:?}");
+    }
+    let heap = [
+        "fleets.collectors.calls.identify.spool={ to = \"memory\", memory_per_call = \"1MB\" }",
+        "fleets.collectors.heap_limit=30MB",
+    ];
+    for outcome in search(&heap, &[]) {
+        assert!(outcome.fleets["collectors"].crashes >= 2, "{:?}", outcome.fleets);
+        assert!(outcome.calls["identify"].causes["spool_lost"] >= 60, "{:?}", outcome.calls["identify"]);
+    }
+}
+
 #[test]
 fn what_the_services_cannot_do_is_refused_by_name() {
     use brownout_services::{Failure, Listener, on_madsim};
-    let spool = "fleets.collectors.calls.identify.spool={ to = \"memory\", capacity = 100 }";
-    let scenario = minute(&[], &[spool, "fleets.collectors.notices_departure=true"]);
+    let scenario = minute(&[], &["clients.track.offline={ share = \"50%\" }", "fleets.collectors.notices_departure=true"]);
     let listener = Listener { stop: None, progress: &|_| {} };
     let Err(Failure::Refused(what)) = on_madsim(&scenario, Ask::new(orders(&scenario, 1)), &listener) else {
         panic!("it was run")
     };
     assert_eq!(what.len(), 2, "{what:?}");
-    assert!(what[0].starts_with("`fleets.collectors.notices_departure`"), "{what:?}");
-    assert!(what[1].starts_with("`fleets.collectors.calls.identify.spool`"), "{what:?}");
+    assert!(what[0].starts_with("`clients.track.offline`"), "{what:?}");
+    assert!(what[1].starts_with("`fleets.collectors.notices_departure`"), "{what:?}");
 }
