@@ -112,8 +112,8 @@ pub enum Event {
 }
 
 impl Event {
-    /// Whether it belongs to the script of the day (the timeline, faults, a store's headroom, processes that come back) and
-    /// not to the way of a call: every runtime plays these alike.
+    /// Whether it belongs to the script of the day (the timeline, faults, a store's headroom and its spare, processes that
+    /// come back) and not to the way of a call: every runtime plays these alike.
     pub fn is_scripted(self) -> bool {
         matches!(
             self,
@@ -122,6 +122,8 @@ impl Event {
                 | Event::FaultAgain(..)
                 | Event::FaultRises(..)
                 | Event::Headroom(..)
+                | Event::Failover(_)
+                | Event::Replicated(..)
                 | Event::Starts(..)
         )
     }

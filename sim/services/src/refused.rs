@@ -28,11 +28,6 @@ pub fn refused(spec: &WorldSpec) -> Vec<String> {
             );
         }
     }
-    for (name, store) in spec.stores.iter() {
-        if store.spare.is_some() {
-            no(format!("stores.{name}.spare"), "there are no spares here");
-        }
-    }
     for (number, entry) in spec.timeline.iter().enumerate().filter(|(_, entry)| entry.enabled) {
         match &entry.action {
             Action::Replay(_) => {
@@ -51,7 +46,7 @@ pub fn refused(spec: &WorldSpec) -> Vec<String> {
 /// Whether a fault has a counterpart: what stores do, processes that die, stand still or are slow, links that are cut.
 fn can(fault: &Fault) -> bool {
     match fault {
-        Fault::Failover(_) | Fault::ConnectionLimit(_) => false,
+        Fault::ConnectionLimit(_) => false,
         Fault::Crash(_) | Fault::Pause(_) | Fault::GrayFailure(_) => true,
         Fault::Partition(_) => {
             matches!(fault.target(), Target::Link { from, to, .. } if from.rank() > 0 && to.rank() > 0)

@@ -61,6 +61,8 @@ struct Books {
     servers: Vec<(u32, bool)>,
     /// Connections to stores that are open.
     connections: BTreeMap<u64, ()>,
+    /// Writes that a store has executed and its spare does not have: the call, and whether its client had left.
+    replicating: BTreeMap<u64, (u64, bool)>,
     next: u64,
 }
 
@@ -81,6 +83,7 @@ impl Witness {
             travelling: BTreeMap::new(),
             servers: vec![(0, true); servers],
             connections: BTreeMap::new(),
+            replicating: BTreeMap::new(),
             next: 0,
         };
         Witness { books: Arc::new(Mutex::new(books)), clock: Arc::new(clock), script: Arc::default() }
@@ -101,7 +104,11 @@ impl Witness {
 
     /// Works with the relay; none once the run is over.
     pub fn relay<T>(&self, work: impl FnOnce(&mut Relay) -> T) -> Option<T> {
-        self.books().relay.as_mut().map(work)
+        let now = self.now();
+        let mut books = self.books();
+        let done = books.relay.as_mut().map(work);
+        books.hear_of_spares(now);
+        done
     }
 
     /// The next call of a population: when, and with which salts.
@@ -295,12 +302,18 @@ impl Witness {
             // Whoever was told ok by this attempt, before its data was written out of a spool, has not left.
             let gone = c.current != attempt;
             c.late |= now > late_from && !c.stored;
-            let fact = c.is_stored(gone);
-            books.record(now, fact);
+            let number = books.number();
+            if books.relay.as_mut().is_some_and(|relay| relay.replicates(store, number, now)) {
+                books.replicates(number, call, gone);
+                self.script.notify_one();
+            } else {
+                books.is_stored(now, call, gone);
+            }
         }
         if books.relay.as_mut().is_some_and(|relay| relay.wrote(store, now)) {
             self.script.notify_one();
         }
+        books.hear_of_spares(now);
     }
 
     /// The client has its answer.
@@ -385,17 +398,6 @@ fn lost(to: To) -> Cause {
     }
 }
 
-impl Call {
-    /// Its data is stored, and whether whoever sent this attempt has left.
-    fn is_stored(&mut self, gone: bool) -> Fact {
-        match (std::mem::replace(&mut self.stored, true), self.late) {
-            (true, _) => Fact::Duplicate(self.account, gone),
-            (false, true) => Fact::Late(self.account),
-            (false, false) => Fact::Stored(self.account, gone),
-        }
-    }
-}
-
 impl Books {
     fn number(&mut self) -> u64 {
         self.next += 1;
@@ -405,6 +407,36 @@ impl Books {
     fn record(&mut self, now: Ns, fact: Fact) {
         if let Some(relay) = &mut self.relay {
             relay.record(now, fact);
+        }
+    }
+
+    /// A call's data is stored, and whether whoever sent this attempt has left.
+    fn is_stored(&mut self, now: Ns, call: u64, gone: bool) {
+        let Some(c) = self.calls.get_mut(&call) else { return };
+        let fact = match (std::mem::replace(&mut c.stored, true), c.late) {
+            (true, _) => Fact::Duplicate(c.account, gone),
+            (false, true) => Fact::Late(c.account),
+            (false, false) => Fact::Stored(c.account, gone),
+        };
+        self.record(now, fact);
+    }
+
+    /// A write is on its way to a store's spare.
+    fn replicates(&mut self, number: u64, call: u64, gone: bool) {
+        if let Some(c) = self.calls.get_mut(&call) {
+            c.chances += 1;
+            self.replicating.insert(number, (call, gone));
+        }
+    }
+
+    /// Takes down what the script has made of writes on their way to spares.
+    fn hear_of_spares(&mut self, now: Ns) {
+        for (number, has) in self.relay.as_mut().map(Relay::take_replicated).unwrap_or_default() {
+            let Some((call, gone)) = self.replicating.remove(&number) else { continue };
+            if has {
+                self.is_stored(now, call, gone);
+            }
+            self.ends(now, call, Some(if has { Cause::ClientLeft } else { Cause::NotReplicated }));
         }
     }
 

@@ -1,7 +1,7 @@
 //! A run whose calls another runtime carries.
 //!
-//! The kernel keeps what is the scenario's own: the timeline, the faults and the headroom of the stores (the *script*),
-//! the arrivals, and the books. Whoever carries the calls (the services of `brownout-services`) asks when the script
+//! The kernel keeps what is the scenario's own: the timeline, the faults, the headroom of the stores and their spares (the
+//! *script*), the arrivals, and the books. Whoever carries the calls (the services of `brownout-services`) asks when the script
 //! goes on, plays it up to the present, looks at what has become of the stores, and tells what happens to each call.
 //!
 //! Not here: anything that a call meets on its way. Of the world's clients only the times of their calls are used; its
@@ -179,6 +179,21 @@ impl Relay {
         self.script(now);
         self.run.world.burn_headroom(&mut Script(&mut self.run.engine), store);
         true
+    }
+
+    /// A store has executed a write that the other runtime will speak of under `number`. Whether a spare must have it first:
+    /// then [`Relay::take_replicated`] tells what becomes of it.
+    pub fn replicates(&mut self, store: u16, number: u64, now: Ns) -> bool {
+        if self.run.world.spec.stores.0[store as usize].1.spare.is_none() {
+            return false;
+        }
+        self.script(now);
+        self.run.world.replicates_elsewhere(&mut Script(&mut self.run.engine), store, number)
+    }
+
+    /// What has become of such writes since this was last asked: their numbers, and whether the spare has them.
+    pub fn take_replicated(&mut self) -> Vec<(u64, bool)> {
+        self.run.world.take_replicated()
     }
 
     /// The faults of a store have changed a query or a connect: it counts as an effect of each of them that would have

@@ -11,10 +11,18 @@ use crate::slab::Ref;
 use crate::world::World;
 use std::collections::VecDeque;
 
+/// Whose write it is.
+#[derive(Clone, Copy)]
+enum Whose {
+    /// A call of this world, and whether its client had left when the primary had executed it.
+    Call(Ref, bool),
+    /// A call that another runtime carries, by that runtime's number.
+    Elsewhere(u64),
+}
+
 /// A write that the spare does not have yet.
 struct Unreplicated {
-    call: Ref,
-    client_gone: bool,
+    of: Whose,
     number: u32,
 }
 
@@ -27,12 +35,14 @@ pub struct Pair {
     next: u32,
     /// Whether replication stands still.
     is_cut_off: bool,
+    /// What has become of writes of another runtime, until it asks: whether the spare has them.
+    told: Vec<(u64, bool)>,
 }
 
 impl Pair {
     /// A spare that is up to date.
     pub(super) fn new(lane: Lane) -> Pair {
-        Pair { failover: Failover::new(), lane, unreplicated: VecDeque::new(), next: 0, is_cut_off: false }
+        Pair { failover: Failover::new(), lane, unreplicated: VecDeque::new(), next: 0, is_cut_off: false, told: Vec::new() }
     }
 }
 
@@ -43,15 +53,49 @@ impl World {
 
     /// The primary has executed a write: stored, if there is no spare that must have it first.
     pub(super) fn written<K: Kernel>(&mut self, k: &mut K, store: u16, call: Ref, client_gone: bool) {
-        let Some(pair) = self.pair(store) else {
+        if self.replicates(k, store, Whose::Call(call, client_gone)) {
+            self.calls[call].legs += 1;
+        } else {
             self.stored(k, call, client_gone);
-            return;
-        };
+        }
+    }
+
+    /// The primary has executed a write of a call that another runtime carries, under this number. Whether the spare must
+    /// have it first: then [`World::take_replicated`] tells what becomes of it.
+    pub fn replicates_elsewhere<K: Kernel>(&mut self, k: &mut K, store: u16, number: u64) -> bool {
+        self.replicates(k, store, Whose::Elsewhere(number))
+    }
+
+    /// What has become of another runtime's writes since it last asked: their numbers, and whether the spare has them.
+    pub fn take_replicated(&mut self) -> Vec<(u64, bool)> {
+        let pairs = self.stores.iter_mut().filter_map(|store| store.pair.as_mut());
+        pairs.flat_map(|pair| std::mem::take(&mut pair.told)).collect()
+    }
+
+    /// A write sets out for the spare, if there is one that has not been promoted yet.
+    fn replicates<K: Kernel>(&mut self, k: &mut K, store: u16, of: Whose) -> bool {
+        let Some(pair) = self.pair(store) else { return false };
         pair.next = pair.next.wrapping_add(1);
         let (number, lane) = (pair.next, pair.lane);
-        pair.unreplicated.push_back(Unreplicated { call, client_gone, number });
-        self.calls[call].legs += 1;
+        pair.unreplicated.push_back(Unreplicated { of, number });
         k.after(lane, Event::Replicated(store, number));
+        true
+    }
+
+    /// The spare has a write, or never will.
+    fn replication_ends<K: Kernel>(&mut self, k: &mut K, store: u16, of: Whose, has: bool) {
+        match of {
+            Whose::Call(call, client_gone) => {
+                if has {
+                    self.stored(k, call, client_gone);
+                }
+                self.leg_ends(k, call, if has { Cause::ClientLeft } else { Cause::NotReplicated });
+            }
+            Whose::Elsewhere(number) => {
+                let pair = self.stores[store as usize].pair.as_mut();
+                pair.into_iter().for_each(|pair| pair.told.push((number, has)));
+            }
+        }
     }
 
     /// A write has reached the spare, if replication goes on.
@@ -61,8 +105,7 @@ impl World {
         if pair.unreplicated.front().is_some_and(|write| write.number == number)
             && let Some(write) = pair.unreplicated.pop_front()
         {
-            self.stored(k, write.call, write.client_gone);
-            self.leg_ends(k, write.call, Cause::ClientLeft);
+            self.replication_ends(k, store, write.of, true);
         }
     }
 
@@ -85,8 +128,7 @@ impl World {
         }
         pair.is_cut_off = false;
         for write in std::mem::take(&mut pair.unreplicated) {
-            self.stored(k, write.call, write.client_gone);
-            self.leg_ends(k, write.call, Cause::ClientLeft);
+            self.replication_ends(k, store, write.of, true);
         }
     }
 
@@ -125,7 +167,7 @@ impl World {
                 };
                 k.mark(format!("the spare of {name} takes over{of}"), None);
                 self.take_over(k, store, spec.shares_headroom);
-                lost.iter().for_each(|write| self.leg_ends(k, write.call, Cause::NotReplicated));
+                lost.iter().for_each(|write| self.replication_ends(k, store, write.of, false));
                 self.failovers_done(k, &name);
             }
         }

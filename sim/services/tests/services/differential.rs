@@ -92,6 +92,8 @@ const ROWS: &[Row] = &[
     day("crash loop, outliers", &["health=outlier"]),
     day("crash loop, memory spool", &["isolation=spool-memory"]),
     day("crash loop, disk spool", &["isolation=spool-disk"]),
+    day("crash loop, hot spare", &["isolation=hot-spare"]),
+    day("exhaustion, hot spare", &["pool-exhaustion", "isolation=hot-spare"]),
     day("exhaustion, memory spool", &["pool-exhaustion", "isolation=spool-memory"]),
     swings(day("exhaustion, adaptive limit", &["pool-exhaustion", "isolation=adaptive-limit"])),
     day("crash loop, adaptive limit", &["isolation=adaptive-limit"]),
@@ -106,6 +108,8 @@ const ROWS: &[Row] = &[
     over("90s..600s", with(&[DISK_SPOOL], fault("disk spool, back late", "degradation/refuse.toml"))),
     over("90s..600s", with(&[DISK_SPOOL, DIES], fault("disk spool, processes die", "degradation/refuse.toml"))),
     over("90s..600s", with(&[SMALL_SPOOL], fault("disk spool, full", "degradation/hang.toml"))),
+    with(&[SPARE], fault("store refuses, spare", "degradation/refuse.toml")),
+    with(&[SPARE], machines("failover of a sound store", "do = \"failover\"\nstore = \"identify\"")),
     machines("two processes stand still", "do = \"pause\"\nfleet = \"collectors\"\nservers = 2"),
     machines(
         "half the fleet cut off",
@@ -119,6 +123,7 @@ const ROWS: &[Row] = &[
 ];
 const DISK_SPOOL: &str = "fleets.collectors.calls.identify.spool={ to = \"disk\", replay = \"4/s\" }";
 const SMALL_SPOOL: &str = "fleets.collectors.calls.identify.spool={ to = \"disk\", capacity = 300, replay = \"4/s\" }";
+const SPARE: &str = "stores.identify.spare={ detection = \"20s\", promotion = \"20s\", lag = \"10s\" }";
 const DIES: &str = "fleets.collectors.calls.identify.on_error=crash";
 const SEEDS: u64 = 2;
 
@@ -182,7 +187,7 @@ fn the_runtimes_agree() {
             let row = rows[*row];
             let mut scenario = match row.fault {
                 None => scenario(row.file, row.design, row.set),
-                Some(fault) => with_fault(row.file, fault),
+                Some(fault) => with_fault(row.file, fault, row.set),
             };
             let share = brownout_models::units::parse_share(row.scale).unwrap().0;
             scenario.scale(share, row.scale).unwrap();

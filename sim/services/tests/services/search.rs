@@ -161,6 +161,26 @@ fn a_spool_that_is_full_turns_calls_away_and_one_in_memory_takes_the_heap() {
 }
 
 #[test]
+fn a_spare_takes_over_and_what_it_had_not_heard_of_is_lost() {
+    let spare = "stores.accounts.spare={ detection = \"5s\", promotion = \"5s\", lag = \"3s\" }";
+    for outcome in search(&["timeline.0.do=refuse", spare], &[]) {
+        let calls = &outcome.calls["identify"];
+        let lost = outcome.timeline.steps.iter().filter(|s| s.calls["identify"].dropped.contains_key("not_replicated"));
+        let when: Vec<f64> = lost.map(|s| s.t_s).collect();
+        assert!(when.iter().all(|t| (11.0..15.0).contains(t)) && !when.is_empty(), "{when:?}");
+        let outage = &outcome.outages[0];
+        assert_eq!((outage.from_s, outage.to_s), (15.0, Some(25.0)), "{outage:?}");
+        assert!(calls.failed > 20 && calls.in_flight == 0, "{calls:?}");
+    }
+    // The store comes back before its spare has been promoted: nothing is lost but what was refused.
+    let slow = "stores.accounts.spare={ detection = \"40s\", lag = \"3s\" }";
+    for outcome in search(&["timeline.0.do=refuse", slow], &[]) {
+        assert_eq!(outcome.calls["identify"].lost_after_ok, 0);
+        assert_eq!(outcome.outages[0].to_s, Some(45.0));
+    }
+}
+
+#[test]
 fn what_the_services_cannot_do_is_refused_by_name() {
     use brownout_services::{Failure, Listener, on_madsim};
     let scenario = minute(&[], &["clients.track.offline={ share = \"50%\" }", "fleets.collectors.notices_departure=true"]);

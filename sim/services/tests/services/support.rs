@@ -11,15 +11,18 @@ pub fn scenario(file: &str, design: &[&str], set: &[&str]) -> Scenario {
     load(&request).unwrap_or_else(|mistakes| panic!("{}", mistakes.render(false)))
 }
 
-/// The scenario `scenarios/<file>` with another fault in the place of its last one, two minutes after the start.
+/// The scenario `scenarios/<file>` with another fault in the place of its last one, two minutes after the start, and changes by
+/// hand.
 #[cfg(madsim)]
-pub fn with_fault(file: &str, fault: &str) -> Scenario {
+pub fn with_fault(file: &str, fault: &str, set: &[&str]) -> Scenario {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../scenarios").join(file);
     let text = std::fs::read_to_string(&path).unwrap();
     let world = text.rsplit_once("[[timeline]]").unwrap().0;
-    let lasts = if fault.contains("crash") { "" } else { "for = \"5min\"\n" };
+    let ends_itself = ["crash", "failover"].iter().any(|word| fault.contains(word));
+    let lasts = if ends_itself { "" } else { "for = \"5min\"\n" };
     let text = format!("{world}[[timeline]]\nat = \"2min\"\n{lasts}{fault}\n");
-    let loaded = brownout_scenarios::load_text(file, &text, path.parent().unwrap(), &[], &[]);
+    let set: Vec<String> = set.iter().map(|t| t.to_string()).collect();
+    let loaded = brownout_scenarios::load_text(file, &text, path.parent().unwrap(), &set, &[]);
     loaded.unwrap_or_else(|mistakes| panic!("{}", mistakes.render(false)))
 }
 
