@@ -44,6 +44,11 @@ pub enum Holder {
     Deployment,
 }
 
+/// What is random about the checks of a server, and first of all the phase of its background query, if it has one.
+pub fn checks_of(seed: u64, server: u32) -> Stream {
+    Stream::new(seed, &format!("balancer/checks/{server}"))
+}
+
 impl Checker {
     /// Whether somebody keeps it out of rotation, whatever its checks say.
     pub fn is_held(&self) -> bool {
@@ -76,7 +81,7 @@ impl World {
                 pending: false,
                 timer: Timer::NONE,
                 at: Ref::NONE,
-                stream: Stream::new(seed, &format!("balancer/checks/{server}")),
+                stream: checks_of(seed, server as u32),
                 lanes,
                 answer,
             });

@@ -5,8 +5,11 @@
 //! It checks servers with requests of its own (`checks`).
 
 mod checks;
+mod log;
 mod passive;
 mod rotation;
+
+pub use log::Log;
 
 use crate::crew::Crew;
 use crate::http::{Ticket, answer, exchange, serve_one, serve_while_wanted};
@@ -114,6 +117,9 @@ impl<P: Platform> Balancer<P> {
     /// Serves until the process ends.
     pub async fn run(self: Arc<Self>, seed: u64, from: Ns) {
         self.clone().start_checks(seed, from);
+        if self.town.spec().balancer.log.is_some() {
+            self.platform.spawn(self.clone().follow_replays());
+        }
         let (door, way) = (self.town.balancer_door(), self.town.client_way());
         let Ok(listener) = self.platform.listen(door, u32::MAX, way).await else { return };
         let looks = self.town.spec().balancer.abort_on_close;
@@ -153,14 +159,22 @@ impl<P: Platform> Balancer<P> {
         let route = self.routes.iter().find(|r| path.strip_prefix('/') == Some(r.kind.as_str()));
         let (Some(ticket), Some(route)) = (ticket, route) else { return answer(404, None) };
         let Some(chance) = self.town.witness().receive(ticket.chance) else { return answer(400, None) };
+        answer(self.admit(route, &ticket, chance, presence).await, None)
+    }
+
+    /// Takes a call on, unless operators turn it away: the status of the answer.
+    async fn admit(&self, route: &Route, ticket: &Ticket, chance: Chance, presence: &mut Presence) -> u16 {
+        if self.town.spec().balancer.log.is_some() {
+            self.town.witness().logged(ticket.call);
+        }
         let share = self.town.day().read(|day| day.shed[route.fleet as usize][route.plan]);
         if share > 0.0 && unit(draw(ticket.salt, Purpose::Shed, 0)) <= share {
             chance.end(Cause::Shed);
-            return answer(503, None);
+            return 503;
         }
-        let (status, cause) = self.carry(route, &ticket, presence).await;
-        self.close(chance, route, &ticket, status, cause);
-        answer(status, None)
+        let (status, cause) = self.carry(route, ticket, presence).await;
+        self.close(chance, route, ticket, status, cause);
+        status
     }
 
     /// The balancer is done with a call.

@@ -1,15 +1,18 @@
 //! Clients: an open loop of calls, each with its patience and its retries.
 
+mod offline;
+
 use crate::crew::Crew;
 use crate::http::{Ticket, exchange};
 use crate::platform::{Handshake, Platform};
 use crate::town::Town;
 use crate::witness::To;
-use brownout_models::component::clients::Connection;
+use brownout_models::component::clients::{Clients, Connection};
 use brownout_models::ledger::Seen;
 use brownout_models::policy::retry::Tokens;
 use brownout_models::units::Ns;
 use hyper::Method;
+use offline::{Offline, Sent};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// A population of clients.
@@ -21,6 +24,9 @@ pub struct Population<P> {
     method: Method,
     handshake: Handshake,
     tokens: Option<Mutex<Tokens>>,
+    /// Whether its calls store nothing.
+    reads: bool,
+    offline: Option<Offline>,
 }
 
 /// Runs a population: its calls, from the first that is offered at `from` or later.
@@ -34,8 +40,13 @@ pub async fn run<P: Platform>(platform: P, town: Town, number: u16, from: Ns) {
         method: if reads { Method::GET } else { Method::POST },
         handshake: if spec.connection == Connection::PerCall { Handshake::Fresh } else { Handshake::Done },
         tokens: spec.retry.budget.as_ref().map(|budget| Mutex::new(Tokens::new(budget))),
+        reads,
+        offline: spec.offline.map(Offline::new),
         town,
     });
+    if population.offline.is_some() {
+        platform.spawn(population.clone().come_back());
+    }
     let crew = Crew::new(&platform);
     while let Some((at, salts)) = population.town.witness().next_calls(number as usize) {
         if at < from {
@@ -50,9 +61,13 @@ pub async fn run<P: Platform>(platform: P, town: Town, number: u16, from: Ns) {
 }
 
 impl<P: Platform> Population<P> {
+    fn spec(&self) -> &Clients {
+        &self.town.spec().clients.0[self.number as usize].1
+    }
+
     async fn call(&self, at: Ns, salt: u64) {
         let witness = self.town.witness();
-        let spec = &self.town.spec().clients.0[self.number as usize].1;
+        let spec = self.spec();
         let call = witness.offer(self.number, at, salt);
         if let (Some(tokens), Some(budget)) = (&self.tokens, &spec.retry.budget) {
             tokens.lock().unwrap_or_else(PoisonError::into_inner).on_call(budget);
@@ -71,6 +86,7 @@ impl<P: Platform> Population<P> {
             };
             witness.turns_away(call);
             if !self.tries_again(u32::from(attempt) - 1, seen) {
+                self.may_keep(Sent { call, salt, offered: at, attempt });
                 witness.failed(call, seen);
                 return;
             }
@@ -79,7 +95,7 @@ impl<P: Platform> Population<P> {
     }
 
     fn tries_again(&self, retries: u32, seen: Seen) -> bool {
-        let retry = &self.town.spec().clients.0[self.number as usize].1.retry;
+        let retry = &self.spec().retry;
         let timed_out = seen == Seen::Timeout;
         let wanted = retries < retry.retries && (retry.after_timeout || !timed_out);
         wanted

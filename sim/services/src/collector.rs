@@ -14,17 +14,19 @@ mod turns;
 
 pub use asking::{StoreConnection, StoreFailure, Stores};
 pub use spool::Spool;
+pub use spool::Spool;
 
 use crate::crew::Crew;
 use crate::http::{Ticket, answer, serve_one};
 use crate::platform::{Listener, Platform};
 use crate::town::{Exit, HEALTH, HTTP, Meter, ServerMeters, Town};
+use asking::Asker;
 use brownout_models::component::collector::{CallPlan, CheckKind, Concurrency, Fleet};
+use brownout_models::component::probe::checks_of;
 use brownout_models::ledger::Cause;
-use brownout_models::random::{Distribution, Purpose, Stream, draw};
+use brownout_models::random::{Distribution, Purpose, draw};
 use brownout_models::units::Ns;
 use bytes::Bytes;
-use asking::Asker;
 use guard::{Guards, Inside};
 use http_body_util::Full;
 use hyper::Response;
@@ -353,9 +355,11 @@ impl<P: Platform> Process<P> {
     async fn query_in_background(self: Arc<Self>) {
         let health = self.fleet().health.clone();
         let Some(store) = self.store_of(&self.check) else { return };
-        let mut stream = Stream::new(u64::from(self.server), "services/cached");
-        let phase = Ns((stream.unit() * health.every.0 as f64) as u64);
-        let mut next = self.platform.now().plus(phase);
+        let Some(seed) = self.town.witness().relay(|relay| relay.seed()) else { return };
+        let phase = Ns((checks_of(seed, self.server).unit() * health.every.0 as f64) as u64);
+        // As if it had begun with the run: whichever runtime plays which part of it, the queries come at the same times.
+        let periods = self.platform.now().minus(phase).0.div_ceil(health.every.0);
+        let mut next = phase.plus(Ns(health.every.0.saturating_mul(periods)));
         loop {
             self.platform.sleep_until(next).await;
             next = next.plus(health.every);

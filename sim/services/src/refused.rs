@@ -8,15 +8,7 @@ use brownout_models::spec::WorldSpec;
 pub fn refused(spec: &WorldSpec) -> Vec<String> {
     let mut found = Vec::new();
     let mut no = |path: String, why: &str| found.push(format!("`{path}`: {why}"));
-    for (name, clients) in spec.clients.iter() {
-        if clients.offline.is_some() {
-            no(format!("clients.{name}.offline"), "clients keep no queue of their own here");
-        }
-    }
     let balancer = &spec.balancer;
-    if balancer.log.is_some() {
-        no("balancer.log".into(), "the balancer keeps no log here");
-    }
     if balancer.health.observe.is_some() && balancer.health.fast_interval.is_some() {
         no("balancer.health.fast_interval".into(), "with `observe`, no check is brought forward here");
     }
@@ -30,9 +22,6 @@ pub fn refused(spec: &WorldSpec) -> Vec<String> {
     }
     for (number, entry) in spec.timeline.iter().enumerate().filter(|(_, entry)| entry.enabled) {
         match &entry.action {
-            Action::Replay(_) => {
-                no(format!("timeline.{}", number + 1), "without a log of the balancer nothing is replayed");
-            }
             Action::Fault(fault, _) if !can(fault) => {
                 let why = format!("the fault `{}` has no counterpart here", fault.word());
                 no(format!("timeline.{}", number + 1), &why);

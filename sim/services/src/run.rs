@@ -244,7 +244,7 @@ async fn drive<P: Platform>(
 fn gauges<P: Platform>(town: &Town, balancer: &Balancer<P>) -> Gauges {
     let (stores, fleets) = town.gauges(&balancer.in_rotation());
     let (balancer_queue, spooled_max) = (town.queued().count(), town.take_spool_peaks());
-    Gauges { stores, fleets, balancer_queue, spooled_max, ..Gauges::default() }
+    Gauges { stores, fleets, balancer_queue, spooled_max, kept: town.all_kept(), ..Gauges::default() }
 }
 
 /// Starts the processes.

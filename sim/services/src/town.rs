@@ -178,6 +178,8 @@ struct Inner {
     /// Per server, by kind of call: what is on its disk, or in the memory of its process.
     spools: Vec<Vec<Option<Arc<Spool>>>>,
     queued: Meter,
+    /// Per population: calls that its clients have given up and keep.
+    kept: Vec<Meter>,
     exits: mpsc::UnboundedSender<Exit>,
     /// Changes whenever a process dies, for a balancer that watches processes.
     deaths: Board<Vec<u32>>,
@@ -197,6 +199,7 @@ impl Town {
             deaths: Board::new(vec![0; servers.len()]),
             spools: servers.iter().map(|at| spools(&spec.fleets.0[at.fleet as usize].1)).collect(),
             queued: Meter::default(),
+            kept: spec.clients.iter().map(|_| Meter::default()).collect(),
             spec,
             witness,
             day,
@@ -258,6 +261,14 @@ impl Town {
     /// Calls queued at the balancer.
     pub fn queued(&self) -> &Meter {
         &self.0.queued
+    }
+    /// Calls that the clients of a population have given up and keep.
+    pub fn kept(&self, population: u16) -> &Meter {
+        &self.0.kept[population as usize]
+    }
+    /// ... of all populations.
+    pub fn all_kept(&self) -> u64 {
+        self.0.kept.iter().map(Meter::count).sum()
     }
     /// How often each process has died; changes can be waited for.
     pub fn deaths(&self) -> &Board<Vec<u32>> {

@@ -154,7 +154,8 @@ mod tests {
     #[tokio::test]
     async fn what_is_sent_is_received_and_anything_else_is_an_error() {
         let (mut one, mut other) = tokio::io::duplex(1024);
-        let query = Query { call: 7, chance: u64::MAX, salt: 9, asks: 3, attempt: 2, writes: true, late_from: Ns::NEVER };
+        let query =
+            Query { call: 7, chance: u64::MAX, salt: 9, asks: 3, attempt: 2, writes: true, late_from: Ns::NEVER };
         for ask in [Ask::Hello(5), Ask::Query(query), Ask::Query(Query { writes: false, ..query })] {
             ask.send(&mut one).await.unwrap();
             assert_eq!(Ask::receive(&mut other).await.unwrap(), ask);

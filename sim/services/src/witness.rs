@@ -5,6 +5,8 @@
 //! message that carries the call, and ends it with the reason; one that is dropped with its process ends as *crashed*.
 //! When the last chance is gone and the client waits no more, the call's books are closed.
 
+use crate::balancer::Log;
+use crate::http::Ticket;
 use brownout_models::fault::{LinkKnobs, ServerKnobs, StoreKnobs};
 use brownout_models::kernel::{Account, Fact};
 use brownout_models::ledger::{Cause, Seen};
@@ -32,6 +34,10 @@ struct Call {
     stored: bool,
     /// Whether its data, when it is stored, is stored late.
     late: bool,
+    /// The last attempt.
+    attempts: u16,
+    /// Whether an attempt has reached the balancer, which keeps a log.
+    logged: bool,
     reads: bool,
     cause: Cause,
 }
@@ -63,6 +69,10 @@ struct Books {
     connections: BTreeMap<u64, ()>,
     /// Writes that a store has executed and its spare does not have: the call, and whether its client had left.
     replicating: BTreeMap<u64, (u64, bool)>,
+    /// The balancer's log, if it keeps one.
+    log: Option<Log>,
+    /// Replays of the timeline that have begun, for whoever carries them out.
+    replays: Vec<u32>,
     next: u64,
 }
 
@@ -72,12 +82,15 @@ pub struct Witness {
     books: Arc<Mutex<Books>>,
     clock: Arc<dyn Fn() -> Ns + Send + Sync>,
     script: Arc<Notify>,
+    replays: Arc<Notify>,
 }
 
 impl Witness {
     /// A witness for `servers` servers, all alive, that reads the time from `clock`.
     pub fn new(relay: Relay, servers: usize, clock: impl Fn() -> Ns + Send + Sync + 'static) -> Witness {
         let books = Books {
+            log: Log::of(&relay.world().spec),
+            replays: Vec::new(),
             relay: Some(relay),
             calls: BTreeMap::new(),
             travelling: BTreeMap::new(),
@@ -86,7 +99,12 @@ impl Witness {
             replicating: BTreeMap::new(),
             next: 0,
         };
-        Witness { books: Arc::new(Mutex::new(books)), clock: Arc::new(clock), script: Arc::default() }
+        Witness {
+            books: Arc::new(Mutex::new(books)),
+            clock: Arc::new(clock),
+            script: Arc::default(),
+            replays: Arc::default(),
+        }
     }
 
     fn books(&self) -> MutexGuard<'_, Books> {
@@ -108,7 +126,52 @@ impl Witness {
         let mut books = self.books();
         let done = books.relay.as_mut().map(work);
         books.hear_of_spares(now);
+        if books.hears_of_replays() {
+            self.replays.notify_one();
+        }
         done
+    }
+
+    /// Waits for the next replay of the timeline to begin: the number of its entry.
+    pub async fn next_replay(&self) -> u32 {
+        loop {
+            let next = self.books().replays.pop();
+            match next {
+                Some(entry) => return entry,
+                None => self.replays.notified().await,
+            }
+        }
+    }
+
+    /// The balancer has written a call into its log.
+    pub fn logged(&self, call: u64) {
+        if let Some(c) = self.books().calls.get_mut(&call) {
+            c.logged = true;
+        }
+    }
+
+    /// The oldest lost call of a kind that the log keeps; it is sent again.
+    pub fn next_logged(&self, kind: &str) -> Option<(Ticket, Chance)> {
+        let now = self.now();
+        let mut books = self.books();
+        let Books { relay, log, .. } = &mut *books;
+        let clients = relay.as_ref()?.world().spec.clients.iter();
+        let of_kind = clients.enumerate().filter(|(_, (_, clients))| clients.sends.text == kind);
+        let call = log.as_mut()?.next(of_kind.map(|(at, _)| at))?;
+        let c = books.calls.get_mut(&call)?;
+        c.late = true;
+        c.attempts = c.attempts.saturating_add(1);
+        let (account, attempt) = (c.account, c.attempts);
+        books.record(now, Fact::Attempt(account));
+        drop(books);
+        Some((Ticket { call, attempt, salt: account.salt, chance: 0 }, self.chance(call)))
+    }
+
+    /// A client that had given a call up sends it again: what is stored from now on is stored late.
+    pub fn comes_late(&self, call: u64) {
+        if let Some(c) = self.books().calls.get_mut(&call) {
+            c.late = true;
+        }
     }
 
     /// The next call of a population: when, and with which salts.
@@ -132,6 +195,8 @@ impl Witness {
             chances: 0,
             stored: false,
             late: false,
+            attempts: 0,
+            logged: false,
             reads,
             cause: Cause::ClientLeft,
         };
@@ -144,7 +209,7 @@ impl Witness {
         let now = self.now();
         let mut books = self.books();
         if let Some(c) = books.calls.get_mut(&call) {
-            c.current = attempt;
+            (c.current, c.attempts) = (attempt, attempt);
             let account = c.account;
             books.record(now, Fact::Attempt(account));
         }
@@ -367,6 +432,7 @@ impl Witness {
             *waiting += u64::from(call.client == Client::Waiting);
         }
         gauges.calls = books.calls.len() as u64;
+        gauges.kept += books.log.as_ref().map_or(0, Log::kept);
         books.relay.as_mut().map_or(Ok(()), |relay| relay.end_step(to, gauges))
     }
 
@@ -447,9 +513,25 @@ impl Books {
         self.settle(now, call);
     }
 
+    /// Whether the balancer's log keeps a call that nothing can execute any more.
+    fn log_keeps(&mut self, call: u64) -> bool {
+        let (Some(log), Some(c)) = (&mut self.log, self.calls.get(&call)) else { return false };
+        c.logged && c.client == Client::Failed && log.keeps(c.account.population, c.account.salt, call)
+    }
+
+    /// Takes over the replays that the script has begun; whether there are any.
+    fn hears_of_replays(&mut self) -> bool {
+        let begun = self.relay.as_mut().map(Relay::take_replays).unwrap_or_default();
+        self.replays.extend(&begun);
+        !begun.is_empty()
+    }
+
     fn settle(&mut self, now: Ns, call: u64) {
         let Some(c) = self.calls.get(&call).filter(|c| c.chances == 0 && c.client != Client::Waiting) else { return };
         let (account, stored, cause, ok) = (c.account, c.stored, c.cause, c.client == Client::Ok);
+        if !stored && self.log_keeps(call) {
+            return;
+        }
         self.calls.remove(&call);
         if !stored {
             self.record(now, Fact::Dropped(account, cause));

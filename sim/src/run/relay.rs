@@ -92,12 +92,14 @@ impl Kernel for Script<'_> {
 /// A run whose calls another runtime carries, from its beginning or from some step on.
 pub struct Relay {
     run: Run,
+    /// Replays of the balancer's log that have begun, until the other runtime asks.
+    replays: Vec<u32>,
 }
 
 impl Relay {
     /// A run at its beginning.
     pub fn new(plan: &WorldPlan, orders: Orders) -> Relay {
-        Relay { run: Run::new(plan, orders) }
+        Relay { run: Run::new(plan, orders), replays: Vec::new() }
     }
 
     /// Lets the kernel carry the calls up to the beginning of the step in which `until` lies; the other runtime takes
@@ -113,6 +115,11 @@ impl Relay {
             progress(self.run.at.0 as f64 / self.run.end.0 as f64);
         }
         Ok(None)
+    }
+
+    /// The seed.
+    pub fn seed(&self) -> u64 {
+        self.run.orders.seed
     }
 
     /// Up to where steps have been taken.
@@ -150,6 +157,8 @@ impl Relay {
         while let Some(event) = self.run.engine.due.pop(now) {
             if event.is_scripted() {
                 self.run.world.handle(&mut Script(&mut self.run.engine), event);
+            } else if let Event::Replay(entry) = event {
+                self.replays.push(entry);
             }
         }
         self.run.engine.due.advance_to(now);
@@ -194,6 +203,11 @@ impl Relay {
     /// What has become of such writes since this was last asked: their numbers, and whether the spare has them.
     pub fn take_replicated(&mut self) -> Vec<(u64, bool)> {
         self.run.world.take_replicated()
+    }
+
+    /// Replays of the balancer's log that have begun since this was last asked: the entries of the timeline.
+    pub fn take_replays(&mut self) -> Vec<u32> {
+        std::mem::take(&mut self.replays)
     }
 
     /// The faults of a store have changed a query or a connect: it counts as an effect of each of them that would have

@@ -42,7 +42,14 @@ pub struct Pair {
 impl Pair {
     /// A spare that is up to date.
     pub(super) fn new(lane: Lane) -> Pair {
-        Pair { failover: Failover::new(), lane, unreplicated: VecDeque::new(), next: 0, is_cut_off: false, told: Vec::new() }
+        Pair {
+            failover: Failover::new(),
+            lane,
+            unreplicated: VecDeque::new(),
+            next: 0,
+            is_cut_off: false,
+            told: Vec::new(),
+        }
     }
 }
 

@@ -11,16 +11,29 @@ pub fn scenario(file: &str, design: &[&str], set: &[&str]) -> Scenario {
     load(&request).unwrap_or_else(|mistakes| panic!("{}", mistakes.render(false)))
 }
 
+/// The scenario `scenarios/<file>` with something added to its end, and changes by hand.
+#[cfg(madsim)]
+pub fn with_more(file: &str, more: &str, set: &[&str]) -> Scenario {
+    from_text(file, |text| format!("{text}\n{more}\n"), set)
+}
+
 /// The scenario `scenarios/<file>` with another fault in the place of its last one, two minutes after the start, and changes by
 /// hand.
 #[cfg(madsim)]
 pub fn with_fault(file: &str, fault: &str, set: &[&str]) -> Scenario {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../scenarios").join(file);
-    let text = std::fs::read_to_string(&path).unwrap();
-    let world = text.rsplit_once("[[timeline]]").unwrap().0;
     let ends_itself = ["crash", "failover"].iter().any(|word| fault.contains(word));
     let lasts = if ends_itself { "" } else { "for = \"5min\"\n" };
-    let text = format!("{world}[[timeline]]\nat = \"2min\"\n{lasts}{fault}\n");
+    let other = |text: &str| {
+        let world = text.rsplit_once("[[timeline]]").unwrap().0;
+        format!("{world}[[timeline]]\nat = \"2min\"\n{lasts}{fault}\n")
+    };
+    from_text(file, other, set)
+}
+
+#[cfg(madsim)]
+fn from_text(file: &str, change: impl Fn(&str) -> String, set: &[&str]) -> Scenario {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../scenarios").join(file);
+    let text = change(&std::fs::read_to_string(&path).unwrap());
     let set: Vec<String> = set.iter().map(|t| t.to_string()).collect();
     let loaded = brownout_scenarios::load_text(file, &text, path.parent().unwrap(), &set, &[]);
     loaded.unwrap_or_else(|mistakes| panic!("{}", mistakes.render(false)))
