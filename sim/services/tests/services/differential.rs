@@ -114,8 +114,6 @@ const ROWS: &[Row] = &[
     day("crash loop, disk spool", &["isolation=spool-disk"]),
     day("crash loop, hot spare", &["isolation=hot-spare"]),
     day("exhaustion, memory spool", &["pool-exhaustion", "isolation=spool-memory"]),
-    swings(day("exhaustion, adaptive limit", &["pool-exhaustion", "isolation=adaptive-limit"])),
-    day("crash loop, adaptive limit", &["isolation=adaptive-limit"]),
     day("crash loop, fail open", &["health=fail-open"]),
     day("deep checks, panic", &["isolation=handled", "health=deep-panic"]),
     // Their two hours are minutes here, and the replay begins while the store is still out.

@@ -107,7 +107,7 @@ fn search(set: &[&str], chaos: &[(Ns, Chaos)]) -> Vec<Outcome> {
 }
 
 fn search_in(scenario: &Scenario, set: &[&str], chaos: &[(Ns, Chaos)]) -> Vec<Outcome> {
-    let runs = (1..=12_u64).into_par_iter().map(|seed| {
+    let runs = (1..=6_u64).into_par_iter().map(|seed| {
         let ask = Ask { chaos: chaos.to_vec(), ..Ask::new(orders(scenario, seed)) };
         let outcome = madsim_as(scenario, ask);
         at_rest(&outcome, &format!("{set:?} --runtime madsim --seed {seed}"));
