@@ -14,7 +14,6 @@ mod turns;
 
 pub use asking::{StoreConnection, StoreFailure, Stores};
 pub use spool::Spool;
-pub use spool::Spool;
 
 use crate::crew::Crew;
 use crate::http::{Ticket, answer, serve_one};
