@@ -53,6 +53,51 @@ fn connects_into_a_partition_are_tried_again_after_one_three_and_seven_seconds()
 }
 
 #[test]
+fn a_fresh_connection_pays_for_connect_answer_request_and_reply_each_for_itself() {
+    let slow = |between: &str| {
+        format!("[[timeline]]\nat = \"0s\"\ndo = \"latency\"\nbetween = [{between}]\nadd = \"100ms\"\n")
+    };
+    let (front, back) = (slow("\"clients\", \"balancer\""), slow("\"balancer\", \"fleets.f\""));
+    let latency = |clients: &str, balancer: &str, faults: &str| {
+        let o = plain("30s", &format!("timeout = \"20s\"\n{clients}"), balancer, "workers = 1", faults);
+        assert_eq!(o.calls["call"].failed, 0, "{:?}", o.calls["call"]);
+        o.calls["call"].latency_mean_ms.expect("calls were answered").round()
+    };
+    let fresh = "connection = \"per-call\"";
+    // Work, store and the rest take a few milliseconds.
+    assert!((400.0..410.0).contains(&latency(fresh, "", &front)));
+    assert!((200.0..210.0).contains(&latency("", "", &front)));
+    assert!((400.0..410.0).contains(&latency("", fresh, &back)));
+    assert!((800.0..815.0).contains(&latency(fresh, fresh, &format!("{front}{back}"))));
+    // A balancer that waits 150 ms for a connection gets none, as that takes two of these.
+    let o = plain("30s", "timeout = \"20s\"", &format!("{fresh}\nconnect_timeout = \"150ms\""), "", &back);
+    assert_eq!(o.calls["call"].causes["unreachable"], o.calls["call"].offered, "{:?}", o.calls["call"]);
+}
+
+#[test]
+fn a_worker_is_not_held_up_by_a_slow_link_and_a_client_that_has_left_connects_no_more() {
+    let slow = "[[timeline]]\nat = \"0s\"\ndo = \"latency\"\nbetween = [\"balancer\", \"fleets.f\"]\nadd = \"2s\"\n";
+    // One worker and one call a second: were it held for as long as its request travels, most would have to queue.
+    let balancer = "connection = \"per-call\"\nconnect_timeout = \"10s\"";
+    let o = plain("60s", "timeout = \"20s\"\ncalls = 40", balancer, "workers = 1", slow);
+    let latency = o.calls["call"].latency_mean_ms.expect("calls were answered");
+    assert!((8000.0..8020.0).contains(&latency), "{latency}");
+    let cut = "[[timeline]]\nat = \"0s\"\ndo = \"partition\"\nbetween = [\"clients\", \"balancer\"]\nfor = \"5s\"\n";
+    let o = plain("30s", "timeout = \"2s\"\nconnection = \"per-call\"\ncalls = 3", "", "", cut);
+    // Sent at once and after a second; the third, after three seconds, would come after the client has left.
+    assert_eq!((o.calls["call"].causes["unreachable"], o.faults[0].effects), (3, 6), "{:?}", o.calls["call"]);
+}
+
+#[test]
+fn a_query_whose_server_waits_no_longer_does_not_slip_through_a_partition() {
+    let cut = "[[timeline]]\nat = \"5500ms\"\ndo = \"partition\"\nbetween = [\"fleets.f\", \"stores.db\"]\n";
+    let o = plain("60s", "timeout = \"5s\"\ncalls = 10", "", "", cut);
+    let calls = &o.calls["call"];
+    // The one query on the kept connection is sent again and again, and would be executed for nobody.
+    assert_eq!((calls.zombies, calls.in_flight), (0, 1), "{calls:?}");
+}
+
+#[test]
 fn an_answer_that_is_lost_was_executed_all_the_same() {
     let one_way = "[[timeline]]\nat = \"10s\"\ndo = \"one-way-partition\"\nfrom = \"balancer\"\nto = \"clients\"\n";
     let o = plain("30s", "timeout = \"2s\"", "", "", one_way);

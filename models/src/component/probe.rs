@@ -166,11 +166,27 @@ impl World {
 
     /// The server has accepted a check's connection: its answer is awaited.
     pub(crate) fn check_accepted<K: Kernel>(&mut self, k: &mut K, t: Ref, number: u32) {
-        let server = self.tries[t].server;
+        self.check_connected(k, self.tries[t].server, number);
+    }
+
+    /// A check by way of the server's own thread takes its time to connect: patience with that is another.
+    pub(crate) fn check_connects<K: Kernel>(&mut self, k: &mut K, server: u32, number: u32) {
+        let limit = self.connect_limit(Purpose::Check(number));
+        let checker = &mut self.checkers[server as usize];
+        if checker.number == number && checker.pending {
+            k.cancel(checker.timer);
+            let lane = k.timer_lane(limit);
+            checker.timer = k.arm(lane, Event::CheckTimeout(server, number));
+        }
+    }
+
+    /// A check is connected: its answer is awaited.
+    pub(crate) fn check_connected<K: Kernel>(&mut self, k: &mut K, server: u32, number: u32) {
         let checker = &mut self.checkers[server as usize];
         if checker.number != number || !checker.pending {
             return;
         }
+        k.cancel(std::mem::replace(&mut checker.timer, Timer::NONE));
         let took = k.now().minus(checker.started);
         if self.spec.balancer.health.timeout.is_none() && took > self.spec.network.servers.latency {
             // One bound over connecting and answering; connecting took longer than the lane reckons with.

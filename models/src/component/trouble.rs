@@ -7,8 +7,12 @@
 //! after its end. A process that stands still gets nothing at all: see `collector::faults`. While no fault is in force
 //! nobody looks at messages here.
 //!
+//! Where a connection is opened for a call or a check, one event stands for three messages: the connect, its answer, and
+//! the request. Here each of them is late for itself; the connect and its answer are lost together, the request for
+//! itself. A worker has the connection from when the request could first be there.
+//!
 //! Not modelled: fast retransmission, a smoothed round-trip time, acknowledgements that are lost, bandwidth. A request to
-//! a server counts as a connect, on a connection that is kept open too.
+//! a server on a connection that is kept open counts as a connect, and opening a connection to a store as one round trip.
 
 use crate::component::clients::Connection;
 use crate::fault::{BalancerKnobs, Effects, Knobs, Layer, LinkKnobs, Part, Stack, Target, Which};
@@ -84,6 +88,27 @@ impl LinkFault {
     }
 }
 
+/// A link, for whoever carries messages by itself.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum LinkAt {
+    /// Between a population of clients and the balancer.
+    Clients(u16),
+    /// Between the balancer and a server.
+    Server(u32),
+    /// Between a server and a store.
+    Store(u32, u16),
+}
+
+impl From<LinkAt> for At {
+    fn from(link: LinkAt) -> At {
+        match link {
+            LinkAt::Clients(population) => At { link: Link::Front, ours: u32::from(population), store: 0 },
+            LinkAt::Server(server) => At { link: Link::Server, ours: server, store: 0 },
+            LinkAt::Store(server, store) => At { link: Link::Store, ours: server, store },
+        }
+    }
+}
+
 /// A kind of link.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Link {
@@ -108,9 +133,72 @@ struct Message {
     outward: bool,
     /// Opens a connection: both ways must be open.
     connects: bool,
+    /// Opens a connection for a request, which follows.
+    opens: bool,
     /// Identity for its dice.
     salt: u64,
     number: u32,
+}
+
+/// How far a message is that stands for a connect and the request after it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Leg {
+    /// The connect and its answer; or all of a message that stands for itself.
+    First,
+    /// The request.
+    Request,
+}
+
+/// What sets the dice of the answer to a connect, and of the request after it, apart from those of the connect.
+const ANSWER: u64 = 12 << 56;
+const REQUEST: u64 = 13 << 56;
+
+impl Message {
+    fn dice(&self, of: u64, purpose: Draw, tries: u8) -> f64 {
+        unit(draw(
+            if of == 0 { self.salt } else { mix(self.salt ^ of) },
+            purpose,
+            (self.number << 4) | u32::from(tries),
+        ))
+    }
+
+    /// The share of such messages that are lost.
+    fn loss(&self, knobs: &LinkKnobs) -> f64 {
+        match (self.connects, self.outward) {
+            (true, _) => 1.0 - (1.0 - knobs.loss_outward) * (1.0 - knobs.loss_back),
+            (false, true) => knobs.loss_outward,
+            (false, false) => knobs.loss_back,
+        }
+    }
+
+    /// Whether another message of the same kind belongs to the same try, however often its connect was sent.
+    fn is_of(&self, other: &Message) -> bool {
+        const CONNECTS: u32 = 0xf0;
+        self.salt == other.salt && (self.number ^ other.number) & !CONNECTS == 0
+    }
+
+    fn is_lost(&self, knobs: &LinkKnobs, tries: u8) -> bool {
+        let loss = self.loss(knobs);
+        loss > 0.0 && self.dice(0, Draw::Loss, tries) <= loss
+    }
+
+    fn request_is_lost(&self, knobs: &LinkKnobs, tries: u8) -> bool {
+        knobs.loss_outward > 0.0 && self.dice(REQUEST, Draw::Loss, tries) <= knobs.loss_outward
+    }
+
+    fn late(&self, knobs: &LinkKnobs, of: u64, tries: u8) -> Ns {
+        knobs.add.plus(knobs.jitter.scaled(self.dice(of, Draw::Latency, tries)))
+    }
+}
+
+fn delays(knobs: &LinkKnobs) -> bool {
+    knobs.add > Ns::ZERO || knobs.jitter > Ns::ZERO
+}
+
+/// How long after it was sent (again) a message is sent once more.
+fn sent_again(connects: bool, tries: u8) -> Ns {
+    let first = if connects { Ns::secs(1) } else { Ns::millis(200) };
+    Ns(first.0 << tries.min(20)).min(LONGEST)
 }
 
 /// A message that is late, or lost and sent again.
@@ -118,6 +206,9 @@ struct Held {
     event: Event,
     /// How often it was sent again.
     tries: u8,
+    /// Which part of it.
+    leg: Leg,
+    message: Message,
     /// Whether it is only late.
     arrives: bool,
 }
@@ -183,59 +274,170 @@ impl World {
         self.link_holds(k, event, tries) || self.stands_still(event)
     }
 
+    /// What faults make of a link.
+    fn knobs_at(&self, at: At) -> LinkKnobs {
+        let mut knobs = LinkKnobs::default();
+        let links = self.trouble.links.iter().filter(|l| l.covers(at));
+        links.for_each(|l| knobs.lay(&l.layer.fault, l.layer.level));
+        knobs
+    }
+
     fn link_holds<K: Kernel>(&mut self, k: &mut K, event: Event, tries: u8) -> bool {
         if self.trouble.links.is_empty() {
             return false;
         }
         let Some(message) = self.message(event) else { return false };
-        let mut knobs = LinkKnobs::default();
-        let links = self.trouble.links.iter().filter(|l| l.covers(message.at));
-        links.for_each(|l| knobs.lay(&l.layer.fault, l.layer.level));
+        self.message_is_held(k, event, message, tries)
+    }
+
+    fn message_is_held<K: Kernel>(&mut self, k: &mut K, event: Event, message: Message, tries: u8) -> bool {
+        let knobs = self.knobs_at(message.at);
         if knobs == LinkKnobs::default() {
             return false;
         }
-        let dice = |purpose| unit(draw(message.salt, purpose, (message.number << 4) | u32::from(tries)));
-        let loss = |knobs: &LinkKnobs| match (message.connects, message.outward) {
-            (true, _) => 1.0 - (1.0 - knobs.loss_outward) * (1.0 - knobs.loss_back),
-            (false, true) => knobs.loss_outward,
-            (false, false) => knobs.loss_back,
-        };
-        if loss(&knobs) > 0.0 && dice(Draw::Loss) <= loss(&knobs) {
-            self.credit_links(message.at, |knobs| loss(knobs) > 0.0);
+        // A refusal is the answer to a connect, which has thrown the dice for both.
+        if !matches!(event, Event::Refused(_)) && message.is_lost(&knobs, tries) {
+            self.credit_links(message.at, |knobs| message.loss(knobs) > 0.0);
             self.lost(k, event, message, tries);
             return true;
         }
-        if knobs.resets > 0.0 && is_answer(event) && dice(Draw::Shift) <= knobs.resets {
+        if message.opens {
+            return self.opening_is_held(k, event, message, &knobs, tries);
+        }
+        if knobs.resets > 0.0 && is_answer(event) && message.dice(0, Draw::Shift, tries) <= knobs.resets {
             self.credit_links(message.at, |knobs| knobs.resets > 0.0);
             self.reset_instead(k, event);
             return true;
         }
-        let late = knobs.add.plus(knobs.jitter.scaled(dice(Draw::Latency)));
-        if knobs.add == Ns::ZERO && knobs.jitter == Ns::ZERO {
+        if !delays(&knobs) {
             return false;
         }
-        self.credit_links(message.at, |knobs| knobs.add > Ns::ZERO || knobs.jitter > Ns::ZERO);
-        self.hold_message(k, late, Held { event, tries, arrives: true });
+        self.credit_links(message.at, delays);
+        let held = Held { event, tries, leg: Leg::First, message, arrives: true };
+        self.hold_message(k, message.late(&knobs, 0, tries), held);
         true
     }
 
-    fn link_at(server: u32, store: Option<u16>) -> At {
-        let link = if store.is_some() { Link::Store } else { Link::Server };
-        At { link, ours: server, store: store.unwrap_or(0) }
+    /// A connect that got through takes longer, there and back; or the request after it is lost.
+    fn opening_is_held<K: Kernel>(
+        &mut self,
+        k: &mut K,
+        event: Event,
+        message: Message,
+        knobs: &LinkKnobs,
+        tries: u8,
+    ) -> bool {
+        if !delays(knobs) {
+            if message.request_is_lost(knobs, 0) {
+                self.opened(k, event, message);
+                return true;
+            }
+            return false;
+        }
+        self.credit_links(message.at, delays);
+        self.credit_links(message.at, delays);
+        self.connect_is_late(k, event);
+        let late = message.late(knobs, 0, tries).plus(message.late(knobs, ANSWER, tries));
+        self.hold_message(k, late, Held { event, tries, leg: Leg::First, message, arrives: true });
+        true
     }
 
-    /// What faults make of the link between a server and a store, or the balancer: for a runtime that carries messages by
-    /// itself.
-    pub fn link_of(&self, server: u32, store: Option<u16>) -> LinkKnobs {
-        let mut knobs = LinkKnobs::default();
-        let links = self.trouble.links.iter().filter(|l| l.covers(World::link_at(server, store)));
-        links.for_each(|l| knobs.lay(&l.layer.fault, l.layer.level));
-        knobs
+    /// A connect will be answered late: whoever connects waits only so long.
+    fn connect_is_late<K: Kernel>(&mut self, k: &mut K, event: Event) {
+        match event {
+            Event::AtServer(t) => {
+                let try_ = &mut self.tries[t];
+                let (first, since, purpose, dispatches) =
+                    (try_.connects == 1, try_.since, try_.purpose, try_.dispatches);
+                try_.cause = Cause::Unreachable;
+                if first {
+                    let gives_up = since.plus(self.connect_limit(purpose));
+                    k.at(gives_up.max(k.now()), Event::ConnectTimeout(t, dispatches));
+                }
+            }
+            Event::CheckAtServer(server, number) => self.check_connects(k, server, number),
+            _ => {}
+        }
+    }
+
+    /// The answer to a connect is here: the request sets out.
+    fn opened<K: Kernel>(&mut self, k: &mut K, event: Event, message: Message) {
+        match event {
+            Event::AtServer(t) => {
+                if !self.may_open(k, t) {
+                    return;
+                }
+                self.accepted(k, t);
+                if self.is_event_loop(t) {
+                    // It takes the connection at once; its request is a message of its own.
+                    self.request_at_server(k, t, Ns::ZERO);
+                    return;
+                }
+            }
+            Event::CheckAtServer(server, number) => {
+                if !self.servers[server as usize].alive {
+                    self.check_answered(k, server, number, 0);
+                    return;
+                }
+                self.check_connected(k, server, number);
+            }
+            _ => {}
+        }
+        self.request_sets_out(k, event, message, 0);
+    }
+
+    /// The request after a connect is sent, or sent again.
+    fn request_sets_out<K: Kernel>(&mut self, k: &mut K, event: Event, message: Message, tries: u8) {
+        let knobs = self.knobs_at(message.at);
+        // What a worker has accepted, it waits for: see `request_there`.
+        let waited_for = matches!(event, Event::AtServer(_));
+        if !waited_for && message.request_is_lost(&knobs, tries) {
+            self.credit_links(message.at, |knobs| knobs.loss_outward > 0.0);
+            if tries >= RETRIES {
+                self.never_arrives(k, event);
+            } else {
+                let again = Held { event, tries: tries + 1, leg: Leg::Request, message, arrives: false };
+                self.hold_message(k, sent_again(false, tries), again);
+            }
+            return;
+        }
+        if delays(&knobs) {
+            self.credit_links(message.at, delays);
+            let late = message.late(&knobs, REQUEST, tries);
+            self.hold_message(k, late, Held { event, tries, leg: Leg::Request, message, arrives: true });
+        } else {
+            self.request_there(k, event, message);
+        }
+    }
+
+    /// The request after a connect is there.
+    fn request_there<K: Kernel>(&mut self, k: &mut K, event: Event, message: Message) {
+        let Event::AtServer(t) = event else {
+            if !self.stands_still(event) {
+                self.handle_late(k, event);
+            }
+            return;
+        };
+        // The connection is there; a request that is lost is waited for by whoever has accepted that.
+        let knobs = self.knobs_at(message.at);
+        let (mut tries, mut waits) = (0, Ns::ZERO);
+        while tries < RETRIES && message.request_is_lost(&knobs, tries) {
+            self.credit_links(message.at, |knobs| knobs.loss_outward > 0.0);
+            waits = waits.plus(sent_again(false, tries));
+            tries += 1;
+        }
+        self.stands_still(event);
+        self.request_at_server(k, t, waits);
+    }
+
+    /// What faults make of a link: for a runtime that carries messages by itself.
+    pub fn link_of(&self, link: LinkAt) -> LinkKnobs {
+        self.knobs_at(link.into())
     }
 
     /// Counts an effect for each fault of that link that by itself would have had it.
-    pub fn credit_link_of(&mut self, server: u32, store: Option<u16>, would: impl Fn(&LinkKnobs) -> bool) {
-        self.credit_links(World::link_at(server, store), would);
+    pub fn credit_link_of(&mut self, link: LinkAt, would: impl Fn(&LinkKnobs) -> bool) {
+        self.credit_links(link.into(), would);
     }
 
     fn credit_links(&mut self, at: At, would: impl Fn(&LinkKnobs) -> bool) {
@@ -249,8 +451,19 @@ impl World {
         }
     }
 
+    /// Whether a message is the connect of a client that has left: it has closed its socket.
+    fn client_has_closed(&self, event: Event) -> bool {
+        matches!(event, Event::AtBalancer(t) if self.tries.get(t).is_none_or(|t| t.client_gone))
+    }
+
     fn hold_message<K: Kernel>(&mut self, k: &mut K, after: Ns, held: Held) {
-        let at = k.now().plus(after);
+        let mut at = k.now().plus(after);
+        if let (Event::AtBalancer(t), Leg::First, true) = (held.event, held.leg, held.message.connects) {
+            // A client that leaves closes its socket: its connect is looked after then at the latest.
+            let call = &self.calls[self.tries[t].call];
+            let leaves = call.sent.plus(self.spec.clients.0[call.population as usize].1.timeout);
+            at = at.min(leaves.plus(Ns(1))).max(k.now());
+        }
         if at <= k.end() {
             let held = self.trouble.held.insert(held);
             k.at(at, Event::Held(held));
@@ -259,10 +472,38 @@ impl World {
 
     /// A message that was held up arrives, or is sent again.
     pub(crate) fn held_due<K: Kernel>(&mut self, k: &mut K, held: Ref) {
-        let Some(Held { event, tries, arrives }) = self.trouble.held.get(held).map(|h| Held { ..*h }) else { return };
+        let Some(Held { event, tries, leg, message, arrives }) = self.trouble.held.get(held).map(|h| Held { ..*h })
+        else {
+            return;
+        };
         self.trouble.held.remove(held);
-        let again = if arrives { self.stands_still(event) } else { self.is_held_up(k, event, tries) };
-        if !again {
+        if leg == Leg::First && message.connects && self.client_has_closed(event) {
+            self.never_arrives(k, event);
+            return;
+        }
+        // A query is sent again, whoever waits for it; what concerns nobody any more is left to whoever gets it.
+        let now = if leg == Leg::First { self.message(event) } else { None };
+        if now.is_some_and(|now| !now.is_of(&message)) {
+            return; // of a try before this one
+        }
+        let concerns = now.is_some() || matches!(event, Event::QueryAtStore(_));
+        let held = match (leg, arrives) {
+            (Leg::First, true) if message.opens && concerns => {
+                self.opened(k, event, message);
+                return;
+            }
+            (Leg::First, false) if concerns => self.message_is_held(k, event, message, tries),
+            (Leg::First, _) => false,
+            (Leg::Request, true) => {
+                self.request_there(k, event, message);
+                return;
+            }
+            (Leg::Request, false) => {
+                self.request_sets_out(k, event, message, tries);
+                return;
+            }
+        };
+        if !held && !self.stands_still(event) {
             self.handle_late(k, event);
         }
     }
@@ -280,16 +521,17 @@ impl World {
             Event::ConnectAtStore(t) => {
                 given_up |= self.tries.get(t).is_none_or(|t| t.back != Back::Connecting || t.at_store);
             }
-            Event::AtBalancer(t) => given_up |= message.connects && self.tries.get(t).is_none_or(|t| t.client_gone),
+            Event::CheckAtServer(server, number) if message.opens && tries == 0 => {
+                self.check_connects(k, server, number)
+            }
             _ => {}
         }
         if given_up {
             self.never_arrives(k, event);
             return;
         }
-        let first = if message.connects { Ns::secs(1) } else { Ns::millis(200) };
-        let after = Ns(first.0 << tries.min(20)).min(LONGEST);
-        self.hold_message(k, after, Held { event, tries: tries + 1, arrives: false });
+        let again = Held { event, tries: tries + 1, leg: Leg::First, message, arrives: false };
+        self.hold_message(k, sent_again(message.connects, tries), again);
     }
 
     /// Nobody sends a message again. What nobody else would end, ends here.
@@ -326,6 +568,12 @@ impl World {
             let steps = u32::from(t.dispatches) << 8 ^ u32::from(t.connects) << 4 ^ u32::from(t.asks);
             (mix(t.salt ^ (u64::from(event) << 56)), (u32::from(t.attempt) << 12) ^ steps)
         };
+        let check = |event: u64, s: u32| mix(self.trouble.seed ^ u64::from(s) ^ event << 56);
+        let opens = match event {
+            Event::AtServer(_) | Event::CheckAtServer(..) => self.spec.balancer.connection == Connection::PerCall,
+            Event::AtBalancer(_) => true,
+            _ => false,
+        };
         let (at, outward, connects, (salt, number)) = match event {
             Event::AtBalancer(t) => {
                 let t = of_try(t).filter(|t| t.purpose == Purpose::Call)?;
@@ -347,19 +595,20 @@ impl World {
                 let t = of_try(t).filter(|t| t.front == Front::Waiting)?;
                 (server(t.server), false, false, here(6, t))
             }
-            Event::CheckAtServer(s, number) => (server(s), true, true, (mix(u64::from(s) ^ 7 << 56), number)),
-            Event::CheckAnswer(s, number, _) => (server(s), false, false, (mix(u64::from(s) ^ 8 << 56), number)),
+            Event::CheckAtServer(s, number) => (server(s), true, true, (check(7, s), number)),
+            Event::CheckAnswer(s, number, _) => (server(s), false, false, (check(8, s), number)),
             Event::ConnectAtStore(t) => of_try(t).and_then(|t| Some((self.store_link(t)?, true, true, here(9, t))))?,
             Event::QueryAtStore(q) => {
                 let asker = of_try(self.queries.get(q)?.asker)?;
                 (self.store_link(asker)?, true, false, here(10, asker))
             }
-            Event::Connected(t) | Event::AskRefused(t) | Event::AskSevered(t) | Event::QueryReply(t, _) => {
+            Event::Connected(t) => of_try(t).and_then(|t| Some((self.store_link(t)?, false, false, here(14, t))))?,
+            Event::AskRefused(t) | Event::AskSevered(t) | Event::QueryReply(t, _) => {
                 of_try(t).and_then(|t| Some((self.store_link(t)?, false, false, here(11, t))))?
             }
             _ => return None,
         };
-        Some(Message { at, outward, connects, salt, number })
+        Some(Message { at, outward, connects, opens: opens && connects, salt, number })
     }
 
     fn store_link(&self, t: &crate::world::Try) -> Option<At> {

@@ -12,8 +12,8 @@ mod rotation;
 pub use log::Log;
 
 use crate::crew::Crew;
-use crate::http::{Ticket, answer, exchange, serve_one, serve_while_wanted};
-use crate::platform::{Either, Handshake, Listener, Platform, first};
+use crate::http::{Broken, Ticket, answer, exchange, serve_one, serve_while_wanted};
+use crate::platform::{Either, Handshake, LinkAt, Listener, Platform, Silence, first};
 use crate::town::{HTTP, Town};
 use crate::witness::{Chance, To};
 use brownout_models::component::clients::Connection;
@@ -102,7 +102,7 @@ impl<P: Platform> Balancer<P> {
         Arc::new(Balancer {
             rotator: Rotator::new(&town, &platform),
             routes,
-            handshake: if fresh { Handshake::Fresh } else { Handshake::Done },
+            handshake: if fresh { Handshake::Fresh } else { Handshake::WithFirst },
             crew: Crew::new(&platform),
             platform,
             town,
@@ -248,9 +248,11 @@ impl<P: Platform> Balancer<P> {
         way.server = Some(server);
         way.dispatches += 1;
         way.tried |= self.rotator.on_chosen(server);
-        self.note_faults(server);
-        let door = self.town.server_door(server, HTTP);
-        let connect = self.platform.connect(door, self.town.server_way(), self.handshake);
+        self.note_pause(server);
+        let (door, way_there) =
+            (self.town.server_door(server, HTTP), self.town.server_way().over(LinkAt::Server(server)));
+        let silence = Silence::default();
+        let connect = self.platform.connect_noting(door, way_there, self.handshake, &silence);
         let connect = self.platform.within(spec.connect_timeout, connect);
         let stream = match first(connect, presence.left()).await {
             Either::Left(Some(Ok(stream))) => stream,
@@ -258,7 +260,7 @@ impl<P: Platform> Balancer<P> {
                 return self.connect_failed(way, place, ConnectFailure::Refused, Cause::Refused);
             }
             Either::Left(None) => {
-                return self.connect_failed(way, place, ConnectFailure::TimedOut, Cause::BacklogFull);
+                return self.connect_failed(way, place, ConnectFailure::TimedOut, silence.cause());
             }
             Either::Right(()) => {
                 self.judge(server, Verdict::Abandoned);
@@ -292,12 +294,13 @@ impl<P: Platform> Balancer<P> {
                 self.judge(server, verdict);
                 if again && way.retries_left > 0 { Then::Another(Ns::ZERO) } else { Then::Answer(reply.status, None) }
             }
-            Some(Err(_)) => {
+            Some(Err(how)) => {
                 self.judge(server, Verdict::Unreached);
                 if spec.retry_broken && way.retries_left > 0 {
                     Then::Another(Ns::ZERO)
                 } else {
-                    Then::Answer(502, Some(Cause::Crashed))
+                    let reset = how == Broken::Reset;
+                    Then::Answer(502, Some(if reset { Cause::ConnectionReset } else { Cause::Crashed }))
                 }
             }
             None => {
@@ -328,15 +331,9 @@ impl<P: Platform> Balancer<P> {
         }
     }
 
-    /// A connect to a server whose process stands still, or whose link is cut, is an effect of that.
-    fn note_faults(&self, server: u32) {
-        let (still, cut) = self.town.day().read(|day| {
-            let at = &day.servers[server as usize];
-            (at.still, at.cut)
-        });
-        if cut {
-            self.town.witness().met_a_cut(server, None);
-        } else if still {
+    /// A connect to a server whose process stands still is an effect of that.
+    fn note_pause(&self, server: u32) {
+        if self.town.day().read(|day| day.servers[server as usize].still) {
             self.town.witness().affected_server(server, |knobs| knobs.still);
         }
     }

@@ -3,12 +3,12 @@
 mod offline;
 
 use crate::crew::Crew;
-use crate::http::{Ticket, exchange};
-use crate::platform::{Handshake, Platform};
+use crate::http::{Broken, Ticket, exchange};
+use crate::platform::{Handshake, LinkAt, Platform};
 use crate::town::Town;
 use crate::witness::To;
 use brownout_models::component::clients::{Clients, Connection};
-use brownout_models::ledger::Seen;
+use brownout_models::ledger::{Cause, Seen};
 use brownout_models::policy::retry::Tokens;
 use brownout_models::units::Ns;
 use hyper::Method;
@@ -74,14 +74,16 @@ impl<P: Platform> Population<P> {
         }
         for attempt in 1.. {
             let seen = match self.platform.within(spec.timeout, self.attempt(call, salt, attempt)).await {
-                Some(status) if (200..300).contains(&status) => {
+                Some(Ok(status)) if (200..300).contains(&status) => {
                     if let (Some(tokens), Some(budget)) = (&self.tokens, &spec.retry.budget) {
                         tokens.lock().unwrap_or_else(PoisonError::into_inner).on_success(budget);
                     }
                     witness.ok(call);
                     return;
                 }
-                Some(status) => Seen::of_status(status),
+                Some(Ok(status)) => Seen::of_status(status),
+                Some(Err(Broken::Reset)) => Seen::Reset,
+                Some(Err(Broken::Ended)) => Seen::Status502,
                 None => Seen::Timeout,
             };
             witness.turns_away(call);
@@ -107,14 +109,15 @@ impl<P: Platform> Population<P> {
             }
     }
 
-    /// Sends the call once and waits for what comes back, for ever; a connection that breaks counts as a 502.
-    async fn attempt(&self, call: u64, salt: u64, attempt: u16) -> u16 {
+    /// Sends the call once and waits for what comes back, for ever.
+    async fn attempt(&self, call: u64, salt: u64, attempt: u16) -> Result<u16, Broken> {
         let witness = self.town.witness();
-        let chance = witness.attempt(call, attempt);
-        let (door, way) = (self.town.balancer_door(), self.town.client_way());
-        let Ok(stream) = self.platform.connect(door, way, self.handshake).await else { return 502 };
+        // The balancer takes every connection: one that is not opened in time was lost or is late.
+        let chance = witness.attempt(call, attempt).or_else(Cause::Unreachable);
+        let (door, way) = (self.town.balancer_door(), self.town.client_way().over(LinkAt::Clients(self.number)));
+        let Ok(stream) = self.platform.connect(door, way, self.handshake).await else { return Err(Broken::Ended) };
         let chance = witness.send(chance, To::Balancer);
         let ticket = Ticket { call, attempt, salt, chance };
-        exchange(stream, self.method.clone(), &self.path, ticket).await.map_or(502, |reply| reply.status)
+        exchange(stream, self.method.clone(), &self.path, ticket).await.map(|reply| reply.status)
     }
 }

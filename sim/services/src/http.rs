@@ -80,9 +80,28 @@ impl<S: Stream> hyper::rt::Write for Io<S> {
     }
 }
 
-/// The other side went away before it had answered.
+/// Why there is no answer.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Broken;
+pub enum Broken {
+    /// The other side went away before it had answered.
+    Ended,
+    /// A reset came in the place of the answer.
+    Reset,
+}
+
+impl From<hyper::Error> for Broken {
+    fn from(error: hyper::Error) -> Broken {
+        let mut cause = std::error::Error::source(&error);
+        while let Some(at) = cause {
+            let io = at.downcast_ref::<std::io::Error>().map(std::io::Error::kind);
+            if io == Some(std::io::ErrorKind::ConnectionAborted) {
+                return Broken::Reset;
+            }
+            cause = at.source();
+        }
+        Broken::Ended
+    }
+}
 
 /// What came back.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -97,20 +116,21 @@ pub struct Reply {
 ///
 /// # Errors
 /// [`Broken`] if the stream ends before.
-pub async fn exchange<S: Stream>(stream: S, method: Method, path: &str, ticket: Ticket) -> Result<Reply, Broken> {
+pub async fn exchange<S: Stream>(mut stream: S, method: Method, path: &str, ticket: Ticket) -> Result<Reply, Broken> {
     let request = Request::builder()
         .method(method)
         .uri(path)
         .header("host", "brownout")
         .header(TICKET, ticket.to_string())
         .body(Empty::<Bytes>::new())
-        .map_err(|_| Broken)?;
-    let (mut sender, connection) = hyper::client::conn::http1::handshake(Io(stream)).await.map_err(|_| Broken)?;
+        .map_err(|_| Broken::Ended)?;
+    stream.carries(ticket.chance);
+    let (mut sender, connection) = hyper::client::conn::http1::handshake(Io(stream)).await?;
     let answer = async move {
-        let response = sender.send_request(request).await.map_err(|_| Broken)?;
+        let response = sender.send_request(request).await?;
         let status = response.status().as_u16();
         let cause = response.headers().get(CAUSE).and_then(|c| c.to_str().ok()).map(str::to_string);
-        response.into_body().collect().await.map_err(|_| Broken)?;
+        response.into_body().collect().await?;
         Ok(Reply { status, cause })
     };
     let (mut answer, mut connection) = (pin!(answer), pin!(connection));

@@ -4,16 +4,23 @@
 //! sockets ([`real`], tokio). A platform handle belongs to one process: what it spawns dies with that process.
 //!
 //! The rules of a connect are those of Linux, on both: nobody listens, it is refused at once; the listener's backlog is
-//! full or the link is cut, it goes unanswered and is sent again after 1, 3, 7 ... seconds, until whoever waits gives up.
+//! full or the link loses it, it goes unanswered and is sent again after 1, 3, 7 ... seconds, until whoever waits gives up.
+//! What faults make of a link ([`weather`]) is the platform's to keep, as far as it can.
 
 #[cfg(madsim)]
 pub mod mad;
 pub mod real;
+pub mod weather;
 
+pub use brownout_models::component::trouble::LinkAt;
+use brownout_models::fault::LinkKnobs;
+use brownout_models::ledger::Cause;
 use brownout_models::units::Ns;
 use std::future::Future;
 use std::io;
 use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::Poll;
 use tokio::io::{AsyncRead, AsyncWrite};
 
@@ -37,11 +44,20 @@ pub struct Way {
     pub latency: Ns,
     /// Each message takes up to this much longer.
     pub jitter: Ns,
+    /// Which link it is; none that faults would know of.
+    pub link: Option<LinkAt>,
+}
+
+impl Way {
+    /// The same, over this link.
+    pub fn over(self, link: LinkAt) -> Way {
+        Way { link: Some(link), ..self }
+    }
 }
 
 impl From<&brownout_models::component::network::Link> for Way {
     fn from(link: &brownout_models::component::network::Link) -> Way {
-        Way { latency: link.latency, jitter: link.jitter }
+        Way { latency: link.latency, jitter: link.jitter, link: None }
     }
 }
 
@@ -52,6 +68,24 @@ pub enum Handshake {
     Fresh,
     /// An open one is at hand; the services open one all the same, but pay no round trip for it.
     Done,
+    /// No round trip either, but the first message counts as the connect: lost, it is sent again as one.
+    WithFirst,
+}
+
+/// Why a connect goes unanswered.
+#[derive(Default)]
+pub struct Silence(AtomicBool);
+
+impl Silence {
+    /// The link has lost it, or the backlog was full.
+    pub fn note(&self, lost: bool) {
+        self.0.store(lost, Ordering::Relaxed);
+    }
+
+    /// What it was the last time.
+    pub fn cause(&self) -> Cause {
+        if self.0.load(Ordering::Relaxed) { Cause::Unreachable } else { Cause::BacklogFull }
+    }
 }
 
 /// Accepts connections.
@@ -65,8 +99,11 @@ pub trait Listener: Send + Sync + 'static {
 }
 
 /// A connection.
-pub trait Stream: AsyncRead + AsyncWrite + Unpin + Send + 'static {}
-impl<T: AsyncRead + AsyncWrite + Unpin + Send + 'static> Stream for T {}
+pub trait Stream: AsyncRead + AsyncWrite + Unpin + Send + 'static {
+    /// What is sent next carries this chance of a call (see `witness`); who hears of messages is told if it is lost for
+    /// good.
+    fn carries(&mut self, _chance: u64) {}
+}
 
 /// The machine under a process.
 pub trait Platform: Clone + Send + Sync + 'static {
@@ -93,6 +130,19 @@ pub trait Platform: Clone + Send + Sync + 'static {
         door: Door,
         way: Way,
         handshake: Handshake,
+    ) -> impl Future<Output = io::Result<Self::Stream>> + Send {
+        async move { self.connect_noting(door, way, handshake, &Silence::default()).await }
+    }
+    /// As [`Platform::connect`]; while it waits, `silence` says for what.
+    ///
+    /// # Errors
+    /// `ConnectionRefused` if nobody listens.
+    fn connect_noting(
+        &self,
+        door: Door,
+        way: Way,
+        handshake: Handshake,
+        silence: &Silence,
     ) -> impl Future<Output = io::Result<Self::Stream>> + Send;
     /// Starts a process on a machine; one that ran there has been killed before.
     fn start<F, R>(&self, machine: Machine, program: F)
@@ -106,11 +156,13 @@ pub trait Platform: Clone + Send + Sync + 'static {
     /// # Errors
     /// On a platform that cannot.
     fn pause(&self, machine: Machine, paused: bool) -> io::Result<()>;
-    /// Cuts the link between two machines, or heals it: nothing is refused, nothing arrives.
+    /// From now on a link treats messages like this.
     ///
     /// # Errors
     /// On a platform that cannot.
-    fn cut(&self, one: Machine, other: Machine, cut: bool) -> io::Result<()>;
+    fn weather(&self, link: LinkAt, knobs: LinkKnobs) -> io::Result<()>;
+    /// Who hears what faults of links do to messages.
+    fn tell(&self, hears: Arc<dyn Fn(weather::Met) + Send + Sync>);
     /// Lets go of bookkeeping that the platform keeps of what is over.
     fn tidy(&self) {}
 

@@ -4,11 +4,12 @@ use crate::balancer::Balancer;
 use crate::board::Board;
 use crate::collector::{self, MakeHandler};
 use crate::crew::Crew;
-use crate::platform::{Machine, Platform, first};
+use crate::platform::{LinkAt, Machine, Platform, first};
 use crate::store::StoreService;
 use crate::town::{BALANCER, CLIENTS, Day, Exit, ServerDay, Town, supervise};
 use crate::witness::Witness;
 use crate::{clients, refused::refused};
+use brownout_models::fault::LinkKnobs;
 use brownout_models::units::Ns;
 use brownout_scenarios::Scenario;
 use brownout_sim::ledger::Imbalance;
@@ -161,6 +162,10 @@ fn words(panic: &(dyn std::any::Any + Send)) -> String {
     text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "without a word".into())
 }
 
+fn links_failed(why: std::io::Error) -> Failure {
+    Failure::Machine(format!("a fault of a link: {why}"))
+}
+
 fn broken(imbalance: Imbalance) -> Failure {
     Failure::Broken(imbalance.to_string())
 }
@@ -196,8 +201,11 @@ async fn drive<P: Platform>(
     let servers: u32 = spec.fleets.iter().map(|(_, fleet)| fleet.count).sum();
     let clock = platform.clone();
     let witness = Witness::new(relay, servers as usize, move || clock.now());
+    let hears = witness.clone();
+    platform.tell(Arc::new(move |met| hears.met(met)));
     let (town, exits) = Town::new(spec, witness.clone(), day.clone());
     let services = Services { town: town.clone(), platform: platform.clone(), handler: ask.handler.clone() };
+    services.follow_links(&[], &day.read(|day| day.links.clone())).map_err(links_failed)?;
     let balancer = services.start(seed, from, exits);
     let mut chaos = ask.chaos.iter().filter(|(at, _)| *at >= from).peekable();
     loop {
@@ -215,8 +223,9 @@ async fn drive<P: Platform>(
             day.read(|before| Day::of(relay.world(), now, before))
         });
         if let Some(today) = today {
-            let before = day.read(|day| day.servers.clone());
-            for (server, (was, is)) in before.iter().zip(&today.servers).enumerate() {
+            let before = day.read(Day::clone);
+            services.follow_links(&before.links, &today.links).map_err(links_failed)?;
+            for (server, (was, is)) in before.servers.iter().zip(&today.servers).enumerate() {
                 services
                     .follow(server as u32, was, is)
                     .map_err(|why| Failure::Machine(format!("a fault of server {}: {why}", server + 1)))?;
@@ -296,13 +305,14 @@ impl<P: Platform> Services<P> {
         if is.still != was.still {
             self.unsettle(Chaos::Pause(server, is.still))?;
         }
-        if is.cut != was.cut {
-            self.unsettle(Chaos::Cut(server, is.cut))?;
-        }
-        for (store, (was, is)) in was.stores_cut.iter().zip(&is.stores_cut).enumerate() {
-            if is != was {
-                let (here, there) = (self.town.server_machine(server), self.town.store_machine(store as u16));
-                self.platform.cut(here, there, *is)?;
+        Ok(())
+    }
+
+    /// Makes links what the script has made of them; all were sound, if nothing is known of before.
+    fn follow_links(&self, was: &[(LinkAt, LinkKnobs)], is: &[(LinkAt, LinkKnobs)]) -> std::io::Result<()> {
+        for (at, (link, knobs)) in is.iter().enumerate() {
+            if *knobs != was.get(at).map_or_else(LinkKnobs::default, |was| was.1) {
+                self.platform.weather(*link, *knobs)?;
             }
         }
         Ok(())
@@ -317,7 +327,11 @@ impl<P: Platform> Services<P> {
                 Ok(())
             }
             Chaos::Pause(server, paused) => self.platform.pause(machine(server), paused),
-            Chaos::Cut(server, cut) => self.platform.cut(BALANCER, machine(server), cut),
+            Chaos::Cut(server, cut) => {
+                let share = if cut { 1.0 } else { 0.0 };
+                let knobs = LinkKnobs { loss_outward: share, loss_back: share, ..LinkKnobs::default() };
+                self.platform.weather(LinkAt::Server(server), knobs)
+            }
         }
     }
 

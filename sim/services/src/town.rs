@@ -2,11 +2,11 @@
 
 use crate::board::Board;
 use crate::collector::Spool;
-use crate::platform::{Door, Machine, Platform, Way};
-use crate::witness::{Witness, is_cut};
+use crate::platform::{Door, LinkAt, Machine, Platform, Way};
+use crate::witness::Witness;
 use brownout_models::component::collector::Fleet;
 use brownout_models::component::store::Store;
-use brownout_models::fault::{Connects, StoreKnobs};
+use brownout_models::fault::{Connects, LinkKnobs, StoreKnobs};
 use brownout_models::spec::WorldSpec;
 use brownout_models::units::Ns;
 use brownout_models::world::World;
@@ -46,10 +46,6 @@ pub struct ServerDay {
     pub slow: f64,
     /// How often the script has killed its process.
     pub killed: u32,
-    /// Whether its link to the balancer is cut.
-    pub cut: bool,
-    /// Whether its link to each store is cut.
-    pub stores_cut: Vec<bool>,
 }
 
 /// What the script has made of the world so far.
@@ -63,6 +59,8 @@ pub struct Day {
     pub held_out: Vec<bool>,
     /// Servers.
     pub servers: Vec<ServerDay>,
+    /// Every link, always in the same order.
+    pub links: Vec<(LinkAt, LinkKnobs)>,
 }
 
 impl Day {
@@ -79,6 +77,7 @@ impl Day {
             shed: world.backends.iter().map(|b| b.shed.clone()).collect(),
             held_out: world.checkers.iter().map(|c| c.is_held()).collect(),
             servers: (0..world.servers.len() as u32).map(|server| ServerDay::of(world, server)).collect(),
+            links: links(world).map(|link| (link, world.link_of(link))).collect(),
         }
     }
 }
@@ -86,15 +85,16 @@ impl Day {
 impl ServerDay {
     fn of(world: &World, server: u32) -> ServerDay {
         let at = &world.servers[server as usize];
-        let stores = 0..world.stores.len() as u16;
-        ServerDay {
-            still: at.knobs.still,
-            slow: at.knobs.slow,
-            killed: at.incarnation,
-            cut: is_cut(&world.link_of(server, None)),
-            stores_cut: stores.map(|store| is_cut(&world.link_of(server, Some(store)))).collect(),
-        }
+        ServerDay { still: at.knobs.still, slow: at.knobs.slow, killed: at.incarnation }
     }
+}
+
+/// Every link of a world.
+fn links(world: &World) -> impl Iterator<Item = LinkAt> {
+    let (servers, stores) = (world.servers.len() as u32, world.stores.len() as u16);
+    let clients = (0..world.populations.len() as u16).map(LinkAt::Clients);
+    let to_stores = (0..servers).flat_map(move |server| (0..stores).map(move |store| LinkAt::Store(server, store)));
+    clients.chain((0..servers).map(LinkAt::Server)).chain(to_stores)
 }
 
 /// A count that is looked at now and then.

@@ -7,6 +7,7 @@
 
 use crate::balancer::Log;
 use crate::http::Ticket;
+use crate::platform::weather::{Met, delays};
 use brownout_models::fault::{LinkKnobs, ServerKnobs, StoreKnobs};
 use brownout_models::kernel::{Account, Fact};
 use brownout_models::ledger::{Cause, Seen};
@@ -344,9 +345,23 @@ impl Witness {
         self.relay(|relay| relay.affected_server(server, would));
     }
 
-    /// A connect or a query met a link that is cut.
-    pub fn met_a_cut(&self, server: u32, store: Option<u16>) {
-        self.relay(|relay| relay.affected_link(server, store, is_cut));
+    /// A fault of a link has done something to a message.
+    pub fn met(&self, met: Met) {
+        let credit = |link, would: &dyn Fn(&LinkKnobs) -> bool| {
+            self.relay(|relay| relay.affected_link(link, would));
+        };
+        match met {
+            Met::Late(link) => credit(link, &delays),
+            Met::Lost(link, None) => credit(link, &|knobs| knobs.loss_outward > 0.0 || knobs.loss_back > 0.0),
+            Met::Lost(link, Some(true)) => credit(link, &|knobs| knobs.loss_outward > 0.0),
+            Met::Lost(link, Some(false)) => credit(link, &|knobs| knobs.loss_back > 0.0),
+            Met::Reset(link) => credit(link, &|knobs| knobs.resets > 0.0),
+            Met::Undeliverable(number) => {
+                if let Some(chance) = self.receive(number) {
+                    chance.end(Cause::Unreachable);
+                }
+            }
+        }
     }
 
     /// A server has sent a store a query.
@@ -449,11 +464,6 @@ impl Witness {
         books.travelling.clear();
         books.relay.take().map(Relay::into_run)
     }
-}
-
-/// Whether nothing passes a link.
-pub fn is_cut(link: &LinkKnobs) -> bool {
-    link.loss_outward >= 1.0 && link.loss_back >= 1.0
 }
 
 /// Why what travels there is lost.

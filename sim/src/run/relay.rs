@@ -10,6 +10,7 @@
 use super::{Ended, Engine, Orders, Run};
 use crate::ledger::Imbalance;
 use crate::outcome::{FleetGauge, StoreGauge};
+use brownout_models::component::trouble::LinkAt;
 use brownout_models::fault::{LinkKnobs, ServerKnobs, StoreKnobs};
 use brownout_models::kernel::{Cohort, Event, Fact, Kernel, Lane, Timer};
 use brownout_models::spec::WorldPlan;
@@ -223,9 +224,9 @@ impl Relay {
         servers[server as usize].stack.credit(effects, would);
     }
 
-    /// As [`Relay::affected`], of the faults of the link between a server and a store, or the balancer.
-    pub fn affected_link(&mut self, server: u32, store: Option<u16>, would: impl Fn(&LinkKnobs) -> bool) {
-        self.run.world.credit_link_of(server, store, would);
+    /// As [`Relay::affected`], of the faults of a link.
+    pub fn affected_link(&mut self, link: LinkAt, would: impl Fn(&LinkKnobs) -> bool) {
+        self.run.world.credit_link_of(link, would);
     }
 
     /// A server has sent a store a query.

@@ -12,13 +12,27 @@ impl World {
     /// A connect reaches the server: refused if nobody listens, unanswered if the backlog is full.
     #[inline(always)]
     pub(crate) fn at_server<K: Kernel>(&mut self, k: &mut K, t: Ref) {
-        let Some(try_) = self.tries.get_mut(t).filter(|t| t.front == Front::Connecting) else { return };
+        self.at_server_as::<K, false>(k, t, Ns::ZERO);
+    }
+
+    /// The request of a connection that a fault had made late reaches the server, or will after so long: the connection
+    /// has a place there.
+    pub(crate) fn request_at_server<K: Kernel>(&mut self, k: &mut K, t: Ref, after: Ns) {
+        self.at_server_as::<K, true>(k, t, after);
+    }
+
+    #[inline(always)]
+    fn at_server_as<K: Kernel, const OPEN: bool>(&mut self, k: &mut K, t: Ref, after: Ns) {
+        let due = |t: &&mut Try| {
+            if OPEN { t.front == Front::Waiting && t.back == Back::None } else { t.front == Front::Connecting }
+        };
+        let Some(try_) = self.tries.get_mut(t).filter(due) else { return };
         let server = &mut self.servers[try_.server as usize];
         if !server.alive {
-            self.send_to_balancer(k, t, Event::Refused(t));
+            self.send_to_balancer(k, t, if OPEN { Event::Reset(t) } else { Event::Refused(t) });
             return;
         }
-        if server.busy >= server.workers && server.queue.len() as u32 >= server.room {
+        if !OPEN && server.busy >= server.workers && server.queue.len() as u32 >= server.room {
             try_.cause = Cause::BacklogFull;
             self.connect_unanswered(k, t);
             return;
@@ -36,7 +50,9 @@ impl World {
             server.memory += fleet.memory_per_call.0;
             try_.back = Back::Arriving;
             let (full, number) = (runs && server.memory > fleet.heap_limit.0, try_.server);
-            self.accepted(k, t);
+            if !OPEN {
+                self.accepted(k, t);
+            }
             if full {
                 self.crash(k, number);
             } else if too_many {
@@ -50,12 +66,37 @@ impl World {
         }
         let (hop, number) = (self.spec.network.servers.latency, try_.server);
         try_.since = if per_call { k.now().plus(Ns(hop.0 * 2)) } else { k.now() };
-        self.accepted(k, t);
+        if OPEN {
+            try_.since = try_.since.plus(after);
+        } else {
+            self.accepted(k, t);
+        }
         if too_many {
             self.finish(k, t, 503, Cause::Overload);
             return;
         }
         self.enqueue(k, t, number);
+    }
+
+    /// Whether a connect that a fault has made late opens a connection: else it is refused, or goes unanswered.
+    pub(crate) fn may_open<K: Kernel>(&mut self, k: &mut K, t: Ref) -> bool {
+        let try_ = &mut self.tries[t];
+        let server = &self.servers[try_.server as usize];
+        if !server.alive {
+            self.connect_refused(k, t);
+            return false;
+        }
+        if server.busy >= server.workers && server.queue.len() as u32 >= server.room {
+            try_.cause = Cause::BacklogFull;
+            self.connect_unanswered(k, t);
+            return false;
+        }
+        true
+    }
+
+    /// Whether the server of a try is an event loop.
+    pub(crate) fn is_event_loop(&self, t: Ref) -> bool {
+        self.servers[self.tries[t].server as usize].is_event_loop
     }
 
     /// A connect that finds the backlog full is dropped; the other side sends it again after 1, 3, 7 ... seconds

@@ -3,7 +3,7 @@
 
 use super::Balancer;
 use crate::http::{Ticket, exchange};
-use crate::platform::Platform;
+use crate::platform::{LinkAt, Platform};
 use crate::town::{HEALTH, HTTP};
 use brownout_models::component::collector::CheckKind;
 use brownout_models::policy::health::Pace;
@@ -73,8 +73,9 @@ impl<P: Platform> Balancer<P> {
         let spec = &self.town.spec().balancer;
         let own = matches!(self.town.fleet_of(server).health.kind, CheckKind::Shallow | CheckKind::Cached);
         let door = self.town.server_door(server, if own { HEALTH } else { HTTP });
-        self.note_faults(server);
-        let connect = self.platform.connect(door, self.town.server_way(), self.handshake);
+        self.note_pause(server);
+        let way = self.town.server_way().over(LinkAt::Server(server));
+        let connect = self.platform.connect(door, way, self.handshake);
         let limit = spec.health.connect_limit(spec.connect_timeout);
         let Some(Ok(stream)) = self.platform.within(limit, connect).await else { return 0 };
         let patience = spec.health.answer_limit(self.platform.now().minus(started));

@@ -122,7 +122,7 @@ impl<P: Platform> Population<P> {
         let Sent { call, salt, attempt, .. } = kept.sent;
         witness.comes_late(call);
         match self.platform.within(timeout, self.attempt(call, salt, attempt)).await {
-            Some(200..300) => kept.chance.end_quietly(),
+            Some(Ok(200..300)) => kept.chance.end_quietly(),
             _ => {
                 witness.turns_away(call);
                 offline.keep_on(kept, self.platform.now());

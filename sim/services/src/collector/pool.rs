@@ -4,7 +4,7 @@
 //! what a client library that reports errors on idle connections does.
 
 use crate::crew::Crew;
-use crate::platform::{Either, Handshake, Platform, first};
+use crate::platform::{Either, Handshake, LinkAt, Platform, first};
 use crate::town::{Exit, Held, Meter, Town};
 use crate::wire::{Answer, Ask, Query};
 use crate::witness::{Chance, To};
@@ -113,11 +113,8 @@ impl<P: Platform> Pool<P> {
         let witness = self.town.witness();
         witness.connects(self.store);
         let open = self.town.server_meters(self.server).pool_open.hold();
-        let (door, way) = (self.town.store_door(self.store), self.town.store_way(self.store));
-        if self.town.day().read(|day| day.servers[self.server as usize].stores_cut[self.store as usize]) {
-            witness.met_a_cut(self.server, Some(self.store));
-        }
-        let connected = self.platform.connect(door, way, Handshake::Done).await;
+        let way = self.town.store_way(self.store).over(LinkAt::Store(self.server, self.store));
+        let connected = self.platform.connect(self.town.store_door(self.store), way, Handshake::WithFirst).await;
         let mut stream = connected.map_err(|_| {
             witness.affected(self.store, |knobs| knobs.connects == Connects::Refused);
             Cause::StoreRefused
@@ -217,6 +214,7 @@ impl Watch {
         if let Some(chance) = chance {
             query.chance = self.town.witness().send(chance.or_else(Cause::StoreSevered), To::Store(self.number));
         }
+        stream.carries(query.chance);
         if Ask::Query(query).send(stream).await.is_err() {
             let _ = answer.send(None);
             return false;

@@ -3,26 +3,32 @@
 //! madsim's shortest sleep is a millisecond and each step of its TCP takes one; so time is stretched: a microsecond of the
 //! scenario is a millisecond of madsim, and that is the resolution. madsim has one latency for all links; here each
 //! connection sets its own just before it sends, which nothing can come between: there is one thread. madsim's TCP has no
-//! backlog and refuses over a cut link; backlogs, silent connects and their retransmission are kept here (see
-//! `Ports`).
+//! backlog and refuses over a cut or lossy link; backlogs, silent connects and retransmission are kept here (`Ports`,
+//! [`MadStream`]).
 //!
-//! Not modelled: lost packets inside a connection, bandwidth, half-closed connections (madsim has none).
+//! Not modelled: bandwidth, half-closed connections (madsim has none).
 
-use super::{Door, Handshake, Listener, Machine, Platform, Way};
+mod stream;
+
+pub use stream::MadStream;
+
+use super::weather::{Met, Parcel, Weather, delays};
+use super::{Door, Handshake, LinkAt, Listener, Machine, Platform, Silence, Way, first};
+use brownout_models::fault::LinkKnobs;
+use brownout_models::random::mix;
 use brownout_models::units::Ns;
 use madsim::net::{NetSim, TcpListener, TcpStream};
 use madsim::runtime::Handle;
 use madsim::task::NodeId;
 use madsim::time::TimeHandle;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll};
 use std::time::Duration;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use stream::Line;
+use tokio::sync::Notify;
 
 /// By how much time is stretched, unless somebody's own service needs the machine's own seconds.
 pub const STRETCH: u64 = 1000;
@@ -42,9 +48,25 @@ struct Port {
 struct Ports {
     ports: BTreeMap<Door, Port>,
     nodes: BTreeMap<Machine, NodeId>,
-    cuts: BTreeSet<(Machine, Machine)>,
+    weather: Weather,
+    /// Listeners so far.
     opened: u64,
+    /// Connects so far, and what is random about all of them.
+    connects: u64,
+    salt: u64,
+    /// Connections that the other side has not accepted yet, by the address that they come from.
+    arriving: BTreeMap<SocketAddr, Arriving>,
 }
+
+/// What whoever accepts a connection must know of it.
+#[derive(Clone, Copy)]
+struct Arriving {
+    line: Line,
+    /// When the listener may see it.
+    at: Ns,
+}
+
+type Hears = Arc<dyn Fn(Met) + Send + Sync>;
 
 /// What the connect finds.
 enum Found {
@@ -78,8 +100,8 @@ pub struct Mad {
     stretch: u64,
     /// What the clock shows when the simulation begins.
     begins: Ns,
-    machine: Machine,
     ports: Arc<Mutex<Ports>>,
+    hears: Arc<Mutex<Option<Hears>>>,
 }
 
 fn address(door: Door) -> SocketAddr {
@@ -97,9 +119,10 @@ impl Mad {
             handle,
             stretch,
             begins,
-            machine: Machine(u32::MAX),
             ports: Arc::default(),
+            hears: Arc::default(),
         };
+        mad.ports().salt = madsim::rand::random();
         mad.net.update_config(|config| config.packet_loss_rate = 0.0);
         mad
     }
@@ -123,12 +146,35 @@ impl Mad {
         node
     }
 
+    /// What a link is like now.
+    fn weather_on(&self, link: Option<LinkAt>) -> LinkKnobs {
+        link.map_or_else(LinkKnobs::default, |link| self.ports().weather.at(link, self.now()))
+    }
+
+    fn met(&self, met: Met) {
+        let hears = self.hears.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if let Some(hears) = hears {
+            hears(met);
+        }
+    }
+
+    /// A message takes longer; by how much.
+    fn delayed(&self, link: Option<LinkAt>, parcel: Parcel, knobs: &LinkKnobs, tries: u32) -> Ns {
+        if let Some(link) = link.filter(|_| delays(knobs)) {
+            self.met(Met::Late(link));
+        }
+        parcel.late(knobs, tries)
+    }
+
+    /// What is random about the next connection.
+    fn next_salt(&self) -> u64 {
+        let mut ports = self.ports();
+        ports.connects += 1;
+        mix(ports.salt ^ ports.connects)
+    }
+
     fn find(&self, door: Door) -> Found {
         let mut ports = self.ports();
-        let (from, to) = (self.machine, door.machine);
-        if ports.cuts.contains(&(from.min(to), from.max(to))) {
-            return Found::Silence;
-        }
         match ports.ports.get_mut(&door) {
             Some(port) if port.listens && port.waiting < port.room => {
                 port.waiting += 1;
@@ -139,15 +185,24 @@ impl Mad {
         }
     }
 
+    /// Says of a connection what whoever accepts it must know: the listener may see it when its first message could be
+    /// there, if that is late.
+    fn arrives(&self, stream: &TcpStream, line: Line, way: Way, hop: Ns) {
+        let Ok(from) = stream.local_addr() else { return };
+        let late = line.parcel(0, true).late(&self.weather_on(way.link), 0);
+        let at = if late > Ns::ZERO { self.now().plus(hop).plus(way.latency).plus(late) } else { Ns::ZERO };
+        self.ports().arriving.insert(from, Arriving { line, at });
+    }
+
     fn latency(&self, way: Way) -> std::ops::Range<Duration> {
         let shortest = self.stretched(way.latency);
         shortest..shortest + self.stretched(way.jitter).max(Duration::from_nanos(1))
     }
-
-    fn wrap(&self, stream: TcpStream, way: Way) -> MadStream {
-        MadStream { stream, net: self.net.clone(), latency: self.latency(way), dirty: false }
-    }
 }
+
+/// What sets the dice of a connect and its answer apart from those of messages.
+const CONNECT: u32 = 1 << 30;
+const ANSWER: u32 = CONNECT + 1;
 
 impl Platform for Mad {
     type Stream = MadStream;
@@ -181,40 +236,65 @@ impl Platform for Mad {
         let number = ports.opened;
         ports.ports.insert(door, Port { room, waiting: 0, listens: true, number });
         drop(ports);
-        Ok(MadListener { listener, door, number, way, mad: self.clone() })
+        let (aside, changed) = (Mutex::default(), Notify::new());
+        Ok(MadListener { listener, door, number, way, mad: self.clone(), aside, changed })
     }
 
-    async fn connect(&self, door: Door, way: Way, handshake: Handshake) -> io::Result<MadStream> {
-        let sent = self.now();
-        let hop = if handshake == Handshake::Fresh { way.latency } else { Ns::ZERO };
-        let mut pause = RETRANSMISSION;
-        let mut tried_until = sent;
-        if hop > Ns::ZERO {
-            self.sleep(hop).await;
-        }
-        let number = loop {
-            match self.find(door) {
-                Found::Room(number) => break number,
-                Found::Nobody => {
-                    self.sleep(way.latency.max(hop)).await;
-                    return Err(io::ErrorKind::ConnectionRefused.into());
+    async fn connect_noting(
+        &self,
+        door: Door,
+        way: Way,
+        handshake: Handshake,
+        silence: &Silence,
+    ) -> io::Result<MadStream> {
+        let fresh = handshake == Handshake::Fresh;
+        let hop = if fresh { way.latency } else { Ns::ZERO };
+        let salt = self.next_salt();
+        let (connect, answer) =
+            (Parcel { salt, number: CONNECT, outward: true }, Parcel { salt, number: ANSWER, outward: false });
+        let (mut pause, mut again, mut tries) = (RETRANSMISSION, self.now(), 0);
+        let (number, back) = loop {
+            let knobs = self.weather_on(way.link);
+            if let Some(link) =
+                way.link.filter(|_| handshake != Handshake::Done && connect.connect_is_lost(&knobs, tries))
+            {
+                silence.note(true);
+                self.met(Met::Lost(link, None));
+            } else {
+                let there = if fresh { self.delayed(way.link, connect, &knobs, tries) } else { Ns::ZERO };
+                let back = if fresh { self.delayed(way.link, answer, &knobs, tries) } else { Ns::ZERO };
+                if there > Ns::ZERO {
+                    silence.note(true);
                 }
-                Found::Silence => {
-                    tried_until = tried_until.plus(pause);
-                    pause = pause.plus(pause);
-                    self.sleep_until(tried_until.plus(hop)).await;
+                self.sleep(hop.plus(there)).await;
+                match self.find(door) {
+                    Found::Room(number) => break (number, back),
+                    Found::Nobody => {
+                        self.sleep(way.latency.max(hop).plus(back)).await;
+                        return Err(io::ErrorKind::ConnectionRefused.into());
+                    }
+                    Found::Silence => silence.note(false),
                 }
             }
+            again = again.plus(pause);
+            pause = pause.plus(pause);
+            tries += 1;
+            self.sleep_until(again).await;
         };
         // Until the connection is in the listener's queue, its place there is only reserved.
         let mut place = Place { mad: self, door, number: Some(number) };
+        if back > Ns::ZERO {
+            self.sleep(back).await;
+        }
         let stream = TcpStream::connect(address(door)).await?;
         place.number = None;
         drop(place);
+        let line = Line { link: way.link, salt, first_is_connect: handshake == Handshake::WithFirst };
+        self.arrives(&stream, line, way, hop);
         if hop > Ns::ZERO {
             self.sleep(hop).await;
         }
-        Ok(self.wrap(stream, way))
+        Ok(MadStream::new(self, stream, self.latency(way), line, true))
     }
 
     fn start<F, R>(&self, machine: Machine, program: F)
@@ -227,7 +307,7 @@ impl Platform for Mad {
             self.handle.restart(node);
         }
         if let Some(node) = self.handle.get_node(node) {
-            node.spawn(program(Mad { machine, ..self.clone() }));
+            node.spawn(program(self.clone()));
         }
     }
 
@@ -249,19 +329,14 @@ impl Platform for Mad {
         Ok(())
     }
 
-    fn cut(&self, one: Machine, other: Machine, cut: bool) -> io::Result<()> {
-        let (a, b) = (self.node(one), self.node(other));
-        let pair = (one.min(other), one.max(other));
-        if cut {
-            self.ports().cuts.insert(pair);
-            self.net.clog_link(a, b);
-            self.net.clog_link(b, a);
-        } else {
-            self.ports().cuts.remove(&pair);
-            self.net.unclog_link(a, b);
-            self.net.unclog_link(b, a);
-        }
+    fn weather(&self, link: LinkAt, knobs: LinkKnobs) -> io::Result<()> {
+        let now = self.now();
+        self.ports().weather.set(link, now, knobs);
         Ok(())
+    }
+
+    fn tell(&self, hears: Hears) {
+        *self.hears.lock().unwrap_or_else(PoisonError::into_inner) = Some(hears);
     }
 
     fn tidy(&self) {
@@ -271,23 +346,73 @@ impl Platform for Mad {
 }
 
 /// A listening socket on madsim.
+///
+/// A connection is the listener's when the last message of its handshake is there, which a fault of the link may make
+/// late: until then it is kept aside.
 pub struct MadListener {
     listener: TcpListener,
     door: Door,
     number: u64,
     way: Way,
     mad: Mad,
+    aside: Mutex<BTreeMap<(Ns, u64), MadStream>>,
+    /// Set off when somebody else must look after what is kept aside.
+    changed: Notify,
+}
+
+impl MadListener {
+    fn aside(&self) -> MutexGuard<'_, BTreeMap<(Ns, u64), MadStream>> {
+        self.aside.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A connection that was kept aside and is due; or when the next one is.
+    fn due(&self) -> Result<MadStream, Option<Ns>> {
+        let mut aside = self.aside();
+        match aside.first_entry() {
+            Some(entry) if entry.key().0 <= self.mad.now() => Ok(entry.remove()),
+            Some(entry) => Err(Some(entry.key().0)),
+            None => Err(None),
+        }
+    }
+
+    fn accepted(&self, stream: MadStream) -> MadStream {
+        if let Some(port) = self.mad.ports().ports.get_mut(&self.door) {
+            port.waiting = port.waiting.saturating_sub(1);
+        }
+        if !self.aside().is_empty() {
+            self.changed.notify_one();
+        }
+        stream
+    }
 }
 
 impl Listener for MadListener {
     type Stream = MadStream;
 
     async fn accept(&self) -> io::Result<MadStream> {
-        let (stream, _) = self.listener.accept().await?;
-        if let Some(port) = self.mad.ports().ports.get_mut(&self.door) {
-            port.waiting = port.waiting.saturating_sub(1);
+        loop {
+            let next = match self.due() {
+                Ok(stream) => return Ok(self.accepted(stream)),
+                Err(next) => next,
+            };
+            let later = async {
+                match next {
+                    Some(at) => {
+                        first(self.mad.sleep_until(at), self.changed.notified()).await;
+                    }
+                    None => self.changed.notified().await,
+                }
+            };
+            let super::Either::Left(accepted) = first(self.listener.accept(), later).await else { continue };
+            let (stream, peer) = accepted?;
+            let arriving = self.mad.ports().arriving.remove(&peer);
+            let (line, at) = arriving.map_or((Line::default(), Ns::ZERO), |a| (a.line, a.at));
+            let stream = MadStream::new(&self.mad, stream, self.mad.latency(self.way), line, false);
+            if at <= self.mad.now() {
+                return Ok(self.accepted(stream));
+            }
+            self.aside().insert((at, line.salt), stream);
         }
-        Ok(self.mad.wrap(stream, self.way))
     }
 
     fn waiting(&self) -> u32 {
@@ -300,40 +425,5 @@ impl Drop for MadListener {
         if let Some(port) = self.mad.ports().ports.get_mut(&self.door).filter(|p| p.number == self.number) {
             port.listens = false;
         }
-    }
-}
-
-/// A connection on madsim, with a latency of its own.
-pub struct MadStream {
-    stream: TcpStream,
-    net: Arc<NetSim>,
-    latency: std::ops::Range<Duration>,
-    /// Whether anything was written since the last flush: an empty flush would be a message.
-    dirty: bool,
-}
-
-impl AsyncRead for MadStream {
-    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_read(cx, buf)
-    }
-}
-
-impl AsyncWrite for MadStream {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        self.dirty = true;
-        Pin::new(&mut self.stream).poll_write(cx, buf)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        if !std::mem::take(&mut self.dirty) {
-            return Poll::Ready(Ok(()));
-        }
-        let latency = self.latency.clone();
-        self.net.update_config(|config| config.send_latency = latency);
-        Pin::new(&mut self.stream).poll_flush(cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(cx)
     }
 }

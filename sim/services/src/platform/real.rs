@@ -2,9 +2,11 @@
 //!
 //! Backlogs, refusals and silence are those of the operating system. A process is a set of tasks, and killing it aborts
 //! them. Links have the latency that the loopback interface has, whatever the scenario says; a process cannot be paused
-//! and a link not cut.
+//! and no link be made worse.
 
-use super::{Door, Handshake, Listener, Machine, Platform, Way};
+use super::weather::Met;
+use super::{Door, Handshake, LinkAt, Listener, Machine, Platform, Silence, Stream, Way};
+use brownout_models::fault::LinkKnobs;
 use brownout_models::units::Ns;
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -82,7 +84,7 @@ impl Platform for Real {
         Ok(RealListener(listener))
     }
 
-    async fn connect(&self, door: Door, _: Way, _: Handshake) -> io::Result<TcpStream> {
+    async fn connect_noting(&self, door: Door, _: Way, _: Handshake, _: &Silence) -> io::Result<TcpStream> {
         let address = self.directory().doors.get(&door).copied();
         let stream = TcpStream::connect(address.ok_or(io::ErrorKind::ConnectionRefused)?).await?;
         stream.set_nodelay(true)?;
@@ -107,10 +109,14 @@ impl Platform for Real {
         Err(io::ErrorKind::Unsupported.into())
     }
 
-    fn cut(&self, _: Machine, _: Machine, _: bool) -> io::Result<()> {
+    fn weather(&self, _: LinkAt, _: LinkKnobs) -> io::Result<()> {
         Err(io::ErrorKind::Unsupported.into())
     }
+
+    fn tell(&self, _: Arc<dyn Fn(Met) + Send + Sync>) {}
 }
+
+impl Stream for TcpStream {}
 
 /// A listening socket of the operating system.
 pub struct RealListener(TcpListener);

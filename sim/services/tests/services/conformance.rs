@@ -2,10 +2,10 @@
 //! it when there is room.
 
 use brownout_models::units::Ns;
-use brownout_services::platform::{Door, Handshake, Listener, Machine, Platform, Way};
+use brownout_services::platform::{Door, Handshake, LinkAt, Listener, Machine, Platform, Way};
 
 const DOOR: Door = Door { machine: Machine(1), port: 80 };
-const WAY: Way = Way { latency: Ns::micros(50), jitter: Ns::ZERO };
+const WAY: Way = Way { latency: Ns::micros(50), jitter: Ns::ZERO, link: Some(LinkAt::Server(0)) };
 
 async fn connects<P: Platform>(client: P, server: P) {
     let connect = || client.connect(DOOR, WAY, Handshake::Fresh);
@@ -68,8 +68,16 @@ fn real_sockets_refuse_and_keep_silent() {
 #[cfg(madsim)]
 mod simulated {
     use super::*;
-    use brownout_services::platform::mad::{Mad, STRETCH};
+    use brownout_models::fault::LinkKnobs;
+    use brownout_models::ledger::Cause;
+    use brownout_services::platform::mad::{Mad, MadStream, STRETCH};
+    use brownout_services::platform::weather::Met;
+    use brownout_services::platform::{Silence, Stream};
     use std::sync::{Arc, Mutex};
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    const CUT: LinkKnobs =
+        LinkKnobs { add: Ns::ZERO, jitter: Ns::ZERO, loss_outward: 1.0, loss_back: 1.0, resets: 0.0 };
 
     /// Runs a body on the machine of a client, with a handle of the server's.
     fn simulate<R: Future<Output = ()> + Send + 'static>(body: impl FnOnce(Mad, Mad) -> R + Send + 'static) {
@@ -104,13 +112,134 @@ mod simulated {
     #[test]
     fn a_cut_link_is_silent_until_it_heals() {
         simulate(|client, server| async move {
-            client.cut(Machine(0), Machine(1), true).unwrap();
+            client.weather(LinkAt::Server(0), CUT).unwrap();
             drop(server);
             let connect = client.connect(DOOR, WAY, Handshake::Fresh);
             assert!(client.within(Ns::secs(5), connect).await.is_none(), "a cut link is silent");
-            client.cut(Machine(0), Machine(1), false).unwrap();
+            client.weather(LinkAt::Server(0), LinkKnobs::default()).unwrap();
             let connect = client.connect(DOOR, WAY, Handshake::Fresh);
             assert!(client.within(Ns::secs(1), connect).await.is_some_and(|c| c.is_err()), "healed: nobody listens");
+        });
+    }
+
+    /// Both ends of a connection over a link that has been made like this before.
+    async fn connected(client: &Mad, server: &Mad, knobs: LinkKnobs) -> (MadStream, MadStream) {
+        let listener = server.listen(DOOR, 3, WAY).await.unwrap();
+        client.weather(LinkAt::Server(0), knobs).unwrap();
+        let (one, other) = both(client.connect(DOOR, WAY, Handshake::Fresh), listener.accept()).await;
+        (one.unwrap(), other.unwrap())
+    }
+
+    #[test]
+    fn a_lost_connect_is_sent_again_after_a_second() {
+        simulate(|client, server| async move {
+            let listener = server.listen(DOOR, 3, WAY).await.unwrap();
+            client.weather(LinkAt::Server(0), LinkKnobs { loss_back: 1.0, ..LinkKnobs::default() }).unwrap();
+            let silence = Silence::default();
+            let connect = client.connect_noting(DOOR, WAY, Handshake::Fresh, &silence);
+            let heals = async {
+                client.sleep(Ns::millis(900)).await;
+                client.weather(LinkAt::Server(0), LinkKnobs::default()).unwrap();
+            };
+            let (opened, ()) = both(connect, heals).await;
+            opened.unwrap();
+            assert!(client.now() >= Ns::secs(1) && client.now() < Ns::millis(1001), "{}", client.now());
+            assert_eq!(silence.cause(), Cause::Unreachable);
+            drop(listener);
+        });
+    }
+
+    #[test]
+    fn lost_data_arrives_late_and_in_order() {
+        simulate(|client, server| async move {
+            let (mut one, mut other) = connected(&client, &server, LinkKnobs::default()).await;
+            client.weather(LinkAt::Server(0), CUT).unwrap();
+            let sent = client.now();
+            one.write_all(b"first ").await.unwrap();
+            one.flush().await.unwrap();
+            client.sleep(Ns::millis(50)).await;
+            client.weather(LinkAt::Server(0), LinkKnobs::default()).unwrap();
+            one.write_all(b"second").await.unwrap();
+            one.flush().await.unwrap();
+            let mut read = [0; 12];
+            other.read_exact(&mut read).await.unwrap();
+            assert_eq!(&read, b"first second");
+            let took = client.now().minus(sent);
+            assert!(took >= Ns::millis(200) && took < Ns::millis(201), "sent again after 0.2 s: {took}");
+            // What was sent before its sender left arrives all the same, and then the end.
+            client.weather(LinkAt::Server(0), CUT).unwrap();
+            one.write_all(b"last").await.unwrap();
+            one.flush().await.unwrap();
+            drop(one);
+            client.weather(LinkAt::Server(0), LinkKnobs::default()).unwrap();
+            let mut rest = Vec::new();
+            other.read_to_end(&mut rest).await.unwrap();
+            assert_eq!(rest, b"last");
+        });
+    }
+
+    #[test]
+    fn a_slow_link_makes_connect_accept_and_answer_late_each_for_itself() {
+        simulate(|client, server| async move {
+            let slow = LinkKnobs { add: Ns::millis(100), ..LinkKnobs::default() };
+            let begun = client.now();
+            let near = |now: Ns, ms: u64| {
+                let took = now.minus(begun);
+                assert!(took >= Ns::millis(ms) && took < Ns::millis(ms + 1), "{took} and not {ms} ms");
+            };
+            let listener = server.listen(DOOR, 3, WAY).await.unwrap();
+            client.weather(LinkAt::Server(0), slow).unwrap();
+            let asks = async {
+                let mut stream = client.connect(DOOR, WAY, Handshake::Fresh).await.unwrap();
+                near(client.now(), 200);
+                stream.write_all(b"?").await.unwrap();
+                stream.flush().await.unwrap();
+                assert_eq!(stream.read_u8().await.unwrap(), b'!');
+                near(client.now(), 400);
+            };
+            let answers = async {
+                let mut stream = listener.accept().await.unwrap();
+                near(client.now(), 300);
+                assert_eq!(stream.read_u8().await.unwrap(), b'?');
+                near(client.now(), 300);
+                stream.write_all(b"!").await.unwrap();
+                stream.flush().await.unwrap();
+            };
+            both(asks, answers).await;
+        });
+    }
+
+    #[test]
+    fn a_reset_takes_the_place_of_an_answer_and_of_nothing_else() {
+        simulate(|client, server| async move {
+            let resets = LinkKnobs { resets: 1.0, ..LinkKnobs::default() };
+            let (mut one, mut other) = connected(&client, &server, resets).await;
+            one.write_all(b"?").await.unwrap();
+            one.flush().await.unwrap();
+            assert_eq!(other.read_u8().await.unwrap(), b'?');
+            other.write_all(b"!").await.unwrap();
+            other.flush().await.unwrap();
+            let reset = one.read_u8().await.unwrap_err();
+            assert_eq!(reset.kind(), std::io::ErrorKind::ConnectionAborted);
+        });
+    }
+
+    #[test]
+    fn what_is_lost_for_good_ends_its_connection_and_is_told() {
+        simulate(|client, server| async move {
+            let told: Arc<Mutex<Vec<Met>>> = Arc::default();
+            let hears = told.clone();
+            client.tell(Arc::new(move |met| hears.lock().unwrap().push(met)));
+            let (mut one, mut other) = connected(&client, &server, LinkKnobs::default()).await;
+            client.weather(LinkAt::Server(0), CUT).unwrap();
+            one.carries(7);
+            one.write_all(b"lost").await.unwrap();
+            one.flush().await.unwrap();
+            assert!(other.read_u8().await.is_err());
+            assert!(client.now() > Ns::secs(800), "fifteen times: {}", client.now());
+            let told = told.lock().unwrap();
+            assert_eq!(told.iter().filter(|met| matches!(met, Met::Lost(LinkAt::Server(0), Some(true)))).count(), 16);
+            assert_eq!(told.last(), Some(&Met::Undeliverable(7)));
         });
     }
 }

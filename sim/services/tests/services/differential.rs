@@ -136,9 +136,70 @@ const ROWS: &[Row] = &[
         "do = \"partition\"\nbetween = [\"balancer\", \"fleets.collectors\"]\nservers = 3",
     ),
     machines("two servers slow", "do = \"gray-failure\"\nfleet = \"collectors\"\nservers = 2\nfactor = 300.0"),
+    with(
+        &["balancer.retries=1", "balancer.health.fall=1000"],
+        machines(
+            "slow balancer-fleet link",
+            "do = \"latency\"\nbetween = [\"balancer\", \"fleets.collectors\"]\nadd = \"250ms\"\njitter = \"500ms\"",
+        ),
+    ),
     machines(
-        "processes die every 10 s",
-        "do = \"crash\"\nfleet = \"collectors\"\nservers = 3\nrepeat = { every = \"10s\", times = 9 }",
+        "lossy balancer-fleet link",
+        "do = \"loss\"\nbetween = [\"balancer\", \"fleets.collectors\"]\nshare = \"20%\"",
+    ),
+    with(
+        &["balancer.retries=0", "balancer.health.fall=1000"],
+        machines(
+            "the same, nothing tried again",
+            "do = \"loss\"\nbetween = [\"balancer\", \"fleets.collectors\"]\nshare = \"20%\"",
+        ),
+    ),
+    with(
+        &["balancer.retries=0"],
+        machines(
+            "nothing comes back from half",
+            "do = \"one-way-partition\"\nfrom = \"fleets.collectors\"\nto = \"balancer\"\nservers = 3",
+        ),
+    ),
+    machines(
+        "servers' answers reset",
+        "do = \"connection-reset\"\nbetween = [\"balancer\", \"fleets.collectors\"]\nshare = \"20%\"",
+    ),
+    with(
+        &["fleets.collectors.calls.identify.timeout=1200ms"],
+        machines(
+            "slow fleet-store link",
+            "do = \"latency\"\nbetween = [\"fleets.collectors\", \"stores.identify\"]\nadd = \"100ms\"\njitter = \"700ms\"",
+        ),
+    ),
+    with(
+        &["fleets.collectors.calls.identify.timeout=500ms"],
+        machines(
+            "lossy fleet-store link",
+            "do = \"loss\"\nbetween = [\"fleets.collectors\", \"stores.identify\"]\nshare = \"30%\"",
+        ),
+    ),
+    swings(machines("store cut off", "do = \"partition\"\nbetween = [\"fleets.collectors\", \"stores.identify\"]")),
+    machines(
+        "store's answers reset",
+        "do = \"connection-reset\"\nbetween = [\"fleets.collectors\", \"stores.identify\"]\nshare = \"20%\"",
+    ),
+    machines("browsers cut off", "do = \"partition\"\nbetween = [\"clients.browsers\", \"balancer\"]"),
+    machines(
+        "slow client link",
+        "do = \"latency\"\nbetween = [\"clients\", \"balancer\"]\nadd = \"800ms\"\njitter = \"1s\"",
+    ),
+    machines("lossy client link", "do = \"loss\"\nbetween = [\"clients\", \"balancer\"]\nshare = \"40%\""),
+    machines(
+        "clients' answers reset",
+        "do = \"connection-reset\"\nbetween = [\"clients\", \"balancer\"]\nshare = \"20%\"",
+    ),
+    with(
+        &["balancer.retries=0", "fleets.collectors.restart.delay=4s"],
+        machines(
+            "processes die every 10 s",
+            "do = \"crash\"\nfleet = \"collectors\"\nservers = 3\nrepeat = { every = \"10s\", times = 9 }",
+        ),
     ),
 ];
 const DISK_SPOOL: &str = "fleets.collectors.calls.identify.spool={ to = \"disk\", replay = \"4/s\" }";

@@ -63,6 +63,84 @@ fn whatever_the_interleaving_the_books_balance_and_the_services_recover() {
     });
 }
 
+/// Links that lose and delay for half a minute; the calls end well before the run does.
+const BAD_LINKS: &str = r#"
+brownout = 1
+title = "Links lose and delay"
+span = "120s"
+step = "1s"
+
+[clients.browsers]
+sends = "track"
+rate = "60/s"
+calls = 6000
+timeout = "3s"
+connection = "per-call"
+retry = { retries = 1, delay = "100ms" }
+
+[clients.pages]
+sends = "identify"
+rate = "12/s"
+calls = 1200
+timeout = "3s"
+retry = { retries = 1, delay = "100ms" }
+
+[network.servers]
+latency = "0.5ms"
+
+[balancer]
+preset = "haproxy"
+connection = "per-call"
+connect_timeout = "2s"
+idle_timeout = "5s"
+health = { preset = "haproxy", interval = "2s", timeout = "1s" }
+
+[fleets.collectors]
+count = 3
+workers = 6
+health = "deep"
+calls.track = { work = "2ms", appends = "events" }
+calls.identify = { work = "1ms", asks = "identify", writes = true, timeout = "2s", on_severed = "retry" }
+
+[stores.identify]
+link.latency = "0.3ms"
+service = { exponential = "3ms" }
+
+[stores.events]
+
+"#;
+
+#[test]
+fn whatever_links_lose_and_delay_the_books_balance_and_all_recovers() {
+    let fault = |what: &str, between: [&str; 2]| {
+        format!(
+            "[[timeline]]\nat = \"20s\"\nfor = \"30s\"\n{what}\nbetween = [\"{}\", \"{}\"]\n",
+            between[0], between[1]
+        )
+    };
+    let (loss, latency) = ("do = \"loss\"\nshare = \"25%\"", "do = \"latency\"\nadd = \"40ms\"\njitter = \"300ms\"");
+    let reset = "do = \"connection-reset\"\nshare = \"5%\"";
+    let links = [["clients", "balancer"], ["balancer", "fleets.collectors"], ["fleets.collectors", "stores.identify"]];
+    let all: String = links.iter().flat_map(|link| [loss, latency, reset].map(|what| fault(what, *link))).collect();
+    let text = format!("{BAD_LINKS}{all}");
+    let scenario = brownout_scenarios::load_text("links.toml", &text, std::path::Path::new("."), &[], &[])
+        .unwrap_or_else(|mistakes| panic!("{}", mistakes.render(false)));
+    (1..=8_u64).into_par_iter().for_each(|seed| {
+        let outcome = madsim(&scenario, seed, Ns::ZERO);
+        at_rest(&outcome, &format!("links that lose and delay, --seed {seed}"));
+        for fault in &outcome.faults {
+            assert!(fault.effects > 5, "seed {seed}: {fault:?}");
+        }
+        let track = &outcome.calls["track"];
+        assert!(track.failed > 0 && track.ok * 2 > track.offered, "seed {seed}: {track:?}");
+        assert_eq!((track.in_flight, track.waiting), (0, 0), "seed {seed}: nothing is stuck: {track:?}");
+        for step in outcome.timeline.steps.iter().filter(|s| s.t_s >= 75.0 && s.t_s < 95.0) {
+            let (offered, failed) = (step.calls["track"].offered, step.calls["track"].failed);
+            assert!(offered > 0 && failed == 0, "seed {seed}: at {} {failed} of {offered} fail", step.at);
+        }
+    });
+}
+
 #[test]
 fn the_same_seed_gives_the_same_run_and_another_one_another() {
     let digest = |seed| madsim(&minute(&[], &[]), seed, Ns::ZERO).digest;
