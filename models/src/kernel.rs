@@ -124,7 +124,9 @@ impl Event {
                 | Event::Headroom(..)
                 | Event::Failover(_)
                 | Event::Replicated(..)
-                | Event::Starts(..)
+                | Event::Surge(..)
+                | Event::Leaks(..)
+                | Event::Deploy(..)
         )
     }
 }

@@ -62,6 +62,14 @@ impl Ns {
     pub fn scaled(self, factor: f64) -> Ns {
         if self.is_never() { self } else { Ns((self.0 as f64 * factor + 0.5) as u64) }
     }
+    /// How long this span takes by a clock that runs at another rate. Three digits are kept, so that there are not too many
+    /// different ones.
+    #[must_use]
+    pub fn by_clock(self, rate: f64) -> Ns {
+        let Ns(nanos) = self.scaled(1.0 / rate).max(Ns(1));
+        let unit = 10_u64.pow(nanos.ilog10().saturating_sub(2));
+        Ns(nanos / unit * unit)
+    }
 }
 
 impl fmt::Display for Ns {

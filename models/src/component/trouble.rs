@@ -44,6 +44,17 @@ pub struct Trouble {
     pub balancer: Stack,
     /// What they make of it.
     pub knobs: BalancerKnobs,
+    /// What another runtime must do, if one carries calls and checks; none if this world does.
+    pub elsewhere: Option<Elsewhere>,
+}
+
+/// What faults do at once, for a runtime that carries calls and checks by itself.
+#[derive(Debug, Default)]
+pub struct Elsewhere {
+    /// Calls offered beside those of the populations' own course: whose, when, and the salt.
+    pub offered: Vec<(u16, Ns, u64)>,
+    /// Each time that the balancer forgets what it has learnt: the entry whose effect that is.
+    pub forgets: Vec<Option<u32>>,
 }
 
 impl Trouble {

@@ -333,7 +333,7 @@ impl<P: Platform> Balancer<P> {
 
     /// A connect to a server whose process stands still is an effect of that.
     fn note_pause(&self, server: u32) {
-        if self.town.day().read(|day| day.servers[server as usize].still) {
+        if self.town.day().read(|day| day.servers[server as usize].knobs.still) {
             self.town.witness().affected_server(server, |knobs| knobs.still);
         }
     }

@@ -8,6 +8,7 @@ use crate::platform::{Handshake, LinkAt, Platform};
 use crate::town::Town;
 use crate::witness::To;
 use brownout_models::component::clients::{Clients, Connection};
+use brownout_models::fault::ClientKnobs;
 use brownout_models::ledger::{Cause, Seen};
 use brownout_models::policy::retry::Tokens;
 use brownout_models::units::Ns;
@@ -48,12 +49,24 @@ pub async fn run<P: Platform>(platform: P, town: Town, number: u16, from: Ns) {
         platform.spawn(population.clone().come_back());
     }
     let crew = Crew::new(&platform);
+    if let Some(mut offers) = population.town.take_offers(number) {
+        let (population, crew) = (population.clone(), crew.clone());
+        platform.spawn(async move {
+            while let Some((at, salt)) = offers.recv().await {
+                let population = population.clone();
+                crew.run(async move { population.call(at, salt).await });
+            }
+        });
+    }
     while let Some((at, salts)) = population.town.witness().next_calls(number as usize) {
         if at < from {
             continue;
         }
         platform.sleep_until(at).await;
         for salt in salts {
+            if population.is_troubled() && population.town.witness().is_changed(number, salt) {
+                continue;
+            }
             let population = population.clone();
             crew.run(async move { population.call(at, salt).await });
         }
@@ -87,13 +100,32 @@ impl<P: Platform> Population<P> {
                 None => Seen::Timeout,
             };
             witness.turns_away(call);
-            if !self.tries_again(u32::from(attempt) - 1, seen) {
+            let Some(pause) = self.pause(salt, u32::from(attempt), seen) else {
                 self.may_keep(Sent { call, salt, offered: at, attempt });
                 witness.failed(call, seen);
                 return;
-            }
-            self.platform.sleep(spec.retry.pause(salt, u32::from(attempt))).await;
+            };
+            self.platform.sleep(pause).await;
         }
+    }
+
+    /// Whether a fault is in force on it.
+    fn is_troubled(&self) -> bool {
+        self.town.day().read(|day| day.clients[self.number as usize] != ClientKnobs::default())
+    }
+
+    /// How long the client pauses after an attempt before it sends again; none if it gives up.
+    fn pause(&self, salt: u64, attempt: u32, seen: Seen) -> Option<Ns> {
+        let retry = &self.spec().retry;
+        let storm = self.town.day().read(|day| day.clients[self.number as usize].storm);
+        if let Some((most, pause)) = storm.filter(|(most, _)| *most > retry.retries) {
+            if attempt > most {
+                return None;
+            }
+            self.town.witness().relay(|relay| relay.affected_clients(self.number, |knobs| knobs.storm.is_some()));
+            return Some(pause);
+        }
+        self.tries_again(attempt - 1, seen).then(|| retry.pause(salt, attempt))
     }
 
     fn tries_again(&self, retries: u32, seen: Seen) -> bool {

@@ -273,7 +273,7 @@ impl<P: Platform> Process<P> {
                 if let_go {
                     turn = None;
                 }
-                let patience = plan.wait.unwrap_or(plan.timeout);
+                let patience = self.by_its_clock(plan.wait.unwrap_or(plan.timeout));
                 match self.platform.within(patience, place).await {
                     Some(place) => {
                         let turn = if let_go { Some(self.turn(false).await) } else { turn };
@@ -316,7 +316,7 @@ impl<P: Platform> Process<P> {
 
     async fn compute(&self, plan: &CallPlan, ticket: &Ticket) {
         let mut time = plan.work.sample(ticket.salt, Purpose::Work, u32::from(ticket.attempt));
-        let slow = self.town.day().read(|day| day.servers[self.server as usize].slow);
+        let slow = self.town.day().read(|day| day.servers[self.server as usize].knobs.slow);
         if slow != 1.0 {
             self.town.witness().affected_server(self.server, |knobs| knobs.slow != 1.0);
             time = time.scaled(slow);
@@ -324,6 +324,16 @@ impl<P: Platform> Process<P> {
         if time > Ns::ZERO {
             self.platform.sleep(time).await;
         }
+    }
+
+    /// How long a span of the process's own clock takes. As on the kernel, three digits of it are kept.
+    fn by_its_clock(&self, span: Ns) -> Ns {
+        let rate = self.town.day().read(|day| day.servers[self.server as usize].knobs.clock);
+        if rate == 1.0 || span == Ns::NEVER {
+            return span;
+        }
+        self.town.witness().affected_server(self.server, |knobs| knobs.clock != 1.0);
+        span.by_clock(rate)
     }
 
     fn store_of(&self, plan: &CallPlan) -> Option<u16> {
@@ -361,7 +371,7 @@ impl<P: Platform> Process<P> {
         let mut next = phase.plus(Ns(health.every.0.saturating_mul(periods)));
         loop {
             self.platform.sleep_until(next).await;
-            next = next.plus(health.every);
+            next = next.plus(self.by_its_clock(health.every));
             let salt = draw(u64::from(self.server), Purpose::Query, next.0 as u32);
             let ticket = Ticket { call: 0, attempt: 0, salt, chance: 0 };
             let (status, _) = self.ask(store, &self.check, None, &ticket, Asker::Check).await;

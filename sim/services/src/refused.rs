@@ -1,7 +1,7 @@
 //! What of a scenario the services cannot do, by name.
 
 use brownout_models::component::operator::Action;
-use brownout_models::fault::{Class, Fault};
+use brownout_models::fault::Fault;
 use brownout_models::spec::WorldSpec;
 
 /// Every part of a world that the services would have to ignore: its path in the file, and why.
@@ -32,11 +32,7 @@ pub fn refused(spec: &WorldSpec) -> Vec<String> {
     found
 }
 
-/// Whether a fault has a counterpart: what stores and links do, processes that die, stand still or are slow.
+/// Whether a fault has a counterpart.
 fn can(fault: &Fault) -> bool {
-    match fault {
-        Fault::ConnectionLimit(_) => false,
-        Fault::Crash(_) | Fault::Pause(_) | Fault::GrayFailure(_) => true,
-        other => matches!(other.class(), Class::Store | Class::Link),
-    }
+    !matches!(fault, Fault::WorkerLeak(_) | Fault::MemoryLeak(_) | Fault::CheckStorm(_))
 }

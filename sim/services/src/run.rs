@@ -231,6 +231,8 @@ async fn drive<P: Platform>(
                     .map_err(|why| Failure::Machine(format!("a fault of server {}: {why}", server + 1)))?;
             }
             day.write(today);
+            let offered = witness.relay(|relay| relay.take_offered()).unwrap_or_default();
+            offered.into_iter().for_each(|(population, at, salt)| town.offers(population, at, salt));
         }
         if now < step_end {
             continue;
@@ -302,8 +304,8 @@ impl<P: Platform> Services<P> {
         if is.killed != was.killed {
             self.unsettle(Chaos::Kill(server))?;
         }
-        if is.still != was.still {
-            self.unsettle(Chaos::Pause(server, is.still))?;
+        if is.knobs.still != was.knobs.still {
+            self.unsettle(Chaos::Pause(server, is.knobs.still))?;
         }
         Ok(())
     }

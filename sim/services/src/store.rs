@@ -115,7 +115,7 @@ impl<P: Platform> StoreService<P> {
         let spec = self.town.store(self.number);
         self.open.fetch_add(1, Ordering::Relaxed);
         let _open = Open(&self.open);
-        if spec.connections.is_some_and(|most| self.open.load(Ordering::Relaxed) > most) {
+        if spec.connections.is_some_and(|most| self.open.load(Ordering::Relaxed) > most) || self.has_too_many() {
             let _ = Answer::TooMany.send(stream).await;
             return;
         }
@@ -125,12 +125,41 @@ impl<P: Platform> StoreService<P> {
         if Answer::Ready.send(stream).await.is_err() {
             return;
         }
-        while let Ok(Ask::Query(query)) = Ask::receive(stream).await {
+        loop {
+            let asked = first(Ask::receive(stream), self.until(|now| self.is_above(now))).await;
+            let query = match asked {
+                Either::Left(Ok(Ask::Query(query))) => query,
+                Either::Left(_) => return,
+                // Idle, and one too many: closed with a word.
+                Either::Right(()) => {
+                    self.has_too_many();
+                    let _ = Answer::TooMany.send(stream).await;
+                    return;
+                }
+            };
             let Some(answer) = self.query(query).await else { return };
-            if answer.send(stream).await.is_err() {
+            let last = self.has_too_many();
+            let sent = if last { answer.send_as_last(stream).await } else { answer.send(stream).await };
+            if last || sent.is_err() {
                 return;
             }
         }
+    }
+
+    /// Whether more connections are open than a fault allows.
+    fn is_above(&self, now: StoreDay) -> bool {
+        let open = self.open.load(Ordering::Relaxed);
+        now.knobs.connections.is_some_and(|most| open > most)
+    }
+
+    /// Whether one connection of those open is too many for a fault, which then has had an effect.
+    fn has_too_many(&self) -> bool {
+        let is = self.is_above(self.now());
+        if is {
+            let open = self.open.load(Ordering::Relaxed);
+            self.affected(|knobs| knobs.connections.is_some_and(|most| open > most));
+        }
+        is
     }
 
     /// Executes a query; none if the connection is severed instead.

@@ -6,13 +6,13 @@ use crate::platform::{Door, LinkAt, Machine, Platform, Way};
 use crate::witness::Witness;
 use brownout_models::component::collector::Fleet;
 use brownout_models::component::store::Store;
-use brownout_models::fault::{Connects, LinkKnobs, StoreKnobs};
+use brownout_models::fault::{BalancerKnobs, ClientKnobs, Connects, LinkKnobs, ServerKnobs, StoreKnobs};
 use brownout_models::spec::WorldSpec;
 use brownout_models::units::Ns;
 use brownout_models::world::World;
 use brownout_sim::outcome::{FleetGauge, StoreGauge};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::mpsc;
 
 /// Port of HTTP, at balancer and servers.
@@ -40,12 +40,14 @@ pub struct StoreDay {
 /// What the script has made of a server.
 #[derive(Clone, PartialEq, Debug)]
 pub struct ServerDay {
-    /// Whether its process stands still.
-    pub still: bool,
-    /// Factor on its computing times.
-    pub slow: f64,
+    /// What its faults make of its process.
+    pub knobs: ServerKnobs,
     /// How often the script has killed its process.
     pub killed: u32,
+    /// Workers that leaks have taken from it.
+    pub lost_workers: u32,
+    /// Memory that leaks have taken, in bytes.
+    pub lost_memory: u64,
 }
 
 /// What the script has made of the world so far.
@@ -61,6 +63,12 @@ pub struct Day {
     pub servers: Vec<ServerDay>,
     /// Every link, always in the same order.
     pub links: Vec<(LinkAt, LinkKnobs)>,
+    /// The balancer.
+    pub balancer: BalancerKnobs,
+    /// How often it has forgotten what it had learnt of its servers.
+    pub forgets: usize,
+    /// Populations of clients.
+    pub clients: Vec<ClientKnobs>,
 }
 
 impl Day {
@@ -78,6 +86,9 @@ impl Day {
             held_out: world.checkers.iter().map(|c| c.is_held()).collect(),
             servers: (0..world.servers.len() as u32).map(|server| ServerDay::of(world, server)).collect(),
             links: links(world).map(|link| (link, world.link_of(link))).collect(),
+            balancer: world.trouble.knobs,
+            forgets: world.trouble.elsewhere.as_ref().map_or(0, |elsewhere| elsewhere.forgets.len()),
+            clients: world.populations.iter().map(|population| population.knobs).collect(),
         }
     }
 }
@@ -85,7 +96,8 @@ impl Day {
 impl ServerDay {
     fn of(world: &World, server: u32) -> ServerDay {
         let at = &world.servers[server as usize];
-        ServerDay { still: at.knobs.still, slow: at.knobs.slow, killed: at.incarnation }
+        let (lost_workers, lost_memory) = world.leaked(server);
+        ServerDay { knobs: at.knobs, killed: at.incarnation, lost_workers, lost_memory }
     }
 }
 
@@ -164,6 +176,19 @@ pub struct Exit {
     pub after: Ns,
 }
 
+/// Calls on top of a population's own, on their way to it: when each is offered, and its salt.
+struct Offers {
+    give: mpsc::UnboundedSender<(Ns, u64)>,
+    take: Mutex<Option<mpsc::UnboundedReceiver<(Ns, u64)>>>,
+}
+
+impl Default for Offers {
+    fn default() -> Offers {
+        let (give, take) = mpsc::unbounded_channel();
+        Offers { give, take: Mutex::new(Some(take)) }
+    }
+}
+
 /// What all services share.
 #[derive(Clone)]
 pub struct Town(Arc<Inner>);
@@ -181,6 +206,8 @@ struct Inner {
     /// Per population: calls that its clients have given up and keep.
     kept: Vec<Meter>,
     exits: mpsc::UnboundedSender<Exit>,
+    /// Per population: calls on top of its own.
+    offers: Vec<Offers>,
     /// Changes whenever a process dies, for a balancer that watches processes.
     deaths: Board<Vec<u32>>,
 }
@@ -197,6 +224,7 @@ impl Town {
             server_meters: servers.iter().map(|_| ServerMeters::default()).collect(),
             store_meters: (0..spec.stores.len()).map(|_| StoreMeters::default()).collect(),
             deaths: Board::new(vec![0; servers.len()]),
+            offers: spec.clients.iter().map(|_| Offers::default()).collect(),
             spools: servers.iter().map(|at| spools(&spec.fleets.0[at.fleet as usize].1)).collect(),
             queued: Meter::default(),
             kept: spec.clients.iter().map(|_| Meter::default()).collect(),
@@ -312,6 +340,16 @@ impl Town {
         Way::from(&self.store(store).link)
     }
 
+    /// A population has one more call to make.
+    pub fn offers(&self, population: u16, at: Ns, salt: u64) {
+        // Whoever makes them lives as long as the run.
+        let _ = self.0.offers[population as usize].give.send((at, salt));
+    }
+    /// Calls on top of a population's own; none the second time.
+    pub fn take_offers(&self, population: u16) -> Option<mpsc::UnboundedReceiver<(Ns, u64)>> {
+        self.0.offers[population as usize].take.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
     /// The process of a server wants to be gone.
     pub fn exit(&self, exit: Exit) {
         // The supervisor lives as long as the run; after it nothing matters.
@@ -371,4 +409,18 @@ pub async fn supervise<P: Platform>(town: Town, platform: P, exit: Exit, start: 
         platform.sleep(pause.max(Ns::millis(1))).await;
     }
     start(server);
+    die_again(&town, &platform, server).await;
+}
+
+/// If dying is a loop, a process that has just started dies again after some time.
+pub async fn die_again<P: Platform>(town: &Town, platform: &P, server: u32) {
+    let incarnation = town.witness().incarnation(server);
+    let dies_after = || town.day().read(|day| day.servers[server as usize].knobs.dies_after);
+    let Some(after) = dies_after() else { return };
+    platform.sleep(after).await;
+    let witness = town.witness();
+    if dies_after().is_some() && witness.incarnation(server) == incarnation && witness.is_alive(server) {
+        witness.affected_server(server, |knobs| knobs.dies_after.is_some());
+        town.exit(Exit { server, incarnation, after: Ns::ZERO });
+    }
 }

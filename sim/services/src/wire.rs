@@ -48,6 +48,9 @@ pub enum Answer {
     Failed,
 }
 
+/// Marks the last answer of a connection.
+const LAST: u8 = 0x80;
+
 fn bad(what: &str) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, what)
 }
@@ -130,14 +133,34 @@ impl Answer {
         write(to, &[self as u8]).await
     }
 
+    /// Sends it and says that the connection takes no more.
+    ///
+    /// # Errors
+    /// If the connection is gone.
+    pub async fn send_as_last(self, to: &mut (impl AsyncWriteExt + Unpin)) -> io::Result<()> {
+        write(to, &[self as u8 | LAST]).await
+    }
+
+    /// Receives one, and whether it is the last of its connection.
+    ///
+    /// # Errors
+    /// If the connection is gone, or what comes is no answer.
+    pub async fn receive_or_last(from: &mut (impl AsyncReadExt + Unpin)) -> io::Result<(Answer, bool)> {
+        let mut body = [0_u8; 1];
+        read(from, &mut body).await?;
+        Ok((Answer::of(body[0] & !LAST)?, body[0] & LAST != 0))
+    }
+
     /// Receives one.
     ///
     /// # Errors
     /// If the connection is gone, or what comes is no answer.
     pub async fn receive(from: &mut (impl AsyncReadExt + Unpin)) -> io::Result<Answer> {
-        let mut body = [0_u8; 1];
-        read(from, &mut body).await?;
-        match body[0] {
+        Ok(Answer::receive_or_last(from).await?.0)
+    }
+
+    fn of(code: u8) -> io::Result<Answer> {
+        match code {
             0 => Ok(Answer::Ready),
             1 => Ok(Answer::TooMany),
             2 => Ok(Answer::Done),

@@ -180,6 +180,15 @@ impl Witness {
         self.books().relay.as_mut()?.next_calls(population)
     }
 
+    /// Whether a call that a population is about to offer is made as another population's instead.
+    pub fn is_changed(&self, population: u16, salt: u64) -> bool {
+        let now = self.now();
+        let changed = self.relay(|relay| relay.is_changed(population, salt, now)).unwrap_or(false);
+        // Recorded calls bring others with them even where they stay as they are: whoever plays the script looks.
+        self.script.notify_one();
+        changed
+    }
+
     /// A call is offered.
     pub fn offer(&self, population: u16, at: Ns, salt: u64) -> u64 {
         let mut books = self.books();
@@ -269,6 +278,9 @@ impl Witness {
         let at = &mut books.servers[server as usize];
         let (incarnation, was) = *at;
         at.1 = true;
+        if let Some(relay) = &mut books.relay {
+            relay.process_is(server, true);
+        }
         if !was {
             books.record(now, Fact::Process { server, alive: true });
         }
@@ -294,6 +306,9 @@ impl Witness {
             return false;
         }
         *at = (at.0 + 1, false);
+        if let Some(relay) = &mut books.relay {
+            relay.process_is(server, false);
+        }
         books.record(now, Fact::Process { server, alive: false });
         let lost: Vec<u64> = books
             .travelling

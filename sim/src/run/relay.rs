@@ -10,8 +10,8 @@
 use super::{Ended, Engine, Orders, Run};
 use crate::ledger::Imbalance;
 use crate::outcome::{FleetGauge, StoreGauge};
-use brownout_models::component::trouble::LinkAt;
-use brownout_models::fault::{LinkKnobs, ServerKnobs, StoreKnobs};
+use brownout_models::component::trouble::{Elsewhere, LinkAt};
+use brownout_models::fault::{BalancerKnobs, ClientKnobs, LinkKnobs, ServerKnobs, StoreKnobs};
 use brownout_models::kernel::{Cohort, Event, Fact, Kernel, Lane, Timer};
 use brownout_models::spec::WorldPlan;
 use brownout_models::units::Ns;
@@ -115,6 +115,7 @@ impl Relay {
             }
             progress(self.run.at.0 as f64 / self.run.end.0 as f64);
         }
+        self.run.world.trouble.elsewhere = Some(Elsewhere::default());
         Ok(None)
     }
 
@@ -170,6 +171,43 @@ impl Relay {
         self.run.world.populations[population].next_calls()
     }
 
+    /// Calls on top that are offered by now, since this was last asked: whose, when, and the salt.
+    pub fn take_offered(&mut self) -> Vec<(u16, Ns, u64)> {
+        self.run
+            .world
+            .trouble
+            .elsewhere
+            .as_mut()
+            .map_or_else(Vec::new, |elsewhere| std::mem::take(&mut elsewhere.offered))
+    }
+
+    /// Whether a call of a population's own, offered now, is made as another population's: then that is among those that
+    /// [`Relay::take_offered`] gives.
+    pub fn is_changed(&mut self, population: u16, salt: u64, now: Ns) -> bool {
+        if self.run.world.populations[population as usize].knobs == ClientKnobs::default() {
+            return false;
+        }
+        self.script(now);
+        self.run.world.is_changed(&mut Script(&mut self.run.engine), population, salt)
+    }
+
+    /// A process has died, or started.
+    pub fn process_is(&mut self, server: u32, alive: bool) {
+        self.run.world.process_is(server, alive);
+    }
+
+    /// A process dies at its heap limit.
+    pub fn died_of_memory(&mut self, server: u32) {
+        self.run.world.died_of_memory(server);
+    }
+
+    /// The balancer has forgotten what it knew, for the `number`th time: of so many servers it had learnt something.
+    pub fn forgot(&mut self, number: usize, learnt: u64) {
+        let World { trouble, effects, .. } = &mut self.run.world;
+        let entry = trouble.elsewhere.as_ref().and_then(|elsewhere| *elsewhere.forgets.get(number)?);
+        effects.add(entry, learnt);
+    }
+
     /// Opens the books for a call.
     pub fn offer(&mut self, population: u16, at: Ns, salt: u64) -> Cohort {
         self.run.engine.ledger.offer(population, at, salt)
@@ -222,6 +260,18 @@ impl Relay {
     pub fn affected_server(&mut self, server: u32, would: impl Fn(&ServerKnobs) -> bool) {
         let World { servers, effects, .. } = &mut self.run.world;
         servers[server as usize].stack.credit(effects, would);
+    }
+
+    /// As [`Relay::affected`], of the balancer's faults.
+    pub fn affected_balancer(&mut self, would: impl Fn(&BalancerKnobs) -> bool) {
+        let World { trouble, effects, .. } = &mut self.run.world;
+        trouble.balancer.credit(effects, would);
+    }
+
+    /// As [`Relay::affected`], of the faults of a population.
+    pub fn affected_clients(&mut self, population: u16, would: impl Fn(&ClientKnobs) -> bool) {
+        let World { populations, effects, .. } = &mut self.run.world;
+        populations[population as usize].stack.credit(effects, would);
     }
 
     /// As [`Relay::affected`], of the faults of a link.

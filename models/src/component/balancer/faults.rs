@@ -51,6 +51,10 @@ impl World {
 
     /// What was learnt of the servers is forgotten.
     fn forget_health<K: Kernel>(&mut self, k: &mut K, entry: Option<u32>) {
+        if let Some(elsewhere) = &mut self.trouble.elsewhere {
+            elsewhere.forgets.push(entry);
+            return;
+        }
         let mut learnt: Vec<bool> = self.backends.iter_mut().flat_map(|backend| backend.watch.forget()).collect();
         let fresh = Health::new(&self.spec.balancer.health);
         for (checker, learnt) in self.checkers.iter_mut().zip(&mut learnt) {

@@ -113,6 +113,10 @@ impl World {
     /// A call of a population, offered at this instant.
     #[inline(never)]
     fn offer_now<K: Kernel>(&mut self, k: &mut K, index: u16, salt: u64) {
+        if let Some(elsewhere) = &mut self.trouble.elsewhere {
+            elsewhere.offered.push((index, k.now(), salt));
+            return;
+        }
         let cohort = k.offer(index, k.now(), salt);
         let call = self.calls.insert(Call { cohort, population: index, ..Call::new(salt, k.now()) });
         self.send(k, call, false);
@@ -120,7 +124,7 @@ impl World {
 
     /// Whether a call of a population's own is made as another population's. Recorded calls bring others with them.
     #[inline(never)]
-    pub(super) fn is_changed<K: Kernel>(&mut self, k: &mut K, index: u16, salt: u64) -> bool {
+    pub fn is_changed<K: Kernel>(&mut self, k: &mut K, index: u16, salt: u64) -> bool {
         let knobs = self.populations[index as usize].knobs;
         if knobs.surge > 0.0 && self.spec.clients.0[index as usize].1.trace.is_some() {
             let surge = self.populations[index as usize].surge.as_mut();

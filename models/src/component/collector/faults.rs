@@ -33,6 +33,31 @@ impl super::Server {
 }
 
 impl World {
+    /// A process has died, or has started, where another runtime runs it.
+    pub fn process_is(&mut self, number: u32, alive: bool) {
+        let server = &mut self.servers[number as usize];
+        server.alive = alive;
+        if !alive {
+            server.memory = 0;
+            server.forget_leaks();
+        }
+    }
+
+    /// Workers, and bytes of memory, that leaks have taken from a process.
+    pub fn leaked(&self, number: u32) -> (u32, u64) {
+        let troubles = &self.servers[number as usize].troubles;
+        (troubles.workers, troubles.memory)
+    }
+
+    /// A process has died at its heap limit where another runtime runs it: an effect of the leaks of memory that it has.
+    pub fn died_of_memory(&mut self, number: u32) {
+        for layer in self.servers[number as usize].stack.layers() {
+            if matches!(layer.fault.onset(), Onset::Leak(Leak::Memory(_))) {
+                self.effects.count(layer.entry);
+            }
+        }
+    }
+
     /// Lays a fault on servers.
     pub(crate) fn lay_on_servers<K: Kernel>(&mut self, k: &mut K, fleet: usize, which: &Which, layer: Layer) {
         let servers: Vec<u32> = self.servers_of(fleet, which).collect();
@@ -261,9 +286,7 @@ impl World {
             return span;
         }
         server.stack.credit(&mut self.effects, |knobs: &ServerKnobs| knobs.clock != 1.0);
-        let Ns(nanos) = span.scaled(1.0 / rate).max(Ns(1));
-        let unit = 10_u64.pow(nanos.ilog10().saturating_sub(2));
-        Ns(nanos / unit * unit)
+        span.by_clock(rate)
     }
 }
 

@@ -51,6 +51,11 @@ impl<P: Platform> Balancer<P> {
         loop {
             self.platform.sleep_until(next).await;
             let started = self.platform.now();
+            if self.town.day().read(|day| day.balancer.checks_stopped) {
+                self.town.witness().relay(|relay| relay.affected_balancer(|knobs| knobs.checks_stopped));
+                next = started.plus(self.rotator.state().servers[server as usize].health.interval(check));
+                continue;
+            }
             let status = self.probe(server, mix(stream.bits()), started).await;
             let (interval, up) = {
                 let mut state = self.rotator.state();
@@ -91,14 +96,27 @@ impl<P: Platform> Balancer<P> {
     async fn follow_operators(self: Arc<Self>) {
         let day = self.town.day();
         let mut version = day.version();
+        let mut forgotten = day.read(|day| day.forgets);
         loop {
             day.changed_since(version).await;
             version = day.version();
-            let held_out = day.read(|day| day.held_out.clone());
+            let (held_out, forgets) = day.read(|day| (day.held_out.clone(), day.forgets));
+            while forgotten < forgets {
+                self.forget(forgotten);
+                forgotten += 1;
+            }
             for (server, out) in held_out.into_iter().enumerate() {
                 self.rotator.hold_out(server as u32, out);
             }
         }
+    }
+
+    /// A new configuration is loaded: what was learnt of the servers, by checks and by calls, is forgotten.
+    fn forget(&self, number: usize) {
+        let learnt = self.rotator.forget_all();
+        let known = learnt.iter().filter(|learnt| **learnt).count() as u64;
+        self.town.witness().relay(|relay| relay.forgot(number, known));
+        (0..learnt.len() as u32).for_each(|server| self.rotator.settle(server));
     }
 
     /// Where readiness is a state of the process, a server whose process has died is out at once.

@@ -1,7 +1,10 @@
 //! What the calls themselves say of the servers, as the shared policies judge it.
 
 use super::rotation::{Rotator, State, bit};
+use brownout_models::policy::health::Health;
 use brownout_models::policy::max_fails::Peer;
+use brownout_models::policy::observe::Observed;
+use brownout_models::policy::outlier::Outliers;
 use brownout_models::units::Ns;
 
 /// What a call says of its server.
@@ -100,6 +103,29 @@ impl Rotator {
             all
         };
         servers.into_iter().for_each(|server| self.settle(server));
+    }
+
+    /// What was learnt of the servers is forgotten; of which something had been learnt.
+    pub fn forget_all(&self) -> Vec<bool> {
+        let check = &self.spec().health;
+        let mut state = self.state();
+        let State { servers, backends } = &mut *state;
+        let fresh = Health::new(check);
+        let learnt = servers.iter_mut().enumerate().map(|(server, at)| {
+            let backend = &backends[self.fleet_of(server as u32) as usize];
+            let ejected = backend.outliers.as_ref().is_some_and(|o| o.is_ejected(server - backend.first as usize));
+            let learnt = !at.health.is_like(fresh, check) || at.out || ejected;
+            at.health = fresh;
+            at.peer = Peer::default();
+            at.observed = Observed::default();
+            at.out = false;
+            learnt
+        });
+        let learnt = learnt.collect();
+        for (backend, (_, fleet)) in backends.iter_mut().zip(self.town.spec().fleets.iter()) {
+            backend.outliers = check.outlier.as_ref().map(|_| Outliers::new(fleet.count as usize));
+        }
+        learnt
     }
 
     /// The sweep of outlier detection: servers come back, and those that fail more than the others leave.

@@ -146,7 +146,7 @@ pub fn bit(first: u32, server: u32) -> u64 {
 #[derive(Clone)]
 pub struct Rotator {
     state: Arc<Mutex<State>>,
-    town: Town,
+    pub(super) town: Town,
     clock: Arc<dyn Fn() -> Ns + Send + Sync>,
 }
 

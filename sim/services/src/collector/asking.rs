@@ -48,7 +48,7 @@ impl<P: Platform> Process<P> {
             OnFailure::Retry if plan.retry_at_most.is_some_and(|most| asks > most) => OnFailure::Fail,
             reaction => reaction,
         };
-        let deadline = self.platform.now().plus(plan.timeout);
+        let deadline = self.platform.now().plus(self.by_its_clock(plan.timeout));
         let mut asks = 0;
         loop {
             asks += 1;
@@ -94,7 +94,7 @@ impl<P: Platform> Process<P> {
 
     /// Pauses before a try in place; how the call ends if there is no time for it.
     async fn pause(&self, plan: &CallPlan, deadline: Ns) -> Option<Ended> {
-        let again = self.platform.now().plus(plan.retry_every);
+        let again = self.platform.now().plus(self.by_its_clock(plan.retry_every));
         self.platform.sleep_until(again.min(deadline)).await;
         (again >= deadline).then_some((500, Some(Cause::StoreTimeout)))
     }
@@ -113,12 +113,12 @@ impl<P: Platform> Process<P> {
         let connection: Connection = match pool.reuse(place) {
             Ok(connection) => connection,
             Err(place) => {
-                let limit = step(self.platform.now(), plan.connect_timeout, deadline);
+                let limit = self.step(plan.connect_timeout, deadline);
                 let opened = self.platform.before(limit, pool.open(Some(place))).await;
                 opened.ok_or(timed_out(Cause::StoreTimeout))?.map_err(Why::Failed)?
             }
         };
-        let limit = step(self.platform.now(), plan.query_timeout, deadline);
+        let limit = self.step(plan.query_timeout, deadline);
         let writes = (plan.writes || plan.appends.is_some()) && ticket.call != 0;
         let query = Query {
             call: if writes { ticket.call } else { 0 },
@@ -136,11 +136,11 @@ impl<P: Platform> Process<P> {
         let answer = answer.ok_or(timed_out(Cause::StoreTimeout))?.map_err(Why::Failed)?;
         done(answer).map_err(Why::Failed)
     }
-}
 
-/// When a step must be over: its own limit, or the deadline over all.
-fn step(now: Ns, limit: Option<Ns>, deadline: Ns) -> Ns {
-    limit.map_or(deadline, |limit| now.plus(limit).min(deadline))
+    /// When a step must be over that begins now: its own limit, or the deadline over all.
+    fn step(&self, limit: Option<Ns>, deadline: Ns) -> Ns {
+        limit.map_or(deadline, |limit| self.platform.now().plus(self.by_its_clock(limit)).min(deadline))
+    }
 }
 
 /// What went wrong when a handler asked a store.

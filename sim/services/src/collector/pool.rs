@@ -195,9 +195,9 @@ impl Watch {
                         return;
                     }
                 }
-                // Severed while nobody used it.
-                Either::Right(_) => {
-                    if self.dies {
+                // Severed while nobody used it; or closed, with a word, which nobody dies of.
+                Either::Right(read) => {
+                    if self.dies && read.is_err() {
                         let Watch { server, incarnation, .. } = self;
                         let after = self.town.fleet_of(server).dies_after;
                         self.town.exit(Exit { server, incarnation, after });
@@ -219,8 +219,8 @@ impl Watch {
             let _ = answer.send(None);
             return false;
         }
-        match first(Answer::receive(stream), answer.closed()).await {
-            Either::Left(Ok(received)) => answer.send(Some(received)).is_ok(),
+        match first(Answer::receive_or_last(stream), answer.closed()).await {
+            Either::Left(Ok((received, last))) => answer.send(Some(received)).is_ok() && !last,
             Either::Left(Err(_)) => {
                 let _ = answer.send(None);
                 false

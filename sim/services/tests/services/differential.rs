@@ -201,6 +201,77 @@ const ROWS: &[Row] = &[
             "do = \"crash\"\nfleet = \"collectors\"\nservers = 3\nrepeat = { every = \"10s\", times = 9 }",
         ),
     ),
+    with(
+        &["balancer.retries=0"],
+        machines(
+            "processes in a crash loop",
+            "do = \"crash-loop\"\nfleet = \"collectors\"\nservers = 3\nafter = \"3s\"",
+        ),
+    ),
+    with(
+        &["balancer.retries=0", "fleets.collectors.restart.delay=40s"],
+        machines(
+            "no checks, and processes die",
+            "do = \"checker-stopped\"\n[[timeline]]\nat = \"130s\"\ndo = \"crash\"\nfleet = \"collectors\"\nservers = 3",
+        ),
+    ),
+    with(
+        &["balancer.retries=0"],
+        machines(
+            "what checks found is forgotten",
+            "do = \"pause\"\nfleet = \"collectors\"\nservers = 3\n[[timeline]]\nat = \"140s\"\ndo = \"config-push\"\n\
+             repeat = { every = \"15s\", times = 9 }",
+        ),
+    ),
+    with(
+        &["fleets.collectors.calls.identify.timeout=5s"],
+        swings(machines(
+            "clocks ten times as fast, store hangs",
+            "do = \"clock-skew\"\nfleet = \"collectors\"\nrate = 10.0\n[[timeline]]\nat = \"2min\"\ndo = \"hang\"\n\
+             store = \"identify\"",
+        )),
+    ),
+    with(
+        &[
+            "fleets.collectors.workers=1",
+            "fleets.collectors.calls.track.work=20ms",
+            "balancer.health.fall=1000",
+            "balancer.retries=0",
+        ],
+        machines("twice as many calls", "do = \"surge\"\nclients = \"browsers\"\nfactor = 2.5"),
+    ),
+    with(
+        &[
+            "stores.identify.service=12ms",
+            "stores.identify.concurrency=1",
+            "fleets.collectors.calls.identify.timeout=500ms",
+        ],
+        machines(
+            "half the tracks are identifies",
+            "do = \"mix-shift\"\nclients = \"browsers\"\nto = \"pages\"\nshare = \"50%\"",
+        ),
+    ),
+    with(
+        &[
+            "fleets.collectors.workers=1",
+            "fleets.collectors.calls.identify.work=40ms",
+            "balancer.health.fall=1000",
+            "balancer.retries=0",
+        ],
+        machines(
+            "a storm of retries",
+            "do = \"retry-storm\"\nclients = \"pages\"\nretries = 10\npause = \"10ms\"\n[[timeline]]\nat = \"2min\"\n\
+             do = \"error\"\nstore = \"identify\"\nshare = \"100%\"",
+        ),
+    ),
+    with(
+        &["balancer.retries=0", "fleets.collectors.restart.delay=4s"],
+        machines(
+            "servers replaced in a hurry",
+            "do = \"rolling-deploy\"\nfleet = \"collectors\"\nbatch = 2\ndrain = \"0s\"\npause = \"15s\"",
+        ),
+    ),
+    machines("too few connections", "do = \"connection-limit\"\nstore = \"identify\"\nto = 3"),
 ];
 const DISK_SPOOL: &str = "fleets.collectors.calls.identify.spool={ to = \"disk\", replay = \"4/s\" }";
 const SMALL_SPOOL: &str = "fleets.collectors.calls.identify.spool={ to = \"disk\", capacity = 300, replay = \"4/s\" }";

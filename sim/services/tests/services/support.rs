@@ -21,7 +21,7 @@ pub fn with_more(file: &str, more: &str, set: &[&str]) -> Scenario {
 /// hand.
 #[cfg(madsim)]
 pub fn with_fault(file: &str, fault: &str, set: &[&str]) -> Scenario {
-    let ends_itself = ["crash", "failover"].iter().any(|word| fault.contains(word));
+    let ends_itself = ["crash", "failover", "deploy"].iter().any(|word| fault.contains(word));
     let lasts = if ends_itself { "" } else { "for = \"5min\"\n" };
     let other = |text: &str| {
         let world = text.rsplit_once("[[timeline]]").unwrap().0;
