@@ -121,8 +121,11 @@ impl World {
             }
             CheckKind::Shared | CheckKind::Deep => {
                 let salt = mix(checker.stream.bits());
+                let (before, others) = self.others_checks(salt);
+                self.more_checks(k, server, 0..before);
                 let t = self.send_check(k, server, salt, number);
                 self.checkers[server as usize].at = t;
+                self.more_checks(k, server, before..others);
             }
         }
     }

@@ -17,7 +17,7 @@ pub use spool::Spool;
 
 use crate::crew::Crew;
 use crate::http::{Ticket, answer, serve_one};
-use crate::platform::{Listener, Platform};
+use crate::platform::{Either, Listener, Platform, first};
 use crate::town::{Exit, HEALTH, HTTP, Meter, ServerMeters, Town};
 use asking::Asker;
 use brownout_models::component::collector::{CallPlan, CheckKind, Concurrency, Fleet};
@@ -107,6 +107,9 @@ pub async fn run<P: Platform>(platform: P, town: Town, server: u32, make: Option
     for at in (0..process.spools.len()).filter(|at| process.spools[*at].is_some()) {
         platform.spawn(process.clone().drain(at));
     }
+    if process.town.leaks() {
+        platform.spawn(process.clone().follow_leaks());
+    }
     if event_loop || fleet.shedding.is_some() {
         process.accept_all(crew).await;
     } else {
@@ -140,14 +143,27 @@ impl<P: Platform> Process<P> {
         let door = self.town.server_door(self.server, HTTP);
         let Ok(listener) = self.platform.listen(door, room, self.town.server_way()).await else { return };
         let listener = Arc::new(listener);
-        for _ in 1..fleet.workers {
-            self.platform.spawn(self.clone().work(listener.clone()));
+        for number in 1..fleet.workers {
+            self.platform.spawn(self.clone().work(listener.clone(), fleet.workers - number));
         }
-        self.work(listener).await;
+        self.work(listener, fleet.workers).await;
     }
 
-    async fn work(self: Arc<Self>, listener: Arc<P::Listener>) {
-        while let Ok(stream) = listener.accept().await {
+    /// A worker, which is lost when so many are.
+    async fn work(self: Arc<Self>, listener: Arc<P::Listener>, lost_with: u32) {
+        let server = self.server as usize;
+        let is_lost =
+            |lost: bool| self.town.day().wait_for(move |day| (day.servers[server].lost_workers >= lost_with) == lost);
+        let leaks = self.town.leaks();
+        loop {
+            let accepted = if leaks {
+                is_lost(false).await;
+                let Either::Left(accepted) = first(listener.accept(), is_lost(true)).await else { continue };
+                accepted
+            } else {
+                listener.accept().await
+            };
+            let Ok(stream) = accepted else { return };
             self.meters.backlog.store(u64::from(listener.waiting()), Ordering::Relaxed);
             let since = self.platform.now();
             let _busy = (self.meters.busy.hold(), self.meters.pending.hold());
@@ -182,7 +198,27 @@ impl<P: Platform> Process<P> {
             Concurrency::EventLoop => self.pending.count().saturating_mul(fleet.memory_per_call.0),
             Concurrency::Workers => 0,
         };
-        pending.saturating_add(self.spooled_memory()) > fleet.heap_limit.0
+        let leaked = self.town.day().read(|day| day.servers[self.server as usize].lost_memory);
+        pending.saturating_add(self.spooled_memory()).saturating_add(leaked) > fleet.heap_limit.0
+    }
+
+    /// Follows what leaks take from the process.
+    async fn follow_leaks(self: Arc<Self>) {
+        let day = self.town.day();
+        let mut version = day.version();
+        loop {
+            day.changed_since(version).await;
+            version = day.version();
+            let (workers, memory) = day.read(|day| {
+                let at = &day.servers[self.server as usize];
+                (at.lost_workers, at.lost_memory)
+            });
+            self.turns.lose(workers);
+            if memory > 0 && self.is_over_its_heap() {
+                self.town.witness().relay(|relay| relay.died_of_memory(self.server));
+                self.die(Ns::ZERO).await;
+            }
+        }
     }
 
     /// The process will be gone after so long; whoever must see that it is gone waits here.

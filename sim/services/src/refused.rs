@@ -1,7 +1,5 @@
 //! What of a scenario the services cannot do, by name.
 
-use brownout_models::component::operator::Action;
-use brownout_models::fault::Fault;
 use brownout_models::spec::WorldSpec;
 
 /// Every part of a world that the services would have to ignore: its path in the file, and why.
@@ -20,19 +18,5 @@ pub fn refused(spec: &WorldSpec) -> Vec<String> {
             );
         }
     }
-    for (number, entry) in spec.timeline.iter().enumerate().filter(|(_, entry)| entry.enabled) {
-        match &entry.action {
-            Action::Fault(fault, _) if !can(fault) => {
-                let why = format!("the fault `{}` has no counterpart here", fault.word());
-                no(format!("timeline.{}", number + 1), &why);
-            }
-            _ => {}
-        }
-    }
     found
-}
-
-/// Whether a fault has a counterpart.
-fn can(fault: &Fault) -> bool {
-    !matches!(fault, Fault::WorkerLeak(_) | Fault::MemoryLeak(_) | Fault::CheckStorm(_))
 }

@@ -5,8 +5,9 @@ use crate::collector::Spool;
 use crate::platform::{Door, LinkAt, Machine, Platform, Way};
 use crate::witness::Witness;
 use brownout_models::component::collector::Fleet;
+use brownout_models::component::operator::Action;
 use brownout_models::component::store::Store;
-use brownout_models::fault::{BalancerKnobs, ClientKnobs, Connects, LinkKnobs, ServerKnobs, StoreKnobs};
+use brownout_models::fault::{BalancerKnobs, ClientKnobs, Connects, LinkKnobs, Onset, ServerKnobs, StoreKnobs};
 use brownout_models::spec::WorldSpec;
 use brownout_models::units::Ns;
 use brownout_models::world::World;
@@ -340,6 +341,12 @@ impl Town {
         Way::from(&self.store(store).link)
     }
 
+    /// Whether anything on the timeline is a leak.
+    pub fn leaks(&self) -> bool {
+        let leaks =
+            |action: &Action| matches!(action, Action::Fault(fault, _) if matches!(fault.onset(), Onset::Leak(_)));
+        self.0.spec.timeline.iter().any(|entry| entry.enabled && leaks(&entry.action))
+    }
     /// A population has one more call to make.
     pub fn offers(&self, population: u16, at: Ns, salt: u64) {
         // Whoever makes them lives as long as the run.

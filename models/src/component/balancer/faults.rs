@@ -1,6 +1,5 @@
 //! Faults of the balancer: checks that are not made, checks by far too many, and forgetting.
 
-use crate::component::collector::CheckKind;
 use crate::fault::{BalancerKnobs, Layer, Onset};
 use crate::kernel::{Event, Kernel};
 use crate::policy::health::Health;
@@ -27,26 +26,33 @@ impl World {
         self.trouble.knobs = self.trouble.balancer.knobs();
     }
 
-    /// Whether a check that is due is not made. If it is made, others' checks come with it.
+    /// Whether a check that is due is not made.
     pub(crate) fn checks_are_off<K: Kernel>(&mut self, k: &mut K, server: u32) -> bool {
-        let BalancerKnobs { checks_stopped, more_checkers } = self.trouble.knobs;
-        if checks_stopped {
+        if self.trouble.knobs.checks_stopped {
             self.trouble.balancer.credit(&mut self.effects, |knobs: &BalancerKnobs| knobs.checks_stopped);
             let check = &self.spec.balancer.health;
             let interval = self.checkers[server as usize].health.interval(check);
             k.at(k.now().plus(interval), Event::Check(server));
             return true;
         }
-        let fleet = self.servers[server as usize].fleet as usize;
-        if matches!(self.spec.fleets.0[fleet].1.health.kind, CheckKind::Shared | CheckKind::Deep) {
-            for checker in 0..more_checkers {
-                self.trouble.balancer.credit(&mut self.effects, |knobs: &BalancerKnobs| knobs.more_checkers > checker);
-                let salt = mix(k.now().0 ^ (u64::from(server) << 40) ^ u64::from(checker));
-                // No check of the balancer's own has this number: nobody here hears what comes of it.
-                self.send_check(k, server, salt, 0);
-            }
-        }
         false
+    }
+
+    /// How many others' checks come with a check by way of the server's accept queue: before it, and in all. Its place
+    /// among them is any.
+    pub(crate) fn others_checks(&self, salt: u64) -> (u32, u32) {
+        let all = if self.trouble.on { self.trouble.knobs.more_checkers } else { 0 };
+        (if all == 0 { 0 } else { (mix(salt ^ u64::from(all)) % (u64::from(all) + 1)) as u32 }, all)
+    }
+
+    /// Some of others' checks set out.
+    pub(crate) fn more_checks<K: Kernel>(&mut self, k: &mut K, server: u32, checkers: std::ops::Range<u32>) {
+        for checker in checkers {
+            self.trouble.balancer.credit(&mut self.effects, |knobs: &BalancerKnobs| knobs.more_checkers > checker);
+            let salt = mix(k.now().0 ^ (u64::from(server) << 40) ^ u64::from(checker));
+            // No check of the balancer's own has this number: nobody here hears what comes of it.
+            self.send_check(k, server, salt, 0);
+        }
     }
 
     /// What was learnt of the servers is forgotten.

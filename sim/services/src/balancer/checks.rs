@@ -11,6 +11,7 @@ use brownout_models::random::{Stream, mix};
 use brownout_models::units::Ns;
 use hyper::Method;
 use std::sync::Arc;
+use tokio::sync::oneshot;
 
 impl<P: Platform> Balancer<P> {
     /// Starts a task for the checks of each server, for the sweeps of outlier detection, and for what operators do.
@@ -56,7 +57,13 @@ impl<P: Platform> Balancer<P> {
                 next = started.plus(self.rotator.state().servers[server as usize].health.interval(check));
                 continue;
             }
-            let status = self.probe(server, mix(stream.bits()), started).await;
+            let salt = mix(stream.bits());
+            let more = self.more_checkers(server);
+            let status = if more == 0 {
+                self.probe(server, salt, started).await
+            } else {
+                self.probe_among(more, server, salt, started).await
+            };
             let (interval, up) = {
                 let mut state = self.rotator.state();
                 let health = &mut state.servers[server as usize].health;
@@ -71,6 +78,32 @@ impl<P: Platform> Balancer<P> {
             let from = if check.pace == Pace::FromEnd { self.platform.now() } else { started };
             next = from.plus(interval.scaled(stretch));
         }
+    }
+
+    /// How many others check a server whenever the balancer does; checks that a thread of its own answers cost nothing.
+    fn more_checkers(&self, server: u32) -> u32 {
+        match self.town.fleet_of(server).health.kind {
+            CheckKind::Shared | CheckKind::Deep => self.town.day().read(|day| day.balancer.more_checkers),
+            CheckKind::Shallow | CheckKind::Cached => 0,
+        }
+    }
+
+    /// One check among those of others, in any order; what comes of those concerns nobody here.
+    async fn probe_among(self: &Arc<Self>, more: u32, server: u32, salt: u64, started: Ns) -> u16 {
+        let (tell, hear) = oneshot::channel();
+        let balancer = self.clone();
+        self.crew.run(async move {
+            // Whoever checks waits for it.
+            let _ = tell.send(balancer.probe(server, salt, started).await);
+        });
+        for checker in 0..more {
+            self.town.witness().relay(|relay| relay.affected_balancer(|knobs| knobs.more_checkers > checker));
+            let (balancer, salt) = (self.clone(), mix(started.0 ^ (u64::from(server) << 40) ^ u64::from(checker)));
+            self.crew.run(async move {
+                balancer.probe(server, salt, started).await;
+            });
+        }
+        hear.await.unwrap_or(0)
     }
 
     /// One check: its status, 0 if there was no answer in time.

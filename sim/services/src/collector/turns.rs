@@ -7,6 +7,8 @@ use tokio::sync::oneshot;
 
 struct State {
     free: u32,
+    /// How many of the free ones nobody may have.
+    lost: u32,
     waiting: VecDeque<oneshot::Sender<Turn>>,
 }
 
@@ -25,18 +27,44 @@ pub struct Turn {
 impl Turns {
     /// `n` at once.
     pub fn new(n: u32) -> Turns {
-        Turns(Arc::new(Mutex::new(State { free: n, waiting: VecDeque::new() })))
+        Turns(Arc::new(Mutex::new(State { free: n, lost: 0, waiting: VecDeque::new() })))
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// So many of them are lost, from the next that ends on.
+    pub fn lose(&self, lost: u32) {
+        self.state().lost = lost;
+        self.hand_out();
+    }
+
+    /// Gives turns to those who wait, as far as there are any.
+    fn hand_out(&self) {
+        loop {
+            let next = {
+                let mut state = self.state();
+                if state.free <= state.lost {
+                    return;
+                }
+                let Some(next) = state.waiting.pop_front() else { return };
+                state.free -= 1;
+                next
+            };
+            // Whoever waited may have left; then the turn comes back.
+            if let Err(mut back) = next.send(Turn { turns: Some(self.clone()), busy: None }) {
+                back.turns = None;
+                self.state().free += 1;
+            }
+        }
+    }
+
     /// Waits for a turn; ahead of all who wait, if `first`.
     pub async fn take(&self, first: bool) -> Turn {
         let wait = {
             let mut state = self.state();
-            if state.free > 0 {
+            if state.free > state.lost {
                 state.free -= 1;
                 return Turn { turns: Some(self.clone()), busy: None };
             }
@@ -59,17 +87,9 @@ impl Turns {
 impl Drop for Turn {
     fn drop(&mut self) {
         self.busy = None;
-        while let Some(turns) = self.turns.take() {
-            let next = {
-                let mut state = turns.state();
-                let next = state.waiting.pop_front();
-                state.free += u32::from(next.is_none());
-                next
-            };
-            // Whoever waited may have left; then the turn comes back.
-            if let Some(Err(mut back)) = next.map(|next| next.send(Turn { turns: Some(turns), busy: None })) {
-                self.turns = back.turns.take();
-            }
+        if let Some(turns) = self.turns.take() {
+            turns.state().free += 1;
+            turns.hand_out();
         }
     }
 }
@@ -102,5 +122,23 @@ mod tests {
         drop(goes_first);
         assert!(ready(&mut waits, 0).is_some(), "the second, as the first has left");
         assert!(ready(&mut waits, 1).is_some());
+    }
+
+    #[tokio::test]
+    async fn lost_turns_are_nobodys_until_they_are_back() {
+        let turns = Turns::new(2);
+        let (one, other) = (turns.take(false).await, turns.take(false).await);
+        turns.lose(1);
+        drop(one);
+        let mut wait = Box::pin(turns.take(false));
+        let mut cx = std::task::Context::from_waker(std::task::Waker::noop());
+        assert!(wait.as_mut().poll(&mut cx).is_pending(), "one is lost, one is taken");
+        drop(other);
+        let Poll::Ready(again) = wait.as_mut().poll(&mut cx) else { panic!("the other is free") };
+        let mut wait = Box::pin(turns.take(false));
+        assert!(wait.as_mut().poll(&mut cx).is_pending());
+        turns.lose(0);
+        assert!(wait.as_mut().poll(&mut cx).is_ready(), "it is back");
+        drop(again);
     }
 }

@@ -271,6 +271,25 @@ const ROWS: &[Row] = &[
             "do = \"rolling-deploy\"\nfleet = \"collectors\"\nbatch = 2\ndrain = \"0s\"\npause = \"15s\"",
         ),
     ),
+    with(
+        &["fleets.collectors.workers=4", "balancer.health.fall=1000", "balancer.retries=0"],
+        machines("workers are lost", "do = \"worker-leak\"\nfleet = \"collectors\"\nservers = 3\nevery = \"12s\""),
+    ),
+    with(
+        &["balancer.retries=0", "fleets.collectors.heap_limit=100MB", "fleets.collectors.restart.delay=7500ms"],
+        machines("memory is lost", "do = \"memory-leak\"\nfleet = \"collectors\"\nservers = 3\nper_second = \"20MB\""),
+    ),
+    with(
+        &[
+            "fleets.collectors.health=deep",
+            "stores.identify.service=200ms",
+            "stores.identify.concurrency=200",
+            "clients.browsers.timeout=1s",
+            "balancer.retries=0",
+            "balancer.health.fall=1000",
+        ],
+        machines("a storm of deep checks", "do = \"check-storm\"\ncheckers = 80"),
+    ),
     machines("too few connections", "do = \"connection-limit\"\nstore = \"identify\"\nto = 3"),
 ];
 const DISK_SPOOL: &str = "fleets.collectors.calls.identify.spool={ to = \"disk\", replay = \"4/s\" }";
