@@ -78,7 +78,7 @@ fn usage(why: &str, terminal: &Terminal) -> Exit {
 pub enum Failure {
     /// A bug in Brownout.
     Broken(String),
-    /// The scenario asks for what the runtime cannot do, or the runtime is not in this build.
+    /// The runtime is not in this build.
     Refused(String),
     /// The machine would not have it.
     Machine(String),
@@ -134,22 +134,14 @@ pub fn simulate(
     })
 }
 
-/// Why a runtime cannot run a scenario, if that is known beforehand.
-pub fn cannot(runtime: Runtime, scenario: &Scenario) -> Option<Failure> {
-    if runtime == Runtime::Kernel {
-        return None;
-    }
-    if !services::HAS_MADSIM {
-        return Some(services::Failure::Absent.into());
-    }
-    let refused = services::refused(&scenario.plan.spec);
-    (!refused.is_empty()).then(|| services::Failure::Refused(refused).into())
+/// Why there are no runs on a runtime, if that is known beforehand.
+pub fn cannot(runtime: Runtime) -> Option<Failure> {
+    (runtime == Runtime::Madsim && !services::HAS_MADSIM).then(|| services::Failure::Absent.into())
 }
 
 impl From<services::Failure> for Failure {
     fn from(failure: services::Failure) -> Failure {
         match failure {
-            services::Failure::Refused(_) => Failure::Refused(format!("{failure}\n--runtime kernel runs it")),
             services::Failure::Absent => Failure::Refused(failure.to_string()),
             services::Failure::Broken(why) => Failure::Broken(why),
             services::Failure::Machine(why) => Failure::Machine(why),

@@ -34,7 +34,7 @@ pub fn run(
         Err(exit) => return exit,
     };
     // Before any of them has begun, so that nothing is computed in vain.
-    if let Some(failure) = runtimes.iter().find_map(|runtime| cannot(*runtime, &scenario)) {
+    if let Some(failure) = runtimes.iter().find_map(|runtime| cannot(*runtime)) {
         return failure.tell(seeds.start, terminal);
     }
     let stop = stop_on_ctrl_c();

@@ -16,7 +16,8 @@ pub use asking::{StoreConnection, StoreFailure, Stores};
 pub use spool::Spool;
 
 use crate::crew::Crew;
-use crate::http::{Ticket, answer, serve_one};
+use crate::departure::Departure;
+use crate::http::{Ticket, answer, serve_one, serve_seeing};
 use crate::platform::{Either, Listener, Platform, first};
 use crate::town::{Exit, HEALTH, HTTP, Meter, ServerMeters, Town};
 use asking::Asker;
@@ -57,6 +58,16 @@ pub type MakeHandler = Arc<dyn Fn() -> Arc<dyn Handler> + Send + Sync>;
 
 /// How a call ended at the server.
 type Ended = (u16, Option<Cause>);
+
+/// How the process has taken a request on.
+struct Taken {
+    /// When its connection was accepted.
+    since: Ns,
+    /// Whether a worker has it already; otherwise it waits its turn.
+    has_worker: bool,
+    /// Whether whoever made it has left, if the process looks.
+    departure: Departure,
+}
 
 /// The process of a server.
 pub(crate) struct Process<P> {
@@ -167,7 +178,11 @@ impl<P: Platform> Process<P> {
             self.meters.backlog.store(u64::from(listener.waiting()), Ordering::Relaxed);
             let since = self.platform.now();
             let _busy = (self.meters.busy.hold(), self.meters.pending.hold());
-            serve_one(stream, |request| self.handle(request, since, true)).await;
+            let looks = self.fleet().notices_departure;
+            serve_seeing(stream, looks, |request, departure| {
+                self.handle(request, Taken { since, has_worker: true, departure })
+            })
+            .await;
         }
     }
 
@@ -186,7 +201,11 @@ impl<P: Platform> Process<P> {
             let process = self.clone();
             crew.run(async move {
                 let _held = held;
-                serve_one(stream, |request| process.handle(request, since, false)).await;
+                let looks = process.fleet().notices_departure;
+                serve_seeing(stream, looks, |request, departure| {
+                    process.handle(request, Taken { since, has_worker: false, departure })
+                })
+                .await;
             });
         }
     }
@@ -230,17 +249,12 @@ impl<P: Platform> Process<P> {
     }
 
     /// Takes a request, does what it asks, answers it.
-    async fn handle(
-        self: &Arc<Self>,
-        request: hyper::Request<Incoming>,
-        since: Ns,
-        has_worker: bool,
-    ) -> Response<Full<Bytes>> {
+    async fn handle(self: &Arc<Self>, request: hyper::Request<Incoming>, taken: Taken) -> Response<Full<Bytes>> {
         let Some(ticket) = Ticket::of(&request) else { return answer(400, None) };
         let chance = self.town.witness().receive(ticket.chance);
         let path = request.uri().path().trim_start_matches('/').to_string();
         let is_check = path == "health";
-        if let Some(handler) = self.handler.as_ref().filter(|_| !is_check) {
+        if let Some(handler) = self.handler.as_ref().filter(|_| !is_check && !taken.departure.is_seen()) {
             let stores = Stores::new(self.clone(), ticket);
             let response = handler.handle(request, stores.clone()).await;
             if let Some(chance) = chance {
@@ -252,10 +266,10 @@ impl<P: Platform> Process<P> {
             return response;
         }
         let (status, cause) = if is_check {
-            self.check(&ticket, has_worker).await
+            self.check(&ticket, &taken).await
         } else {
             match self.fleet().calls.index(&path) {
-                Some(plan) => self.call(plan, &ticket, since, has_worker).await,
+                Some(plan) => self.call(plan, &ticket, &taken).await,
                 None => (404, None),
             }
         };
@@ -269,9 +283,12 @@ impl<P: Platform> Process<P> {
     }
 
     /// A check that came the way of the traffic.
-    async fn check(&self, ticket: &Ticket, has_worker: bool) -> Ended {
+    async fn check(&self, ticket: &Ticket, taken: &Taken) -> Ended {
         let first = self.fleet().shedding.as_ref().is_some_and(|shedding| shedding.checks_first);
-        let turn = if has_worker { None } else { Some(self.turn(first).await) };
+        let turn = match self.begin(taken, first).await {
+            Ok(turn) => turn,
+            Err(left) => return left,
+        };
         self.compute(&self.check, ticket).await;
         let Some(store) = self.store_of(&self.check) else { return (200, None) };
         let turn = self.let_go(turn);
@@ -281,15 +298,18 @@ impl<P: Platform> Process<P> {
     }
 
     /// A call: what stands before it, its work, its store.
-    async fn call(&self, at: usize, ticket: &Ticket, since: Ns, has_worker: bool) -> Ended {
+    async fn call(&self, at: usize, ticket: &Ticket, taken: &Taken) -> Ended {
         let fleet = self.fleet();
         let plan = &fleet.calls.0[at].1;
         if fleet.shedding.as_ref().is_some_and(|shedding| !shedding.admits(self.pending.count() as u32 - 1)) {
             return (503, Some(Cause::Overload));
         }
-        let mut turn = if has_worker { None } else { Some(self.turn(false).await) };
+        let mut turn = match self.begin(taken, false).await {
+            Ok(turn) => turn,
+            Err(left) => return left,
+        };
         let now = self.platform.now();
-        if fleet.shedding.as_ref().is_some_and(|shedding| shedding.is_stale(now.minus(since))) {
+        if fleet.shedding.as_ref().is_some_and(|shedding| shedding.is_stale(now.minus(taken.since))) {
             return (503, Some(Cause::Overload));
         }
         let mut inside = Inside::default();
@@ -336,6 +356,13 @@ impl<P: Platform> Process<P> {
         let ended = self.ask(store, plan, Some(at), ticket, Asker::Call).await;
         drop(turn);
         ended
+    }
+
+    /// A worker or a core turns to a request: with a turn, if it needs one. If whoever made it is seen to have left, that is
+    /// its end.
+    async fn begin(&self, taken: &Taken, first: bool) -> Result<Option<turns::Turn>, Ended> {
+        let turn = if taken.has_worker { None } else { Some(self.turn(first).await) };
+        if taken.departure.is_seen() { Err((499, Some(Cause::ClientLeft))) } else { Ok(turn) }
     }
 
     /// A turn at the cores, or a worker.

@@ -1,5 +1,6 @@
 //! HTTP/1.1 over any stream: hyper on both sides, one request on each connection.
 
+use crate::departure::{Departure, watched};
 use crate::platform::Stream;
 use bytes::Bytes;
 use http_body_util::{BodyExt, Empty, Full};
@@ -159,6 +160,20 @@ where
     F: Future<Output = Response<Full<Bytes>>>,
 {
     serve(stream, true, handle).await;
+}
+
+/// As [`serve_one`]; the handler may look whether the client has left, if `looks`.
+pub async fn serve_seeing<S, H, F>(stream: S, looks: bool, handle: H)
+where
+    S: Stream,
+    H: Fn(Request<Incoming>, Departure) -> F,
+    F: Future<Output = Response<Full<Bytes>>>,
+{
+    if !looks {
+        return serve_one(stream, |request| handle(request, Departure::default())).await;
+    }
+    let (stream, departure) = watched(stream);
+    serve_one(stream, |request| handle(request, departure.clone())).await;
 }
 
 /// As [`serve_one`], but the handler is dropped when the client leaves.

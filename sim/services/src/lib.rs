@@ -3,8 +3,7 @@
 //!
 //! A model can be wrong in ways that a model cannot see. These services share with the kernel the decisions of
 //! `brownout_models::policy`, the script of the day (timeline, faults, headroom of the stores), the arrivals and the
-//! books; the way of a call is code of its own. What a scenario asks for that they cannot do is refused by name
-//! ([`refused`]), never ignored.
+//! books; the way of a call is code of its own. Nothing that a scenario asks for is ignored.
 //!
 //! * [`platform`]: what they take from the machine: time, tasks, sockets, processes.
 //! * [`clients`], [`balancer`], [`collector`], [`store`]: the services.
@@ -18,16 +17,15 @@ pub mod board;
 pub mod clients;
 pub mod collector;
 mod crew;
+mod departure;
 mod http;
 pub mod platform;
-mod refused;
 mod run;
 pub mod store;
 pub mod town;
 mod wire;
 pub mod witness;
 
-pub use refused::refused;
 pub use run::{Ask, Chaos, Failure, Listener, on_madsim, on_tokio};
 
 /// Whether the simulated network is compiled in: whether this was built with `--cfg madsim`.

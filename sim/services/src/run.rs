@@ -2,13 +2,13 @@
 
 use crate::balancer::Balancer;
 use crate::board::Board;
+use crate::clients;
 use crate::collector::{self, MakeHandler};
 use crate::crew::Crew;
 use crate::platform::{LinkAt, Machine, Platform, first};
 use crate::store::StoreService;
 use crate::town::{BALANCER, CLIENTS, Day, Exit, ServerDay, Town, supervise};
 use crate::witness::Witness;
-use crate::{clients, refused::refused};
 use brownout_models::fault::LinkKnobs;
 use brownout_models::units::Ns;
 use brownout_scenarios::Scenario;
@@ -58,8 +58,6 @@ pub enum Chaos {
 /// Why there is no outcome.
 #[derive(Clone, PartialEq, Debug)]
 pub enum Failure {
-    /// The scenario asks for what the services cannot do: each with its path.
-    Refused(Vec<String>),
     /// The books do not balance, or a service panicked: a bug of Brownout.
     Broken(String),
     /// The machine would not have it: no threads, no sockets.
@@ -71,10 +69,6 @@ pub enum Failure {
 impl std::fmt::Display for Failure {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Failure::Refused(what) => {
-                write!(f, "the services runtime cannot run this scenario:")?;
-                what.iter().try_for_each(|what| write!(f, "\n  {what}"))
-            }
             Failure::Broken(why) | Failure::Machine(why) => write!(f, "{why}"),
             Failure::Absent => f.write_str(
                 "the madsim runtime is not in this build: it was built without `--cfg madsim`\n\
@@ -102,10 +96,6 @@ pub struct Listener<'a> {
 #[cfg(madsim)]
 pub fn on_madsim(scenario: &Scenario, ask: Ask, listener: &Listener<'_>) -> Result<Outcome, Failure> {
     use crate::platform::mad::Mad;
-    let refused = refused(&scenario.plan.spec);
-    if !refused.is_empty() {
-        return Err(Failure::Refused(refused));
-    }
     let run = || {
         let runtime = madsim::runtime::Runtime::with_seed_and_config(ask.orders.seed, madsim::Config::default());
         runtime.block_on(async {
@@ -137,10 +127,6 @@ pub fn on_madsim(_: &Scenario, _: Ask, _: &Listener<'_>) -> Result<Outcome, Fail
 /// [`Failure`].
 pub fn on_tokio(scenario: &Scenario, ask: Ask, listener: &Listener<'_>) -> Result<Outcome, Failure> {
     use crate::platform::real::Real;
-    let refused = refused(&scenario.plan.spec);
-    if !refused.is_empty() {
-        return Err(Failure::Refused(refused));
-    }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|why| Failure::Machine(format!("no runtime for real sockets: {why}")))?;
     let (run, ended, seed) = runtime.block_on(play(scenario, ask, listener, Real::new))?;

@@ -50,7 +50,7 @@ impl<P: Platform> Balancer<P> {
         let check = &self.town.spec().balancer.health;
         let mut next = first;
         loop {
-            self.platform.sleep_until(next).await;
+            self.rotator.check_due(&self.platform, server, next).await;
             let started = self.platform.now();
             if self.town.day().read(|day| day.balancer.checks_stopped) {
                 self.town.witness().relay(|relay| relay.affected_balancer(|knobs| knobs.checks_stopped));

@@ -37,7 +37,7 @@ impl Rotator {
         if health.outlier.is_none() && health.max_fails.is_none() && health.observe.is_none() {
             return None;
         }
-        let mut reopens = None;
+        let (mut reopens, mut sooner) = (None, None);
         {
             let now = self.now();
             let mut state = self.state();
@@ -61,11 +61,16 @@ impl Rotator {
                 }
             }
             if let Some(spec) = health.observe.as_ref().filter(|_| verdict != Verdict::Abandoned)
-                && let Some(degrade) =
-                    at.observed.on_result(spec, verdict == Verdict::Good).and_then(|finding| finding.degrade)
+                && let Some(finding) = at.observed.on_result(spec, verdict == Verdict::Good)
             {
-                at.health.on_traffic(health, degrade);
+                if let Some(degrade) = finding.degrade {
+                    at.health.on_traffic(health, degrade);
+                }
+                sooner = health.fast_interval;
             }
+        }
+        if let Some(fast) = sooner {
+            self.check_within(server, fast);
         }
         self.settle(server);
         reopens

@@ -1,6 +1,6 @@
 //! Who may be chosen, who is chosen, and who waits for a server with room.
 
-use crate::platform::Platform;
+use crate::platform::{Platform, first};
 use crate::town::{Held, Town};
 use brownout_models::component::balancer::Balancer as Spec;
 use brownout_models::ledger::Cause;
@@ -14,7 +14,7 @@ use brownout_models::units::Ns;
 use brownout_models::world::World;
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use tokio::sync::oneshot;
+use tokio::sync::{Notify, oneshot};
 
 /// A call that asks for a server.
 #[derive(Clone, Copy, Debug)]
@@ -42,6 +42,8 @@ pub struct ServerState {
     pub out: bool,
     /// Since when it is in rotation.
     pub since: Ns,
+    /// When its next check begins; none while one is under way, or if there are none.
+    pub next_check: Option<Ns>,
 }
 
 /// A call that waits for a server with room.
@@ -80,6 +82,7 @@ impl State {
             observed: Observed::default(),
             out: false,
             since: Ns::ZERO,
+            next_check: None,
         });
         let mut next = 0;
         let backends = world.backends.iter().zip(town.spec().fleets.iter()).map(|(backend, (_, fleet))| {
@@ -146,6 +149,8 @@ pub fn bit(first: u32, server: u32) -> u64 {
 #[derive(Clone)]
 pub struct Rotator {
     state: Arc<Mutex<State>>,
+    /// Per server: set off when its next check has been brought forward.
+    sooner: Arc<Vec<Notify>>,
     pub(super) town: Town,
     clock: Arc<dyn Fn() -> Ns + Send + Sync>,
 }
@@ -156,7 +161,9 @@ impl Rotator {
         let state = town.witness().relay(|relay| State::new(town, relay.world()));
         let state = state.unwrap_or(State { servers: Vec::new(), backends: Vec::new() });
         let platform = platform.clone();
-        Rotator { state: Arc::new(Mutex::new(state)), town: town.clone(), clock: Arc::new(move || platform.now()) }
+        let sooner = Arc::new(state.servers.iter().map(|_| Notify::new()).collect());
+        let (state, clock) = (Arc::new(Mutex::new(state)), Arc::new(move || platform.now()));
+        Rotator { state, sooner, town: town.clone(), clock }
     }
 
     /// Everything that is known.
@@ -248,6 +255,31 @@ impl Rotator {
         };
         if queued {
             self.serve_queue(fleet);
+        }
+    }
+
+    /// Waits until a server's next check begins: at a time, unless it is brought forward.
+    pub async fn check_due<P: Platform>(&self, platform: &P, server: u32, at: Ns) {
+        let next_check = |next: Option<Ns>| self.state().servers[server as usize].next_check = next;
+        next_check(Some(at));
+        loop {
+            let due = self.state().servers[server as usize].next_check.unwrap_or(at);
+            if due <= platform.now() {
+                break;
+            }
+            first(platform.sleep_until(due), self.sooner[server as usize].notified()).await;
+        }
+        next_check(None);
+    }
+
+    /// Brings the next check of a server forward, if it is not that near already.
+    pub(super) fn check_within(&self, server: u32, time: Ns) {
+        let due = self.now().plus(time);
+        let mut state = self.state();
+        let next = &mut state.servers[server as usize].next_check;
+        if next.is_some_and(|at| at > due) {
+            *next = Some(due);
+            self.sooner[server as usize].notify_one();
         }
     }
 

@@ -124,6 +124,11 @@ const ROWS: &[Row] = &[
     fault("store refuses writes", "degradation/refuse-writes.toml"),
     fault("store severs", "degradation/sever.toml"),
     swings(fault("store slow", "degradation/slow.toml")),
+    // The balancer hangs up on calls that wait in a backlog, or for the core of a slow loop.
+    swings(with(&NOTICES, fault("store hangs, departures seen", "degradation/hang.toml"))),
+    swings(with(&LOOPS_NOTICE, machines("slow loops, departures seen", SLOW_LOOPS))),
+    // Checks are so rare that what brings the next one forward decides.
+    swings(with(&OBSERVED, fault("errors bring checks forward", "degradation/hang.toml"))),
     // The store comes back within these, and the spools do not get through all that they hold.
     over("90s..600s", with(&[DISK_SPOOL], fault("disk spool, back late", "degradation/refuse.toml"))),
     over("90s..600s", with(&[DISK_SPOOL, DIES], fault("disk spool, processes die", "degradation/refuse.toml"))),
@@ -296,6 +301,20 @@ const DISK_SPOOL: &str = "fleets.collectors.calls.identify.spool={ to = \"disk\"
 const SMALL_SPOOL: &str = "fleets.collectors.calls.identify.spool={ to = \"disk\", capacity = 300, replay = \"4/s\" }";
 const REPLAYED_AT_ONCE: [&str; 4] =
     ["timeline.replay.when=none", "timeline.replay.at=11:49", "timeline.replay.delay=0s", "timeline.replay.rate=30/s"];
+const NOTICES: [&str; 2] = ["fleets.collectors.notices_departure=true", "balancer.idle_timeout=3s"];
+const LOOPS_NOTICE: [&str; 4] = [
+    NOTICES[0],
+    "balancer.idle_timeout=1s",
+    "fleets.collectors.concurrency=event-loop",
+    "fleets.collectors.health=shallow",
+];
+const SLOW_LOOPS: &str = "do = \"gray-failure\"\nfleet = \"collectors\"\nservers = 2\nfactor = 20.0";
+const OBSERVED: [&str; 4] = [
+    "balancer.health.observe={ errors = 5, on_error = \"fastinter\" }",
+    "balancer.health.fast_interval=1s",
+    "balancer.health.interval=20s",
+    "balancer.idle_timeout=1s",
+];
 /// What the spare had not heard of was stored before the outage; so the window begins before it.
 const SPARE: [&str; 2] =
     ["stores.identify.spare={ detection = \"20s\", promotion = \"20s\", lag = \"10s\" }", "window.from=90s"];

@@ -1,7 +1,7 @@
 //! Every service over real sockets of the loopback interface, for a few seconds.
 
 use brownout_scenarios::load_text;
-use brownout_services::{Ask, Listener, on_tokio};
+use brownout_services::{Ask, Failure, Listener, on_tokio};
 use brownout_sim::orders;
 
 const SCENARIO: &str = r#"
@@ -70,4 +70,17 @@ fn every_service_runs_over_real_sockets() {
     let last = outcome.timeline.steps.last().unwrap();
     assert_eq!(last.fleets["collectors"].in_rotation, 3, "and let them in again: {last:?}");
     assert!(outcome.faults[0].effects > 0, "{:?}", outcome.faults);
+}
+
+#[test]
+fn a_fault_that_real_sockets_cannot_have_ends_the_run_and_says_so() {
+    let (world, _) = SCENARIO.rsplit_once("[[timeline]]").unwrap();
+    let paused = format!("{world}[[timeline]]\nat = \"300ms\"\ndo = \"pause\"\nfleet = \"collectors\"\n");
+    let scenario = load_text("real.toml", &paused, std::path::Path::new("."), &[], &[])
+        .unwrap_or_else(|mistakes| panic!("{}", mistakes.render(false)));
+    let listener = Listener { stop: None, progress: &|_| {} };
+    let Err(Failure::Machine(why)) = on_tokio(&scenario, Ask::new(orders(&scenario, 1)), &listener) else {
+        panic!("a process was paused")
+    };
+    assert!(why.starts_with("a fault of server 1: "), "{why}");
 }

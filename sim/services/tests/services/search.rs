@@ -308,13 +308,36 @@ fn what_the_balancer_has_logged_is_replayed_and_what_is_lost_again_comes_back_in
 }
 
 #[test]
-fn what_the_services_cannot_do_is_refused_by_name() {
-    use brownout_services::{Failure, Listener, on_madsim};
-    let scenario = minute(&[], &["fleets.collectors.notices_departure=true"]);
-    let listener = Listener { stop: None, progress: &|_| {} };
-    let Err(Failure::Refused(what)) = on_madsim(&scenario, Ask::new(orders(&scenario, 1)), &listener) else {
-        panic!("it was run")
-    };
-    assert_eq!(what.len(), 1, "{what:?}");
-    assert!(what[0].starts_with("`fleets.collectors.notices_departure`"), "{what:?}");
+fn a_server_that_looks_skips_calls_whose_other_side_has_left() {
+    // The balancer hangs up long before the store is back; what waits in the backlogs by then is skipped, or executed for
+    // nobody.
+    let hangs_up = "balancer.idle_timeout=1s";
+    let zombies = |outcomes: Vec<Outcome>| -> Vec<u64> { outcomes.iter().map(|o| o.calls["track"].zombies).collect() };
+    let blind = zombies(search(&[hangs_up], &[]));
+    let seeing = search(&[hangs_up, "fleets.collectors.notices_departure=true"], &[]);
+    assert!(seeing.iter().all(|o| o.calls["track"].causes["client_left"] > 50), "{:?}", seeing[0].calls["track"]);
+    let seeing = zombies(seeing);
+    assert!(
+        blind.iter().zip(&seeing).all(|(blind, seeing)| blind > &50 && seeing * 5 < *blind),
+        "{blind:?} {seeing:?}"
+    );
+}
+
+#[test]
+fn errors_of_calls_bring_the_next_check_forward() {
+    // The check of a server comes every half minute; without the calls the outage would be half over.
+    let set = [
+        "balancer.health.interval=30s",
+        "balancer.health.fast_interval=500ms",
+        "balancer.health.timeout=500ms",
+        "balancer.health.observe={ errors = 5, on_error = \"fastinter\" }",
+        "balancer.idle_timeout=1s",
+        "timeline.0.for=25s",
+        "fleets.collectors.workers=2",
+    ];
+    let scenario = minute(&[], &set);
+    (1..=6_u64).into_par_iter().for_each(|seed| {
+        let first = madsim(&scenario, seed, Ns::ZERO).rotation.first_ejection_s;
+        assert!(first.is_some_and(|first| first < 10.0), "seed {seed}: {first:?}");
+    });
 }
