@@ -114,6 +114,17 @@ const ROWS: &[Row] = &[
     day("crash loop, disk spool", &["isolation=spool-disk"]),
     day("crash loop, hot spare", &["isolation=hot-spare"]),
     day("exhaustion, memory spool", &["pool-exhaustion", "isolation=spool-memory"]),
+    // The library lets it grow to 200: more than the heap (or all workers) would hold, so that it never bites.
+    with(
+        &["fleets.collectors.limit.most=100"],
+        day("memory, adaptive limit", &["memory-growth", "isolation=adaptive-limit"]),
+    ),
+    day("memory, identify limit", &["memory-growth", "identify-limit"]),
+    day("memory, bounded queue", &["memory-growth", "bounded-queue"]),
+    day("memory, disk spool", &["memory-growth", "isolation=spool-disk"]),
+    swings(day("exhaustion, cached checks", &["pool-exhaustion", "health=cached"])),
+    swings(day("crash loop, client retries", &["client-retry"])),
+    swings(day("crash loop, retry budget", &["client-retry-budget"])),
     day("crash loop, fail open", &["health=fail-open"]),
     day("deep checks, panic", &["isolation=handled", "health=deep-panic"]),
     // Their two hours are minutes here, and the replay begins while the store is still out.
