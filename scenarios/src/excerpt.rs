@@ -50,8 +50,8 @@ impl Scenario {
         Ok((from, left))
     }
 
-    /// A smaller (or larger) world in proportion: `share` of all rates, servers, stores' places and headroom. Fleets
-    /// keep at least one server.
+    /// A smaller (or larger) world in proportion: `share` of all rates, servers, stores' places and headroom, and of what
+    /// clients and the balancer's log keep together. Fleets keep at least one server.
     ///
     /// # Errors
     /// If a part of it cannot be had: a trace stays as it was recorded.
@@ -63,10 +63,17 @@ impl Scenario {
         if let Some((name, _)) = spec.clients.iter().find(|(_, clients)| clients.trace.is_some()) {
             return Err(format!("clients `{name}` replay a trace, which cannot be scaled"));
         }
+        let calls = |n: u64| ((n as f64 * share) as u64).max(1);
         let part = |n: u32| ((f64::from(n) * share).round() as u32).max(1);
         for (_, clients) in &mut spec.clients.0 {
             clients.rate = Rate(clients.rate.0 * share);
-            clients.calls = clients.calls.map(|calls| ((calls as f64 * share) as u64).max(1));
+            clients.calls = clients.calls.map(calls);
+            if let Some(offline) = &mut clients.offline {
+                offline.capacity = offline.capacity.map(calls);
+            }
+        }
+        if let Some(log) = &mut spec.balancer.log {
+            log.capacity = log.capacity.map(calls);
         }
         spec.fleets.0.iter_mut().for_each(|(_, fleet)| fleet.count = part(fleet.count));
         for (_, store) in &mut spec.stores.0 {
@@ -83,6 +90,7 @@ impl Scenario {
             match &mut entry.action {
                 Action::TakeDown(action) => action.count = part(action.count),
                 Action::BringBack(action) => action.count = part(action.count),
+                Action::Replay(action) => action.rate = Rate(action.rate.0 * share),
                 _ => {}
             }
         }

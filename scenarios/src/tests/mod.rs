@@ -6,6 +6,7 @@ mod hostile;
 mod mistakes;
 mod overlays;
 mod provenance;
+mod smaller;
 mod time;
 mod traces;
 

@@ -117,7 +117,6 @@ impl World {
             ..Call::new(account.salt, k.now())
         });
         let t = self.tries.insert(Try::new(call, account.salt, attempt, fleet, plan));
-        self.tries[t].client_gone = true;
         k.record(Fact::Attempt(account));
         self.at_balancer(k, t);
     }

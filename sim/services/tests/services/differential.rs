@@ -130,6 +130,7 @@ const ROWS: &[Row] = &[
     // Their two hours are minutes here, and the replay begins while the store is still out.
     six(with(&["clients.browsers.offline.returns_after=2min"], day("crash loop, offline queue", &["offline-queue"]))),
     with(&REPLAYED_AT_ONCE, day("crash loop, log replay", &["log-replay"])),
+    with(&REPLAYED_BY_WHO_WAITS, day("replay, aborts on close", &["log-replay"])),
     swings(fault("store hangs", "degradation/hang.toml")),
     fault("store refuses", "degradation/refuse.toml"),
     fault("store refuses writes", "degradation/refuse-writes.toml"),
@@ -311,7 +312,14 @@ const ROWS: &[Row] = &[
 const DISK_SPOOL: &str = "fleets.collectors.calls.identify.spool={ to = \"disk\", replay = \"4/s\" }";
 const SMALL_SPOOL: &str = "fleets.collectors.calls.identify.spool={ to = \"disk\", capacity = 300, replay = \"4/s\" }";
 const REPLAYED_AT_ONCE: [&str; 4] =
-    ["timeline.replay.when=none", "timeline.replay.at=11:49", "timeline.replay.delay=0s", "timeline.replay.rate=30/s"];
+    ["timeline.replay.when=none", "timeline.replay.at=11:49", "timeline.replay.delay=0s", "timeline.replay.rate=120/s"];
+const REPLAYED_BY_WHO_WAITS: [&str; 5] = [
+    REPLAYED_AT_ONCE[0],
+    REPLAYED_AT_ONCE[1],
+    REPLAYED_AT_ONCE[2],
+    REPLAYED_AT_ONCE[3],
+    "balancer.abort_on_close=true",
+];
 const NOTICES: [&str; 2] = ["fleets.collectors.notices_departure=true", "balancer.idle_timeout=3s"];
 const LOOPS_NOTICE: [&str; 4] = [
     NOTICES[0],
