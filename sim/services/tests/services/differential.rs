@@ -136,6 +136,8 @@ const ROWS: &[Row] = &[
     fault("store refuses writes", "degradation/refuse-writes.toml"),
     fault("store severs", "degradation/sever.toml"),
     swings(fault("store slow", "degradation/slow.toml")),
+    fault("half of the queries fail", "degradation/error.toml"),
+    with(&ONE_MORE, fault("half fail, tried once more", "degradation/error.toml")),
     // The balancer hangs up on calls that wait in a backlog, or for the core of a slow loop.
     swings(with(&NOTICES, fault("store hangs, departures seen", "degradation/hang.toml"))),
     swings(with(&LOOPS_NOTICE, machines("slow loops, departures seen", SLOW_LOOPS))),
@@ -320,6 +322,8 @@ const REPLAYED_BY_WHO_WAITS: [&str; 5] = [
     REPLAYED_AT_ONCE[3],
     "balancer.abort_on_close=true",
 ];
+const ONE_MORE: [&str; 2] =
+    ["fleets.collectors.calls.identify.on_error=retry", "fleets.collectors.calls.identify.retry_at_most=1"];
 const NOTICES: [&str; 2] = ["fleets.collectors.notices_departure=true", "balancer.idle_timeout=3s"];
 const LOOPS_NOTICE: [&str; 4] = [
     NOTICES[0],
