@@ -512,6 +512,13 @@ impl World {
             self.drop_query(k, q, Cause::StoreSevered);
             self.send_from_store(k, store, asker, Event::AskSevered(asker));
         }
+        // What the operating system of a stopped store had accepted is closed as well.
+        for t in std::mem::take(&mut self.stores[store as usize].hung_connects) {
+            if self.tries.get(t).is_some_and(|t| t.back == Back::Connecting) {
+                self.effects.count(entry);
+                self.send_from_store(k, store, t, Event::AskSevered(t));
+            }
+        }
         let s = &mut self.stores[store as usize];
         s.waiting.clear();
         s.hung.clear();

@@ -143,7 +143,7 @@ impl World {
 
     /// The store cut the connection.
     pub(crate) fn ask_severed<K: Kernel>(&mut self, k: &mut K, t: Ref) {
-        if self.tries.get(t).is_some_and(|t| t.back == Back::Querying) {
+        if self.tries.get(t).is_some_and(|t| matches!(t.back, Back::Connecting | Back::Querying)) {
             self.tries[t].query = Ref::NONE;
             self.leave_pool(k, t, false);
             self.tell_breaker(k, t, false);

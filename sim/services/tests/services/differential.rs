@@ -121,6 +121,8 @@ const ROWS: &[Row] = &[
     ),
     day("memory, identify limit", &["memory-growth", "identify-limit"]),
     day("memory, bounded queue", &["memory-growth", "bounded-queue"]),
+    day("memory, hot spare", &["memory-growth", "isolation=hot-spare"]),
+    swings(day("exhaustion, hot spare", &["pool-exhaustion", "isolation=hot-spare"])),
     day("memory, disk spool", &["memory-growth", "isolation=spool-disk"]),
     swings(day("exhaustion, cached checks", &["pool-exhaustion", "health=cached"])),
     swings(day("crash loop, client retries", &["client-retry"])),
