@@ -98,6 +98,22 @@ fn a_query_whose_server_waits_no_longer_does_not_slip_through_a_partition() {
 }
 
 #[test]
+fn what_a_stopped_primary_had_accepted_is_closed_when_its_spare_takes_over() {
+    let o = run(
+        "span = \"30s\"\n[clients.c]\nsends = \"call\"\nrate = \"1/s\"\narrivals = \"constant\"\ntimeout = \"20s\"\n\
+         [balancer]\nretries = 0\nhealth = \"none\"\n\
+         [fleets.f]\ncalls.call = { asks = \"db\", writes = true, timeout = \"20s\" }\n\
+         [stores.db]\nservice = \"1ms\"\nspare = { detection = \"2s\", promotion = \"2s\", lag = \"0s\" }\n\
+         [[timeline]]\nat = \"5500ms\"\ndo = \"hang\"\nstore = \"db\"\n",
+    );
+    let calls = &o.calls["call"];
+    // Four calls are sent before the spare serves at 9.5 s: one asks over the open connection, three open another, which
+    // the stopped machine's operating system accepts. None of these connections leads to the spare.
+    assert_eq!((calls.causes["store_severed"], calls.dropped, calls.failed), (4, 4, 4), "{calls:?}");
+    assert_eq!(o.faults[0].effects, 4, "{:?}", o.faults);
+}
+
+#[test]
 fn an_answer_that_is_lost_was_executed_all_the_same() {
     let one_way = "[[timeline]]\nat = \"10s\"\ndo = \"one-way-partition\"\nfrom = \"balancer\"\nto = \"clients\"\n";
     let o = plain("30s", "timeout = \"2s\"", "", "", one_way);
