@@ -8,7 +8,7 @@ mod minute;
 mod pool;
 
 pub use minute::{Loss, loss};
-pub use pool::Pool;
+pub use pool::{Failure, Pool};
 
 use brownout_services::collector::{Handler, Stores};
 use bytes::Bytes;
@@ -29,11 +29,11 @@ fn status(status: StatusCode) -> Response<Full<Bytes>> {
     response
 }
 
-fn of(result: Result<(), pool::Failure>) -> Response<Full<Bytes>> {
+fn of(result: Result<(), Failure>) -> Response<Full<Bytes>> {
     status(match result {
         Ok(()) => StatusCode::OK,
-        Err(pool::Failure::NoConnection) => StatusCode::SERVICE_UNAVAILABLE,
-        Err(pool::Failure::Store(_)) => StatusCode::INTERNAL_SERVER_ERROR,
+        Err(Failure::NoConnection) => StatusCode::SERVICE_UNAVAILABLE,
+        Err(Failure::Store(_)) => StatusCode::INTERNAL_SERVER_ERROR,
     })
 }
 
