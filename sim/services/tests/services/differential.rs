@@ -313,6 +313,7 @@ const ROWS: &[Row] = &[
         machines("a storm of deep checks", "do = \"check-storm\"\ncheckers = 80"),
     ),
     machines("too few connections", "do = \"connection-limit\"\nstore = \"identify\"\nto = 3"),
+    machines("one connection", "do = \"connection-limit\"\nstore = \"identify\"\nto = 1"),
 ];
 const DISK_SPOOL: &str = "fleets.collectors.calls.identify.spool={ to = \"disk\", replay = \"4/s\" }";
 const SMALL_SPOOL: &str = "fleets.collectors.calls.identify.spool={ to = \"disk\", capacity = 300, replay = \"4/s\" }";

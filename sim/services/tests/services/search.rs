@@ -266,16 +266,21 @@ fn a_spare_takes_over_and_what_it_had_not_heard_of_is_lost() {
     }
 }
 
+/// Most of what failed was kept and stored later, and nothing is kept at the end. `why` more attempts were made than that took.
+fn most_got_through_later(outcome: &Outcome, why: &str) {
+    let calls = &outcome.calls["identify"];
+    assert!(calls.failed > 100 && calls.late > calls.dropped && calls.dropped > 10, "{calls:?}");
+    assert_eq!((calls.failed, calls.in_flight, calls.duplicates), (calls.late + calls.dropped, 0, 0), "{calls:?}");
+    assert!(calls.attempts > calls.offered + calls.late, "{why}: {calls:?}");
+    let kept: Vec<u64> = outcome.timeline.steps.iter().map(|step| step.kept).collect();
+    assert!(kept.iter().max() > Some(&10) && kept.last() == Some(&0), "{kept:?}");
+}
+
 #[test]
 fn clients_that_keep_what_they_could_not_send_get_it_through_later() {
     let offline = "clients.identify.offline={ share = \"80%\", returns_after = \"5s\" }";
     for outcome in search(&["timeline.0.do=refuse", offline], &[]) {
-        let calls = &outcome.calls["identify"];
-        assert!(calls.failed > 100 && calls.late > calls.dropped && calls.dropped > 10, "{calls:?}");
-        assert_eq!((calls.failed, calls.in_flight, calls.duplicates), (calls.late + calls.dropped, 0, 0), "{calls:?}");
-        assert!(calls.attempts > calls.offered + calls.late, "who comes back too early tries again: {calls:?}");
-        let kept: Vec<u64> = outcome.timeline.steps.iter().map(|step| step.kept).collect();
-        assert!(kept.iter().max() > Some(&10) && kept.last() == Some(&0), "{kept:?}");
+        most_got_through_later(&outcome, "who comes back too early tries again");
     }
     let forgets = "clients.identify.offline={ returns_after = \"5s\", keeps = \"2s\" }";
     for outcome in search(&["timeline.0.do=refuse", forgets], &[]) {
@@ -294,12 +299,7 @@ fn what_the_balancer_has_logged_is_replayed_and_what_is_lost_again_comes_back_in
         search_in(&with_more(FILE, &replay, &set), &[log], &[])
     };
     for outcome in replayed("30s") {
-        let calls = &outcome.calls["identify"];
-        assert!(calls.failed > 100 && calls.late > calls.dropped && calls.dropped > 10, "{calls:?}");
-        assert_eq!((calls.failed, calls.in_flight, calls.duplicates), (calls.late + calls.dropped, 0, 0), "{calls:?}");
-        assert!(calls.attempts > calls.offered + calls.late, "what is replayed too early is lost again: {calls:?}");
-        let kept: Vec<u64> = outcome.timeline.steps.iter().map(|step| step.kept).collect();
-        assert!(kept.iter().max() > Some(&10) && kept.last() == Some(&0), "{kept:?}");
+        most_got_through_later(&outcome, "what is replayed too early is lost again");
     }
     for outcome in replayed("60s") {
         let calls = &outcome.calls["identify"];
