@@ -6,13 +6,13 @@ mod command;
 mod patience;
 mod terminal;
 
-use brownout::exit;
+use brownout::exit::Exit;
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
 
 /// If this dependency goes bad, what else do we lose, and which design would have saved it?
 #[derive(Parser, Debug)]
-#[command(version, propagate_version = true, after_help = exit::HELP, max_term_width = 100)]
+#[command(version, propagate_version = true, after_help = Exit::help(), max_term_width = 100)]
 pub struct Cli {
     /// Colour the output
     #[arg(long, global = true, value_enum, default_value_t, value_name = "WHEN")]
@@ -50,21 +50,33 @@ enum Command {
 }
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
-    let terminal = terminal::Terminal::new(cli.color);
-    let exit = match &cli.command {
-        Command::Run(args) => command::run::run(args, &terminal),
-        Command::Compare(args) => command::compare::run(args, &terminal),
-        Command::Test(args) => command::test::run(args, &terminal),
-        Command::Hunt(args) => command::hunt::run(args, &terminal),
-        Command::Report(args) => command::report::run(args, &terminal),
-        Command::Diff(args) => command::diff::run(args, &terminal),
-        Command::Check(args) => command::check::run(args, &terminal),
-        Command::Init(args) => command::init::run(args, &terminal),
-        Command::List(args) => command::list::run(args, &terminal),
-        Command::Explain(args) => command::explain::run(args, &terminal),
-        Command::ExplainCall(args) => command::explain_call::run(args, &terminal),
-        Command::Completions(args) => command::completions::run(args),
-    };
-    exit.into()
+    match Cli::try_parse() {
+        Ok(cli) => {
+            let terminal = terminal::Terminal::new(cli.color);
+            terminal.finish(cli.command.run(&terminal)).into()
+        }
+        Err(said) => {
+            let terminal = terminal::Terminal::new(terminal::Color::Auto);
+            terminal.finish(terminal.usage(&said)).into()
+        }
+    }
+}
+
+impl Command {
+    fn run(&self, terminal: &terminal::Terminal) -> Exit {
+        match self {
+            Command::Run(args) => command::run::run(args, terminal),
+            Command::Compare(args) => command::compare::run(args, terminal),
+            Command::Test(args) => command::test::run(args, terminal),
+            Command::Hunt(args) => command::hunt::run(args, terminal),
+            Command::Report(args) => command::report::run(args, terminal),
+            Command::Diff(args) => command::diff::run(args, terminal),
+            Command::Check(args) => command::check::run(args, terminal),
+            Command::Init(args) => command::init::run(args, terminal),
+            Command::List(args) => command::list::run(args, terminal),
+            Command::Explain(args) => command::explain::run(args, terminal),
+            Command::ExplainCall(args) => command::explain_call::run(args, terminal),
+            Command::Completions(args) => command::completions::run(args, terminal),
+        }
+    }
 }

@@ -1,21 +1,46 @@
-//! What long commands share: Ctrl-C and progress.
+//! What long commands share: signals and progress.
 
 use brownout::exit::Exit;
 use indicatif::{ProgressBar, ProgressStyle};
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::flag;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-/// A flag that the first Ctrl-C sets; the second ends the process.
-pub fn stop_on_ctrl_c() -> Arc<AtomicBool> {
-    let stop = Arc::new(AtomicBool::new(false));
-    let told = stop.clone();
-    // Where no handler can be set, Ctrl-C ends the process as it does without us.
-    let _ = ctrlc::set_handler(move || {
-        if told.swap(true, Ordering::Relaxed) {
-            std::process::exit(Exit::Interrupted as i32);
+/// SIGINT and SIGTERM: the first asks the command to end with what is finished, the second ends the process at once.
+pub struct Signals {
+    /// Asked to stop: by a signal, or by a command that has found a bug.
+    stop: Arc<AtomicBool>,
+    /// The exit code for the signal that came; 0: none.
+    came: Arc<AtomicUsize>,
+}
+
+impl Signals {
+    /// Hears signals from now on.
+    pub fn heard() -> Signals {
+        let signals = Signals { stop: Arc::default(), came: Arc::default() };
+        let second = Arc::new(AtomicBool::new(false));
+        for (signal, exit) in [(SIGINT, Exit::Interrupted), (SIGTERM, Exit::Terminated)] {
+            // In this order: the first signal finds `second` not set. Where no handler can be set, the signal ends the
+            // process as it does without us.
+            let _ = flag::register_conditional_shutdown(signal, exit as i32, second.clone())
+                .and_then(|_| flag::register(signal, second.clone()))
+                .and_then(|_| flag::register_usize(signal, signals.came.clone(), exit as usize))
+                .and_then(|_| flag::register(signal, signals.stop.clone()));
         }
-    });
-    stop
+        signals
+    }
+
+    /// A flag that the first signal sets.
+    pub fn stop(&self) -> &Arc<AtomicBool> {
+        &self.stop
+    }
+
+    /// How a command ends to which a signal has come.
+    pub fn exit(&self) -> Option<Exit> {
+        let came = self.came.load(Ordering::Relaxed);
+        [Exit::Interrupted, Exit::Terminated].into_iter().find(|exit| *exit as usize == came)
+    }
 }
 
 /// A bar on stderr for many runs; its length is yet to be set.

@@ -27,14 +27,7 @@ pub struct Diff {
 
 /// Words that cannot become markup, a link, a mention or a column of a table.
 fn cell(words: &str) -> String {
-    let mut safe = String::new();
-    for c in text::fit(&text::clean(words, true), 80, true).chars() {
-        if "\\`*_{}[]()<>#+!|~@&".contains(c) {
-            safe.push('\\');
-        }
-        safe.push(c);
-    }
-    safe
+    text::in_markdown(&text::fit(&text::clean(words, true), 80, true))
 }
 
 /// A table of Markdown.
@@ -445,6 +438,9 @@ mod tests {
         evil.title = "x | [y](http://z) @you <img> `\u{202e}\n# z".into();
         let said = outcomes(("a", &outcome(5)), ("b", &evil)).markdown;
         let row = said.lines().find(|line| line.starts_with("| title")).unwrap();
-        assert_eq!(row, "| title |  | x \\| \\[y\\]\\(http://z\\) \\@you \\<img\\> \\`\\\\u\\{202e\\} \\# z |");
+        assert_eq!(
+            row,
+            "| title |  | x \\| \\[y\\]\\(http\\://z\\) \\@<!---->you \\<img\\> \\`\\\\u\\{202e\\} \\# z |"
+        );
     }
 }

@@ -45,5 +45,5 @@ mod thin;
 pub mod trace;
 mod view;
 
-pub use files::{WriteError, write_all, write_one};
+pub use files::write_all;
 pub use text::shell;

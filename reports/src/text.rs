@@ -1,30 +1,8 @@
 //! Words and figures: made safe, measured, shortened and wrapped. Shared by terminal and pictures.
 
+pub use brownout_output::text::shell;
+pub(crate) use brownout_output::text::{clean, in_markdown};
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
-
-/// `text` without anything that could drive a terminal, reorder a line or break an XML document.
-///
-/// Tabs and line breaks become spaces, control characters and invisible format characters are spelled out
-/// (`\u{1b}`). Without `unicode`, what is not ASCII becomes `?`.
-pub(crate) fn clean(text: &str, unicode: bool) -> String {
-    let mut safe = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '\t' | '\n' | '\r' => safe.push(' '),
-            c if c.is_control() || is_format(c) => safe.extend(c.escape_unicode()),
-            c if !unicode && !c.is_ascii() => safe.push('?'),
-            c => safe.push(c),
-        }
-    }
-    safe
-}
-
-/// Characters without a glyph that change how their neighbours are shown, and those that XML forbids.
-fn is_format(c: char) -> bool {
-    matches!(c, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
-        | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{fffe}' | '\u{ffff}'
-        | '\u{e0000}'..='\u{e007f}')
-}
 
 /// Columns that `text` takes in a terminal.
 pub(crate) fn width(text: &str) -> usize {
@@ -180,27 +158,6 @@ pub(crate) fn duration(seconds: f64) -> String {
     }
 }
 
-/// `word` as one word of a POSIX shell; of bash, zsh and ksh where it holds characters that cannot be shown.
-pub fn shell(word: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./=:,@%+".contains(c);
-    if !word.is_empty() && word.chars().all(plain) {
-        word.to_owned()
-    } else if !word.chars().any(|c| c.is_control() || is_format(c)) {
-        format!("'{}'", word.replace('\'', "'\\''"))
-    } else {
-        let mut quoted = "$'".to_owned();
-        for c in word.chars() {
-            match c {
-                '\'' | '\\' => quoted.extend(['\\', c]),
-                c if c.is_control() || is_format(c) => quoted.push_str(&format!("\\U{:08x}", u32::from(c))),
-                c => quoted.push(c),
-            }
-        }
-        quoted.push('\'');
-        quoted
-    }
-}
-
 /// The names of causes and modes as words: "no_server" as "no server".
 pub(crate) fn words(name: &str) -> String {
     name.replace('_', " ")
@@ -235,20 +192,10 @@ mod tests {
     }
 
     #[test]
-    fn hostile_text_is_spelled_out() {
-        assert_eq!(clean("a\x1b[31mb\u{202e}c\nd", true), "a\\u{1b}[31mb\\u{202e}c d");
-        assert_eq!(clean("naïve", false), "na?ve");
+    fn what_is_too_long_is_cut_by_columns() {
         assert_eq!(fit("a longer title", 8, true), "a longe…");
         assert_eq!(fit("日本語日本語", 7, true), "日本語…");
         assert_eq!(fit("abc", 2, false), "");
-    }
-
-    #[test]
-    fn commands_can_be_pasted() {
-        assert_eq!(shell("scenarios/october-28.toml"), "scenarios/october-28.toml");
-        assert_eq!(shell("it's here"), r"'it'\''s here'");
-        assert_eq!(shell("a\x1b'"), r"$'a\U0000001b\''");
-        assert_eq!(shell(""), "''");
     }
 
     #[test]

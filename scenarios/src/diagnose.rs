@@ -2,6 +2,7 @@
 
 use annotate_snippets::{AnnotationKind, Level, Origin, Renderer, Snippet};
 use brownout_models::setting::{Problem, Span};
+use brownout_output::text::is_hidden;
 use std::fmt;
 
 /// Mistakes shown in full; the rest is only counted.
@@ -185,17 +186,11 @@ fn floor(text: &str, at: usize) -> usize {
     at
 }
 
-/// Whether a terminal would act on the character instead of showing it.
-fn is_unsafe(c: char) -> bool {
-    c.is_control()
-        || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
-}
-
 /// One character of a source line; always one for one, so that columns stay right.
 fn printable(c: char) -> char {
     if c == '\t' {
         ' '
-    } else if is_unsafe(c) {
+    } else if is_hidden(c) {
         '\u{fffd}'
     } else {
         c
@@ -210,7 +205,7 @@ fn tame(text: &str, most: usize) -> String {
             out.push('…');
             break;
         }
-        if is_unsafe(c) {
+        if is_hidden(c) {
             out.extend(c.escape_default());
         } else {
             out.push(c);

@@ -3,7 +3,7 @@
 use super::prose::counted;
 use super::runtime::{Part, Runtime};
 use super::runtimes;
-use crate::patience::{bar_of_runs, lose_a_call, stop_on_ctrl_c};
+use crate::patience::{bar_of_runs, lose_a_call};
 use crate::terminal::Terminal;
 use brownout::exit::Exit;
 use brownout::lab::compare::{Ask, Comparison, Failure, Plan, days, pairs};
@@ -121,21 +121,16 @@ pub fn run(args: &Args, terminal: &Terminal) -> Exit {
         counted(args.seeds, "seed"),
         counted(runs, "run")
     ));
-    let stop = stop_on_ctrl_c();
     let bar = bar_of_runs();
     bar.set_length(runs);
-    let comparison = plan.run(&stop, &|done, all| {
+    let comparison = plan.run(terminal.stop(), &|done, all| {
         bar.set_length(all as u64);
         bar.set_position(done as u64);
     });
     bar.finish_and_clear();
     if args.json {
-        match report::to_json(&comparison) {
-            Ok(json) => terminal.say(&json),
-            Err(why) => {
-                terminal.complain(&format!("error: the comparison cannot be written as JSON: {why}"));
-                return Exit::Limit;
-            }
+        if let Err(exit) = terminal.document("the comparison", report::to_json(&comparison)) {
+            return exit;
         }
     } else {
         let detail = Detail { costs: args.costs, differences: args.differences };

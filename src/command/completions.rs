@@ -1,5 +1,6 @@
 //! `brownout completions`: a completion script for a shell.
 
+use crate::terminal::Terminal;
 use brownout::exit::Exit;
 use clap::CommandFactory;
 
@@ -11,7 +12,9 @@ pub struct Args {
 }
 
 /// Runs the subcommand.
-pub fn run(args: &Args) -> Exit {
-    clap_complete::generate(args.shell, &mut crate::Cli::command(), "brownout", &mut std::io::stdout());
+pub fn run(args: &Args, terminal: &Terminal) -> Exit {
+    let mut script = Vec::new();
+    clap_complete::generate(args.shell, &mut crate::Cli::command(), "brownout", &mut script);
+    terminal.say_as_it_stands(&String::from_utf8_lossy(&script));
     Exit::Fine
 }

@@ -43,7 +43,9 @@ pub fn run(args: &Args, terminal: &Terminal) -> Exit {
     };
     if args.json {
         let document = json!({ "differs": diff.differs, "worse": diff.worse, "markdown": diff.markdown });
-        terminal.say(&format!("{document:#}"));
+        if let Err(exit) = terminal.document("the comparison", serde_json::to_string_pretty(&document)) {
+            return exit;
+        }
     } else {
         terminal.say(&diff.markdown);
     }

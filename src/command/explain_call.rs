@@ -1,6 +1,5 @@
 //! `brownout explain-call`: what one call went through, and what became of it.
 
-use crate::patience::stop_on_ctrl_c;
 use crate::terminal::Terminal;
 use brownout::exit::Exit;
 use brownout::models::metrics::populations;
@@ -51,8 +50,7 @@ pub fn run(args: &Args, terminal: &Terminal) -> Exit {
         terminal.complain(&format!("error: no calls \"{subject}\"; there are: {known}, all"));
         return Exit::Usage;
     }
-    let stop = stop_on_ctrl_c();
-    match explain(args, &scenario, &stop, terminal) {
+    match explain(args, &scenario, terminal.stop(), terminal) {
         Ok(exit) => exit,
         Err(imbalance) => {
             terminal.complain(&format!("error: {imbalance}\nThis is a bug in Brownout."));
@@ -86,12 +84,8 @@ fn explain(args: &Args, scenario: &Scenario, stop: &AtomicBool, terminal: &Termi
     };
     let story = tell(scenario, followed.run.world(), life);
     if args.json {
-        match serde_json::to_string_pretty(&story) {
-            Ok(json) => terminal.say(&json),
-            Err(why) => {
-                terminal.complain(&format!("error: the story cannot be written as JSON: {why}"));
-                return Ok(Exit::Limit);
-            }
+        if let Err(exit) = terminal.document("the story", serde_json::to_string_pretty(&story)) {
+            return Ok(exit);
         }
     } else {
         let file = args.file.display().to_string();

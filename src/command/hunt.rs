@@ -1,13 +1,12 @@
 //! `brownout hunt`: the smallest schedule of faults that breaks a design.
 
-use crate::patience::{bar_of_a_hunt, lose_a_call, stop_on_ctrl_c};
+use crate::patience::{bar_of_a_hunt, lose_a_call};
 use crate::terminal::Terminal;
 use brownout::exit::Exit;
 use brownout::lab::hunt::{Ask, Failure, Filter, Hunt, Progress, Report, Task, Watch, shrink_file};
 use brownout::models::units::{Ns, parse_duration, parse_share};
 use brownout::reports::hunt as report;
 use std::path::PathBuf;
-use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
 /// Arguments of `hunt`.
@@ -108,7 +107,7 @@ fn share(text: &str) -> Result<f64, String> {
 pub fn run(args: &Args, terminal: &Terminal) -> Exit {
     match &args.each {
         Some(axis) => each(args, axis, terminal),
-        None => match hunt(args, &args.design, &stop_on_ctrl_c(), terminal) {
+        None => match hunt(args, &args.design, terminal) {
             Ok(report) => show(args, &report, terminal),
             Err(failure) => refuse(&failure, terminal),
         },
@@ -116,7 +115,7 @@ pub fn run(args: &Args, terminal: &Terminal) -> Exit {
 }
 
 /// One hunt with its progress on stderr.
-fn hunt(args: &Args, design: &[String], stop: &AtomicBool, terminal: &Terminal) -> Result<Report, Failure> {
+fn hunt(args: &Args, design: &[String], terminal: &Terminal) -> Result<Report, Failure> {
     let task = Task {
         path: &args.file,
         set: &args.set,
@@ -138,7 +137,7 @@ fn hunt(args: &Args, design: &[String], stop: &AtomicBool, terminal: &Terminal) 
             tried => format!("shrinking: {tried} tried"),
         });
     };
-    let watch = Watch { stop, out_of_time: &out_of_time, progress: &progress };
+    let watch = Watch { stop: terminal.stop(), out_of_time: &out_of_time, progress: &progress };
     let report = if args.shrink {
         shrink_file(&task, args.seed, (out, args.remedies), &watch)
     } else {
@@ -171,12 +170,8 @@ fn hunt(args: &Args, design: &[String], stop: &AtomicBool, terminal: &Terminal) 
 
 fn show(args: &Args, report: &Report, terminal: &Terminal) -> Exit {
     if args.json {
-        match report::to_json(report) {
-            Ok(json) => terminal.say(&json),
-            Err(why) => {
-                terminal.complain(&format!("error: the report cannot be written as JSON: {why}"));
-                return Exit::Limit;
-            }
+        if let Err(exit) = terminal.document("the report", report::to_json(report)) {
+            return exit;
         }
     } else {
         terminal.say(&report::text(report, &terminal.style(), args.coverage));
@@ -205,11 +200,10 @@ fn each(args: &Args, axis: &str, terminal: &Terminal) -> Exit {
         let why = format!("--each {axis}: no such axis; there are: {}", known.join(", "));
         return refuse(&Failure::Usage(vec![why]), terminal);
     };
-    let stop = stop_on_ctrl_c();
     let mut reports = Vec::new();
     for point in &axis.points {
         let design: Vec<String> = args.design.iter().cloned().chain([format!("{}={point}", axis.name)]).collect();
-        match hunt(args, &design, &stop, terminal) {
+        match hunt(args, &design, terminal) {
             Ok(report) => {
                 let interrupted = report.ended == "interrupted";
                 reports.push((point.clone(), report));

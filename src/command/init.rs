@@ -2,8 +2,8 @@
 
 use crate::terminal::Terminal;
 use brownout::exit::Exit;
+use brownout::output::files::{self, WriteError};
 use brownout::scenarios::schema;
-use std::io::Write;
 use std::path::{Path, PathBuf};
 
 /// The scenario that is written; a file of the catalogue like any other.
@@ -33,20 +33,20 @@ pub fn run(args: &Args, terminal: &Terminal) -> Exit {
     }
     let name = args.file.display().to_string();
     if let Err(why) = write(&args.file, TEMPLATE, args.force) {
-        if why.kind() == std::io::ErrorKind::AlreadyExists {
+        if why.is_there_already() {
             terminal.complain(&format!("error: {name} is there already; --force overwrites it, or name another file"));
             return Exit::Usage;
         }
-        terminal.complain(&format!("error: cannot write {name}: {why}"));
+        terminal.complain(&format!("error: {why}"));
         return Exit::Limit;
     }
     let beside = args.file.with_file_name(SCHEMA);
     let schema = match write(&beside, &schema(), args.force) {
         Ok(()) => format!("wrote {} for your editor: it completes keys and marks slips\n", beside.display()),
         // An older one still serves; --force renews it.
-        Err(why) if why.kind() == std::io::ErrorKind::AlreadyExists => String::new(),
+        Err(why) if why.is_there_already() => String::new(),
         Err(why) => {
-            terminal.complain(&format!("error: cannot write {}: {why}", beside.display()));
+            terminal.complain(&format!("error: {why}"));
             return Exit::Limit;
         }
     };
@@ -61,13 +61,6 @@ pub fn run(args: &Args, terminal: &Terminal) -> Exit {
 }
 
 /// Writes a file that must not be there yet, unless it may be overwritten.
-fn write(path: &Path, text: &str, force: bool) -> std::io::Result<()> {
-    let mut options = std::fs::OpenOptions::new();
-    options.write(true);
-    if force {
-        options.create(true).truncate(true)
-    } else {
-        options.create_new(true)
-    };
-    options.open(path)?.write_all(text.as_bytes())
+fn write(path: &Path, text: &str, force: bool) -> Result<(), WriteError> {
+    if force { files::write(path, text.as_bytes()) } else { files::create(path, text.as_bytes()) }
 }

@@ -147,8 +147,10 @@ fn overview(json: bool, terminal: &Terminal) -> Exit {
 
 /// Prints one JSON document.
 pub fn say_json(terminal: &Terminal, value: &Value) -> Exit {
-    terminal.say(&format!("{value:#}"));
-    Exit::Fine
+    match terminal.document("the list", serde_json::to_string_pretty(value)) {
+        Ok(()) => Exit::Fine,
+        Err(exit) => exit,
+    }
 }
 
 /// How a metric is written.

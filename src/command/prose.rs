@@ -1,6 +1,7 @@
 //! Headings, lists and paragraphs for the terminal, wrapped to its width.
 
 use anstyle::{AnsiColor, Style as Ink};
+use brownout::output::text::clean;
 use brownout::reports::terminal::Style;
 
 /// Text under way.
@@ -81,15 +82,9 @@ impl Prose {
     }
 }
 
-/// Text without anything that a terminal would act on.
+/// Text without anything that a terminal would act on, on one line.
 fn safe(text: &str) -> String {
-    let mut out = String::new();
-    for c in text.chars() {
-        let unsafe_char = c.is_control()
-            || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}');
-        if unsafe_char { out.extend(c.escape_default()) } else { out.push(c) }
-    }
-    out
+    clean(text, true)
 }
 
 /// Lines of at most so many columns, broken at spaces.

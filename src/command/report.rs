@@ -1,17 +1,16 @@
 //! `brownout report`: a document for a design review, from a scenario or from what was saved.
 
 use super::prose::counted;
-use crate::patience::{bar_of_runs, lose_a_call, stop_on_ctrl_c};
+use crate::patience::{bar_of_runs, lose_a_call};
 use crate::terminal::Terminal;
 use brownout::exit::Exit;
 use brownout::lab::compare::{Ask, Comparison, Plan, days, pairs};
 use brownout::lab::ranges;
+use brownout::output::files::{folder, write as write_file, write_within};
 use brownout::reports::report::{self, Material};
 use brownout::reports::saved::{Saved, read};
-use brownout::reports::write_one;
 use brownout::scenarios::Request;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::AtomicBool;
 
 /// Arguments of `report`.
 #[derive(clap::Args, Debug)]
@@ -85,7 +84,7 @@ fn write(args: &Args, material: &Material, terminal: &Terminal) -> Exit {
             return Exit::Usage;
         }
     };
-    let written = write_one(&args.out, page.as_bytes()).map_err(|why| why.to_string());
+    let written = write_file(&args.out, page.as_bytes()).map_err(|why| why.to_string());
     let mut said = match written {
         Ok(()) => format!("wrote {}", args.out.display()),
         Err(why) => {
@@ -111,13 +110,14 @@ fn plots(material: &Material, dir: &Path) -> Result<usize, String> {
     let pictures = report::pictures(material).map_err(|why| why.to_string())?;
     #[cfg(feature = "png")]
     let painter = brownout::reports::png::Painter::default();
+    folder(dir).map_err(|why| why.to_string())?;
     for picture in &pictures {
-        let path = dir.join(format!("{}.svg", picture.name));
-        write_one(&path, picture.svg.as_bytes()).map_err(|why| why.to_string())?;
+        let svg = format!("{}.svg", picture.name);
+        write_within(dir, &svg, picture.svg.as_bytes()).map_err(|why| why.to_string())?;
         #[cfg(feature = "png")]
         {
             let png = painter.png(&picture.svg).map_err(|why| format!("{}: {why}", picture.name))?;
-            write_one(&path.with_extension("png"), &png).map_err(|why| why.to_string())?;
+            write_within(dir, &format!("{}.png", picture.name), &png).map_err(|why| why.to_string())?;
         }
     }
     Ok(pictures.len())
@@ -205,26 +205,26 @@ fn keep_chosen(args: &Args, material: &mut Material) -> Result<(), (Exit, String
 
 /// Compares, sweeps, walks, and runs the days to show.
 fn simulate(args: &Args, scenario: &Path, terminal: &Terminal) -> Made {
-    let stop = stop_on_ctrl_c();
+    let stop = terminal.stop();
     let mut material = Material { command: said(args), ..Material::default() };
-    let matrix = compare(args, scenario, (&args.axis, &args.design, &[]), &stop, terminal)?;
+    let matrix = compare(args, scenario, (&args.axis, &args.design, &[]), terminal)?;
     let pairs = pairs(&matrix, &args.chosen).map_err(|why| (Exit::Usage, format!("error: --chosen: {why}")))?;
     let cells: Vec<usize> = pairs.iter().flat_map(|pair| [Some(pair.baseline), pair.chosen]).flatten().collect();
     let bar = bar_of_runs();
     bar.set_length(cells.len() as u64);
-    let shown = days(scenario, &matrix, &cells, &stop, &|done, _| bar.set_position(done as u64));
+    let shown = days(scenario, &matrix, &cells, stop, &|done, _| bar.set_position(done as u64));
     bar.finish_and_clear();
     material.days = shown.map_err(|why| refuse(why, terminal))?.into_iter().flatten().collect();
     for sweep in &args.sweep {
         let (axes, design) = narrowed(args, &matrix, &cells);
         let sweep = std::slice::from_ref(sweep);
-        material.comparisons.push(compare(args, scenario, (&axes, &design, sweep), &stop, terminal)?);
+        material.comparisons.push(compare(args, scenario, (&axes, &design, sweep), terminal)?);
     }
     material.comparisons.insert(0, matrix);
     if let Some(evidence) = &args.ranges {
         let request = Request { path: scenario, set: &args.set, design: &args.design };
         let bar = bar_of_runs();
-        let walk = ranges::ranges(&request, evidence, 3, args.first_seed, &stop, &|done, all| {
+        let walk = ranges::ranges(&request, evidence, 3, args.first_seed, stop, &|done, all| {
             bar.set_length(all as u64);
             bar.set_position(done as u64);
         });
@@ -255,7 +255,6 @@ fn compare(
     args: &Args,
     scenario: &Path,
     (axes, design, sweeps): (&[String], &[String], &[String]),
-    stop: &AtomicBool,
     terminal: &Terminal,
 ) -> Result<Comparison, (Exit, String)> {
     let plan = Plan::new(&Ask {
@@ -285,7 +284,7 @@ fn compare(
     ));
     let bar = bar_of_runs();
     bar.set_length(runs);
-    let comparison = plan.run(stop, &|done, _| bar.set_position(done as u64));
+    let comparison = plan.run(terminal.stop(), &|done, _| bar.set_position(done as u64));
     bar.finish_and_clear();
     match comparison.troubles.iter().find(|trouble| trouble.broken) {
         Some(broken) => {

@@ -3,7 +3,7 @@
 mod trace;
 
 use super::runtime::{Part, Runtime, simulate};
-use crate::patience::{bar_of_runs, stop_on_ctrl_c};
+use crate::patience::bar_of_runs;
 use crate::terminal::Terminal;
 use brownout::exit::Exit;
 use brownout::lab::ranges::{self, Failure};
@@ -12,8 +12,6 @@ use brownout::reports::terminal::{Detail, Style};
 use brownout::scenarios::{Request, Scenario, load};
 use brownout::sim::{self, outcome::Outcome};
 use std::path::PathBuf;
-use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 
 /// Arguments of `run`.
 #[derive(clap::Args, Debug)]
@@ -86,18 +84,13 @@ pub fn run(args: &Args, terminal: &Terminal) -> Exit {
         terminal.complain("error: --trace looks on at the kernel's calls: leave --runtime out");
         return Exit::Usage;
     }
-    let stop = stop_on_ctrl_c();
-    let outcome = match simulate(args.runtime, &scenario, args.seed, from, &stop) {
+    let outcome = match simulate(args.runtime, &scenario, args.seed, from, terminal.stop()) {
         Ok(outcome) => outcome,
         Err(failure) => return failure.tell(args.seed, terminal),
     };
     if args.json {
-        match reports::json::to_json(&outcome) {
-            Ok(json) => terminal.say(&json),
-            Err(why) => {
-                terminal.complain(&format!("error: the outcome cannot be written as JSON: {why}"));
-                return Exit::Limit;
-            }
+        if let Err(exit) = terminal.document("the outcome", reports::json::to_json(&outcome)) {
+            return exit;
         }
     } else {
         let detail = Detail { assumptions: args.assumptions, timeline: args.timeline };
@@ -107,11 +100,11 @@ pub fn run(args: &Args, terminal: &Terminal) -> Exit {
         terminal.complain(&format!("error: {why}"));
         return Exit::Limit;
     }
-    finish(args, terminal, &scenario, &outcome, &stop)
+    finish(args, terminal, &scenario, &outcome)
 }
 
 /// What follows the outcome: files, the check, and the exit code.
-fn finish(args: &Args, terminal: &Terminal, scenario: &Scenario, outcome: &Outcome, stop: &Arc<AtomicBool>) -> Exit {
+fn finish(args: &Args, terminal: &Terminal, scenario: &Scenario, outcome: &Outcome) -> Exit {
     if let Some(dir) = &args.out {
         match reports::write_all(outcome, dir) {
             Ok(files) => {
@@ -134,7 +127,7 @@ fn finish(args: &Args, terminal: &Terminal, scenario: &Scenario, outcome: &Outco
     if args.check_determinism {
         let exit = match args.runtime {
             Runtime::Kernel => check_determinism(terminal, scenario, args.seed),
-            Runtime::Madsim => same_again(args, terminal, scenario, outcome, stop),
+            Runtime::Madsim => same_again(args, terminal, scenario, outcome),
         };
         if exit != Exit::Fine {
             return exit;
@@ -178,23 +171,22 @@ fn check_determinism(terminal: &Terminal, scenario: &Scenario, seed: u64) -> Exi
 /// `--ranges`: how much of what is assumed a piece of evidence needs.
 fn walk_ranges(args: &Args, evidence: &str, terminal: &Terminal) -> Exit {
     let request = Request { path: &args.file, set: &args.set, design: &args.design };
-    let stop = stop_on_ctrl_c();
     let bar = bar_of_runs();
-    let found = ranges::ranges(&request, evidence, usize::from(args.points), args.seed, &stop, &|done, all| {
-        bar.set_length(all as u64);
-        bar.set_position(done as u64);
-    });
+    let found =
+        ranges::ranges(&request, evidence, usize::from(args.points), args.seed, terminal.stop(), &|done, all| {
+            bar.set_length(all as u64);
+            bar.set_position(done as u64);
+        });
     bar.finish_and_clear();
     match found {
-        Ok(walk) if args.json => match serde_json::to_string_pretty(&walk) {
-            Ok(json) => terminal.say(&json),
-            Err(why) => {
-                terminal.complain(&format!("error: the ranges cannot be written as JSON: {why}"));
-                return Exit::Limit;
-            }
-        },
         Ok(walk) => {
-            terminal.say(&reports::ranges::table(evidence, &walk.ranges, &terminal.style()));
+            if args.json {
+                if let Err(exit) = terminal.document("the ranges", serde_json::to_string_pretty(&walk)) {
+                    return exit;
+                }
+            } else {
+                terminal.say(&reports::ranges::table(evidence, &walk.ranges, &terminal.style()));
+            }
             if walk.interrupted {
                 terminal.complain("interrupted: some points are missing");
                 return Exit::Interrupted;
@@ -222,15 +214,9 @@ fn walk_ranges(args: &Args, evidence: &str, terminal: &Terminal) -> Exit {
 }
 
 /// A second run of the services must end with the digest of the first.
-fn same_again(
-    args: &Args,
-    terminal: &Terminal,
-    scenario: &Scenario,
-    outcome: &Outcome,
-    stop: &Arc<AtomicBool>,
-) -> Exit {
+fn same_again(args: &Args, terminal: &Terminal, scenario: &Scenario, outcome: &Outcome) -> Exit {
     let from = args.part.begins(scenario);
-    match simulate(args.runtime, scenario, args.seed, from, stop) {
+    match simulate(args.runtime, scenario, args.seed, from, terminal.stop()) {
         Ok(again) if again.digest == outcome.digest => {
             terminal.complain("deterministic: two runs recorded the same facts in the same order");
             Exit::Fine

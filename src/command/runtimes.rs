@@ -1,7 +1,6 @@
 //! `brownout compare --runtimes`: the same scenario on several runtimes, side by side.
 
 use super::runtime::{Failure, Part, Runtime, cannot, simulate};
-use crate::patience::stop_on_ctrl_c;
 use crate::terminal::Terminal;
 use brownout::exit::Exit;
 use brownout::reports::runtimes::{Side, table, to_json};
@@ -37,12 +36,11 @@ pub fn run(
     if let Some(failure) = runtimes.iter().find_map(|runtime| cannot(*runtime)) {
         return failure.tell(seeds.start, terminal);
     }
-    let stop = stop_on_ctrl_c();
     let mut sides: Vec<Side> = Vec::new();
     for runtime in runtimes {
         let mut outcomes = Vec::new();
         for seed in seeds.clone() {
-            match simulate(*runtime, &scenario, seed, from, &stop) {
+            match simulate(*runtime, &scenario, seed, from, terminal.stop()) {
                 Ok(outcome) if outcome.ended == "complete" => outcomes.push(outcome),
                 Ok(outcome) if outcome.ended.starts_with("interrupted") => return Exit::Interrupted,
                 Ok(outcome) => return Failure::Machine(outcome.ended).tell(seed, terminal),
@@ -52,12 +50,8 @@ pub fn run(
         sides.push(Side { runtime: runtime.word(), outcomes });
     }
     if json {
-        match to_json(&sides) {
-            Ok(json) => terminal.say(&json),
-            Err(why) => {
-                terminal.complain(&format!("error: the comparison cannot be written as JSON: {why}"));
-                return Exit::Limit;
-            }
+        if let Err(exit) = terminal.document("the comparison", to_json(&sides)) {
+            return exit;
         }
     } else {
         terminal.say(&table(&sides, &terminal.style()));

@@ -2,10 +2,11 @@
 
 mod files;
 
-use crate::patience::{bar_of_runs, lose_a_call, stop_on_ctrl_c};
+use crate::patience::{bar_of_runs, lose_a_call};
 use crate::terminal::Terminal;
 use brownout::exit::Exit;
 use brownout::lab::suite::{Ask, Case, Ended, Plan, Report, Seeds, Shard};
+use brownout::output::files::write;
 use brownout::reports::suite;
 use std::path::PathBuf;
 
@@ -101,11 +102,10 @@ fn distinct(seeds: &[u64]) -> Vec<u64> {
 
 /// Runs everything; prints each case when its turn comes.
 fn carry_out(args: &Args, plan: Plan, terminal: &Terminal) -> Report {
-    let stop = stop_on_ctrl_c();
     let bar = bar_of_runs();
     bar.set_length(plan.runs() as u64);
     let style = terminal.style();
-    let report = plan.run(&stop, &mut |case: Option<&Case>, done, _| {
+    let report = plan.run(terminal.stop(), &mut |case: Option<&Case>, done, _| {
         bar.set_position(done as u64);
         if let Some(case) = case.filter(|_| !args.json) {
             bar.suspend(|| terminal.say(&suite::line(case, &style)));
@@ -118,29 +118,25 @@ fn carry_out(args: &Args, plan: Plan, terminal: &Terminal) -> Report {
 /// What follows the runs: summary, documents, and the exit code.
 fn finish(args: &Args, report: &Report, terminal: &Terminal) -> Exit {
     let mut exit = exit(report);
-    let mut fail = |what: &str, why: String| {
-        terminal.complain(&format!("error: {what}: {why}"));
-        exit = Exit::Limit;
-    };
     if args.json {
-        match suite::to_json(report) {
-            Ok(json) => terminal.say(&json),
-            Err(why) => fail("the results cannot be written as JSON", why.to_string()),
+        if let Err(failed) = terminal.document("the results", suite::to_json(report)) {
+            exit = failed;
         }
     } else {
         terminal.say(&suite::summary(report, &terminal.style()));
     }
     if let Some(path) = &args.junit {
         let written =
-            suite::junit::to_xml(report).and_then(|xml| std::fs::write(path, xml).map_err(|why| why.to_string()));
+            suite::junit::to_xml(report).and_then(|xml| write(path, xml.as_bytes()).map_err(|why| why.to_string()));
         if let Err(why) = written {
-            fail(&format!("{} cannot be written", path.display()), why);
+            terminal.complain(&format!("error: {why}"));
+            exit = Exit::Limit;
         }
     }
     if std::env::var("GITHUB_ACTIONS").is_ok_and(|on| on == "true") {
         let annotations = suite::github::annotations(report);
         if !annotations.is_empty() {
-            terminal.complain(&annotations);
+            terminal.annotate(&annotations);
         }
     }
     exit

@@ -1,9 +1,10 @@
 //! A comparison as JSON, as two tables, and all of it into a directory.
 
 use super::{costs, repeat};
-use crate::files::{Document, WriteError, write_documents};
+use crate::files::{Document, write_documents};
 use crate::{json, svg};
 use brownout_lab::compare::{Cell, Comparison};
+use brownout_output::files::WriteError;
 use brownout_sim::outcome::Outcome;
 use serde::Serialize;
 use std::path::{Path, PathBuf};

@@ -35,6 +35,7 @@ pub use trial::{Broken, Trial};
 pub use vocabulary::{Filter, Vocabulary};
 
 use brownout_models::units::Ns;
+use brownout_output::files::WriteError;
 use brownout_scenarios::Diagnostics;
 use std::path::Path;
 
@@ -100,3 +101,9 @@ impl std::fmt::Display for Failure {
 }
 
 impl std::error::Error for Failure {}
+
+impl From<WriteError> for Failure {
+    fn from(why: WriteError) -> Failure {
+        Failure::File(why.to_string())
+    }
+}

@@ -3,12 +3,12 @@
 use crate::terminal::Terminal;
 use brownout::models::setting::Clock;
 use brownout::models::units::Ns;
+use brownout::output::files::Draft;
 use brownout::reports::trace::{About, write};
 use brownout::scenarios::Scenario;
 use brownout::sim::outcome::Outcome;
 use brownout::sim::trace::{Which, follow, spans};
-use std::fs::File;
-use std::io::{BufWriter, Write};
+use std::io::BufWriter;
 use std::path::PathBuf;
 
 /// Most calls of a trace: about a kilobyte of the file each.
@@ -75,9 +75,11 @@ impl TraceArgs {
         let followed = follow(scenario, outcome.seed, which, None).map_err(|imbalance| imbalance.to_string())?;
         let spans = spans(scenario, &followed);
         let about = About { scenario: outcome.scenario.clone(), design: outcome.design.clone(), seed: outcome.seed };
-        let failed = |why: std::io::Error| format!("{} cannot be written: {why}", path.display());
-        let mut file = BufWriter::new(File::create(path).map_err(failed)?);
-        write(&spans, &about, &mut file).and_then(|()| file.flush()).map_err(failed)?;
+        let mut draft = BufWriter::new(Draft::of(path).map_err(|why| why.to_string())?);
+        let failed = |why: std::io::Error| format!("cannot write {}: {why}", path.display());
+        write(&spans, &about, &mut draft).map_err(failed)?;
+        let draft = draft.into_inner().map_err(|why| failed(why.into_error()))?;
+        draft.finish().map_err(|why| why.to_string())?;
         let clock = |at: Ns| scenario.calendar.clock(Ns(at.0 / 1_000_000 * 1_000_000));
         let end = followed.lives.last().map_or(from, |life| life.offered);
         let bound = match followed.lives.len() as u64 == self.trace_calls {

@@ -8,9 +8,13 @@ use super::coverage::Place;
 use super::schedule::Schedule;
 use super::vocabulary::Vocabulary;
 use super::{Failure, Trial};
+use brownout_output::files;
 use brownout_scenarios::{Edit, Scenario};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+
+/// The file that says how many draws were made.
+const PROGRESS: &str = "progress.toml";
 
 /// A schedule that was kept.
 #[derive(Clone, PartialEq, Debug)]
@@ -60,7 +64,7 @@ pub(super) struct Folder {
 impl Folder {
     /// Opens a folder, and makes it if it is not there.
     pub(super) fn open(path: &Path) -> Result<Folder, Failure> {
-        std::fs::create_dir_all(path).map_err(|why| failed("make", path, &why))?;
+        files::folder(path)?;
         Ok(Folder { path: path.to_path_buf() })
     }
 
@@ -106,23 +110,22 @@ impl Folder {
 
     /// Writes a schedule down.
     pub(super) fn write(&self, kept: &Kept, vocabulary: &Vocabulary, scenario: &Scenario) -> Result<(), Failure> {
-        let path = self.path.join(format!("{:06}.toml", kept.draw));
+        let name = format!("{:06}.toml", kept.draw);
         let words = kept.schedule.words(vocabulary);
         let text = format!("# {words}\n# seed {}\n\n{}", kept.seed, kept.schedule.to_toml(&scenario.calendar));
-        std::fs::write(&path, text).map_err(|why| failed("write", &path, &why))
+        Ok(files::write_within_soon(&self.path, &name, text.as_bytes())?)
     }
 
     /// Writes down how many draws were made.
     pub(super) fn mark(&self, draws: u64) -> Result<(), Failure> {
-        let path = self.progress();
-        std::fs::write(&path, format!("draws = {draws}\n")).map_err(|why| failed("write", &path, &why))
+        Ok(files::write_within_soon(&self.path, PROGRESS, format!("draws = {draws}\n").as_bytes())?)
     }
 
     fn progress(&self) -> PathBuf {
-        self.path.join("progress.toml")
+        self.path.join(PROGRESS)
     }
 }
 
-pub(super) fn failed(what: &str, path: &Path, why: &std::io::Error) -> Failure {
+fn failed(what: &str, path: &Path, why: &std::io::Error) -> Failure {
     Failure::File(format!("cannot {what} {}: {why}", path.display()))
 }

@@ -1,6 +1,5 @@
 //! What is made of a find: the smallest schedule, how much milder it would have to be, what happens, and a file.
 
-use super::corpus::failed;
 use super::knob::length_between;
 use super::report::{Found, Safe, StoryLine};
 use super::schedule::{Fault, Schedule};
@@ -12,6 +11,7 @@ use brownout_models::component::collector::Concurrency;
 use brownout_models::ledger::Cause;
 use brownout_models::metrics::populations;
 use brownout_models::units::Ns;
+use brownout_output::files;
 use brownout_scenarios::Scenario;
 use brownout_sim::ledger::Counts;
 use brownout_sim::run::{Orders, Run, Step};
@@ -166,15 +166,16 @@ pub(super) fn write(
     story: &[StoryLine],
 ) -> Result<Option<(String, String)>, Failure> {
     let Some(folder) = &search.hunt.out else { return Ok(None) };
-    std::fs::create_dir_all(folder).map_err(|why| failed("make", folder, &why))?;
-    let path = folder.join(format!("{}.toml", name(search, schedule, suffix)));
+    files::folder(folder)?;
+    let file = format!("{}.toml", name(search, schedule, suffix));
+    let path = folder.join(&file);
     let repeat = format!("brownout run {} --seed {seed}", path.display());
     head.push(String::new());
     head.extend(story.iter().map(|line| format!("  {}  {}", line.at, line.what)));
     head.push(String::new());
     head.push(format!("Searched: {}. To repeat: {repeat}", search.hunt.base.scenario().name));
     let text = search.hunt.base.file(schedule, seed, &head, folder)?;
-    std::fs::write(&path, text).map_err(|why| failed("write", &path, &why))?;
+    files::write_within(folder, &file, text.as_bytes())?;
     Ok(Some((path.display().to_string(), repeat)))
 }
 
