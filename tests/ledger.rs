@@ -26,6 +26,10 @@ use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::path::Path;
 
+/// What metrics say of these worlds.
+#[path = "support/exact.rs"]
+mod exact;
+
 /// Far more events than any of these worlds has; one that reaches it hangs.
 const EVENT_LIMIT: u64 = 30_000_000;
 

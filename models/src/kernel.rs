@@ -192,6 +192,18 @@ pub enum Fact {
         /// Whether it started.
         alive: bool,
     },
+    /// The balancer began (true) or ceased to give a fleet's calls to servers out of rotation, too.
+    FailsOpen {
+        /// The fleet.
+        fleet: u16,
+        /// Whether it began.
+        begins: bool,
+    },
+    /// A fault of the timeline began (true) or ended.
+    Fault {
+        /// Whether it began.
+        begins: bool,
+    },
     /// A store's outage began (true) or ended.
     Outage {
         /// The store.

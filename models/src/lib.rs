@@ -14,6 +14,7 @@ pub mod component;
 pub mod fault;
 pub mod kernel;
 pub mod ledger;
+pub mod level;
 pub mod metrics;
 pub mod policy;
 pub mod random;

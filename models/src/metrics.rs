@@ -83,6 +83,9 @@ pub struct Metric {
     pub scope: Scope,
     /// What it means.
     pub doc: &'static str,
+    /// Whether it looks at steps of the timeline one by one, so that its value hangs on how long they are (`step`). All
+    /// others have the same value whatever the steps are.
+    pub per_step: bool,
 }
 
 impl Metric {
@@ -93,7 +96,11 @@ impl Metric {
 }
 
 const fn metric(subject: Subject, scope: Scope, name: &'static str, unit: Unit, doc: &'static str) -> Metric {
-    Metric { name, subject, unit, scope, doc }
+    Metric { name, subject, unit, scope, doc, per_step: false }
+}
+
+const fn per_step(metric: Metric) -> Metric {
+    Metric { per_step: true, ..metric }
 }
 
 /// Every metric.
@@ -122,44 +129,38 @@ pub const ALL: &[Metric] = {
         metric(Calls, Part, "stored_rate", Share, "Calls whose data was stored, late or not / offered."),
         metric(Calls, Part, "amplification", Count, "Attempts that clients sent per call offered; without retries 1."),
         metric(Calls, Part, "latency_mean", Duration, "Mean latency of the calls answered ok."),
-        metric(
-            Calls,
-            Part,
-            "latency_p50",
-            Duration,
-            "Median latency of the calls of a kind answered ok in a step; of the worst step.",
-        ),
-        metric(Calls, Part, "latency_p99", Duration, "99th percentile of that latency; of the worst step."),
-        metric(Calls, Part, "latency_max", Duration, "The largest of those latencies."),
-        metric(
+        metric(Calls, Part, "latency_p50", Duration, "Median latency of the calls answered ok; to 1%."),
+        metric(Calls, Part, "latency_p99", Duration, "99th percentile of the latency of the calls answered ok; to 1%."),
+        metric(Calls, Part, "latency_max", Duration, "Largest latency of a call answered ok; to 1%."),
+        per_step(metric(
             Calls,
             Window,
             "unavailable",
             Interval,
-            "The longest stretch of steps in each of which at least 99% of the calls failed.",
-        ),
-        metric(
+            "The longest stretch of steps in each of which at least 99% of the calls failed; hangs on `step`.",
+        )),
+        per_step(metric(
             Calls,
             Window,
             "longest_drop",
             Duration,
-            "The longest stretch of steps in each of which more than 90% of the calls were dropped.",
-        ),
+            "The longest stretch of steps in each of which more than 90% of the calls were dropped; hangs on `step`.",
+        )),
         metric(
             Calls,
             Run,
             "recovery",
             Duration,
             "From the end of the last outage (of the last fault, if no store left service) until at least 99% of the calls \
-             succeed for a minute.",
+             succeed for a minute; to a second, or to 1% of it.",
         ),
-        metric(
+        per_step(metric(
             Calls,
             Window,
             "failing_until",
             Moment,
-            "End of the last step in which more than 1% of the calls failed.",
-        ),
+            "End of the last step in which more than 1% of the calls failed; hangs on `step`.",
+        )),
         metric(
             Rotation,
             Run,
@@ -177,52 +178,41 @@ pub const ALL: &[Metric] = {
             Part,
             "fail_open_share",
             Share,
-            "Share of the time with so few servers in rotation that all get calls; 0 for a balancer that never fails open.",
+            "Share of the time in which the balancer ignores health, as too few of the servers that operators let in are \
+             healthy; 0 for a balancer that never does.",
         ),
         metric(Rotation, Part, "in_rotation_min", Count, "Fewest servers in rotation at any instant."),
         metric(Rotation, Part, "in_rotation_max", Count, "Most servers in rotation at any instant."),
-        metric(Fleet, Total, "crashes", Count, "Processes that died, in the whole steps of the window."),
-        metric(Fleet, Part, "alive_min", Count, "Fewest processes alive at the end of a step."),
+        metric(Fleet, Total, "crashes", Count, "Processes that died."),
+        metric(Fleet, Part, "alive_min", Count, "Fewest processes alive at any instant."),
         metric(
             Fleet,
             Part,
             "accept_queue_max",
             Count,
-            "Most calls waiting to be accepted, all servers, at the end of a step.",
+            "Most calls waiting to be accepted at any instant, all servers.",
         ),
-        metric(
-            Fleet,
-            Part,
-            "pending_max",
-            Count,
-            "Most calls accepted and not answered, all servers, at the end of a step.",
-        ),
+        metric(Fleet, Part, "pending_max", Count, "Most calls accepted and not answered at any instant, all servers."),
         metric(
             Fleet,
             Part,
             "spooled_max",
             Count,
-            "Most calls that one spool of a server held at any instant of a whole step, those being written included.",
+            "Most calls that one spool of a server held at any instant, those being written included.",
         ),
         metric(
             Store,
             Part,
             "amplification",
             Count,
-            "Queries and appends sent to it, those of health checks included, per call offered that uses it, over whole steps.",
+            "Queries and appends sent to it, those of health checks included, per call offered that uses it.",
         ),
-        metric(Store, Total, "queries", Count, "Queries and appends sent to it, in the whole steps of the window."),
-        metric(
-            Store,
-            Total,
-            "connects",
-            Count,
-            "Connections that servers tried to open to it, in the whole steps of the window.",
-        ),
-        metric(Store, Part, "waiting_max", Count, "Most queries waiting to run, or hung, at the end of a step."),
-        metric(Store, Part, "headroom_min", Count, "Least headroom at the end of a step, where the store has some."),
-        metric(Balancer, Part, "queue_max", Count, "Most calls queued at the balancer at the end of a step."),
-        metric(Balancer, Part, "kept_max", Count, "Most lost calls kept for a replay at the end of a step."),
+        metric(Store, Total, "queries", Count, "Queries and appends sent to it."),
+        metric(Store, Total, "connects", Count, "Connections that servers tried to open to it."),
+        metric(Store, Part, "waiting_max", Count, "Most queries waiting to run, or hung, at any instant."),
+        metric(Store, Part, "headroom_min", Count, "Least headroom at any instant, where the store has some."),
+        metric(Balancer, Part, "queue_max", Count, "Most calls queued at the balancer at any instant."),
+        metric(Balancer, Part, "kept_max", Count, "Most lost calls kept for a replay at any instant."),
         metric(
             Ledger,
             Run,

@@ -14,6 +14,7 @@ use crate::component::trouble::Trouble;
 use crate::fault::{ClientKnobs, Effects, ServerKnobs};
 use crate::kernel::{Account, Cohort, Event, Fact, Kernel, Lane, Timer};
 use crate::ledger::{Cause, Seen};
+use crate::level::{Levels, StoreFound};
 use crate::policy::breaker::Permit;
 use crate::slab::{Ref, Slab};
 use crate::spec::{WorldPlan, WorldSpec};
@@ -320,6 +321,8 @@ pub struct World {
     pub queries: Slab<Query>,
     /// Lanes that all share.
     pub lanes: Lanes,
+    /// Levels whose extremes are asked of.
+    pub levels: Levels,
 }
 
 impl World {
@@ -355,6 +358,7 @@ impl World {
             tries: Slab::default(),
             queries: Slab::default(),
             lanes,
+            levels: Levels::new(spec.fleets.len(), spec.stores.len()),
             spec,
         };
         world.open_stores(k);
@@ -482,7 +486,7 @@ impl World {
     /// Nothing more can happen to a call: its books are closed, unless the balancer's log has it.
     #[inline(never)]
     pub fn settle<K: Kernel>(&mut self, k: &mut K, call: Ref) {
-        if !self.calls[call].stored && !self.log_keeps(call) {
+        if !self.calls[call].stored && !self.log_keeps(k, call) {
             let c = &self.calls[call];
             k.record(Fact::Dropped(c.account(), c.cause));
             if c.client == Client::Ok {
@@ -510,6 +514,24 @@ impl World {
     /// Lost calls kept for a replay: in the balancer's log, and by clients.
     pub fn kept(&self) -> u64 {
         self.log.kept().sum::<u64>() + self.populations.iter().map(|p| p.kept()).sum::<u64>()
+    }
+
+    /// A boundary of time: what everything has come to since the last one is written down.
+    pub fn boundary(&mut self, at: Ns) {
+        if at <= self.levels.cut_at() {
+            return;
+        }
+        for server in &mut self.servers {
+            let spooled = &mut self.levels.fleets[server.fleet as usize].spooled;
+            *spooled = (server.take_spool_peak() as u64).max(*spooled);
+        }
+        let found = self.stores.iter_mut().map(|store| StoreFound {
+            headroom: store.take_least(at),
+            queries: store.queries,
+            connects: store.connects,
+        });
+        let found: Vec<StoreFound> = found.collect();
+        self.levels.cut(at, &found);
     }
 
     /// Whether no fault is in force anywhere.

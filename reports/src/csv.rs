@@ -14,7 +14,7 @@ use std::collections::{BTreeMap, BTreeSet};
 /// | `KIND.dropped_CAUSE` | of those, dropped for that cause; spaces in the cause become `_` | calls |
 /// | `KIND.failed` | of those offered, failed for their client | calls |
 /// | `KIND.late` | of those offered, stored late | calls |
-/// | `KIND.latency_p50_ms`, `_p90_ms`, `_p99_ms`, `_max_ms` | latency of calls answered ok during the step | ms |
+/// | `KIND.latency_p50_ms`, `_p90_ms`, `_p99_ms`, `_max_ms` | latency of calls offered in the step and answered ok | ms |
 /// | `in_rotation` | mean number of servers in rotation over the step, all fleets | servers |
 /// | `balancer_queue` | queued at the balancer, at the end of the step | calls |
 /// | `kept` | lost calls kept for a replay, at the end of the step | calls |

@@ -1,15 +1,17 @@
 //! The books: every call's two fates, by cohort; the digest; rotation; latencies.
 //!
 //! Calls count in the cohort in which they were offered: a cell of time between two boundaries. The boundaries
-//! are those of the timeline's steps and of every window that anything asks about; the beginning and the end of
-//! an outage add one when they happen. So any such window is a sum of whole cells, and a call's fate is followed
-//! to the end of the run without being remembered. Memory grows with the number of cells, not of calls.
+//! are those of the timeline's steps and of every window that anything asks about; the beginning and the end of a fault
+//! or an outage add one when they happen, and after an end some more, ever farther apart, to see when things are as they
+//! were ([`Recovery`]). So any such window is a sum of whole cells, and a call's fate is followed to the end of the run
+//! without being remembered. Memory grows with the number of cells, not of calls.
 
+use crate::latency::{Latencies, Spread};
+use crate::recovery::Recovery;
 use brownout_models::kernel::{Account, Cohort, Fact};
 use brownout_models::ledger::{Cause, Seen};
 use brownout_models::random::mix;
 use brownout_models::units::Ns;
-use hdrhistogram::Histogram;
 
 const CAUSES: usize = Cause::ALL.len();
 const SEEN: usize = Seen::ALL.len();
@@ -135,21 +137,30 @@ pub struct Entry {
 /// The books.
 pub struct Ledger {
     populations: usize,
-    kind_of: Vec<usize>,
     /// Beginning of each cell.
     cells: Vec<Ns>,
     counts: Vec<Counts>,
     balances: Vec<Balance>,
+    /// Times at which cells begin, as far as they are known; those before `next_boundary` have begun.
     boundaries: Vec<Ns>,
     next_boundary: usize,
+    /// When the next cell begins: at the next boundary, or to look for the recovery.
+    opens_at: Ns,
+    /// Windows are asked about that begin or end so long after an outage or a fault has ended.
+    after: Vec<Ns>,
+    /// What follows the last end of an outage, and of a fault.
+    recoveries: [Recovery; 2],
     digest: u64,
     facts: u64,
-    /// Latencies answered in the present step, per kind, in microseconds.
-    latencies: Vec<Histogram<u32>>,
+    latencies: Latencies,
     /// Per server: times of leaving and entering rotation.
     pub changes: Vec<Vec<(Ns, bool)>>,
     /// Per server: how often the process died.
     pub crashes: Vec<u64>,
+    /// When processes died (false) and started, in order; with the server.
+    pub processes: Vec<(Ns, u32, bool)>,
+    /// Per fleet: whether the balancer failed open at the start, and when it began to, or ceased.
+    pub fails_open: Vec<(bool, Vec<(Ns, bool)>)>,
     /// Servers whose rotation is watched: the first so many.
     watched: u32,
     in_rotation: u32,
@@ -164,29 +175,29 @@ pub struct Ledger {
 }
 
 impl Ledger {
-    /// Empty books. `kind_of` gives each population's kind; `boundaries` are the times at which cells begin.
-    pub fn new(kind_of: Vec<usize>, kinds: usize, mut boundaries: Vec<Ns>) -> Ledger {
+    /// Empty books of so many populations. `boundaries` are the times at which cells begin; and cells begin so long `after`
+    /// each end of an outage or a fault.
+    pub fn new(populations: usize, mut boundaries: Vec<Ns>, after: Vec<Ns>) -> Ledger {
         boundaries.push(Ns::ZERO);
         boundaries.sort_unstable();
         boundaries.dedup();
-        let populations = kind_of.len();
-        let histogram = || {
-            // Bounds and precision are constants that the crate accepts; tested below.
-            Histogram::new_with_bounds(1, 86_400_000_000, 2).unwrap_or_else(|e| panic!("histogram: {e}"))
-        };
         let mut ledger = Ledger {
             populations,
-            kind_of,
-            cells: Vec::new(),
-            counts: Vec::new(),
+            cells: vec![Ns::ZERO],
+            counts: vec![Counts::default(); populations],
             balances: vec![Balance::default(); populations],
             boundaries,
-            next_boundary: 0,
+            next_boundary: 1,
+            opens_at: Ns::ZERO,
+            after,
+            recoveries: [(); 2].map(|()| Recovery::new(populations)),
             digest: 0x6272_6f77_6e6f_7574,
             facts: 0,
-            latencies: (0..kinds).map(|_| histogram()).collect(),
+            latencies: Latencies::new(populations),
             changes: Vec::new(),
             crashes: Vec::new(),
+            processes: Vec::new(),
+            fails_open: Vec::new(),
             watched: 0,
             in_rotation: 0,
             rotation_since: Ns::ZERO,
@@ -195,13 +206,14 @@ impl Ledger {
             marks: Vec::new(),
             kept: None,
         };
-        ledger.open_cells(Ns::ZERO);
+        ledger.look_ahead();
         ledger
     }
 
     /// Tells the books about the servers: how many there are, of how many (the first ones) the number in
-    /// rotation is watched, and how many of those start in it.
-    pub fn open_rotation(&mut self, servers: usize, watched: u32, in_rotation: u32) {
+    /// rotation is watched, and how many of those start in it; and of which fleets the balancer fails open from the start.
+    pub fn open_rotation(&mut self, servers: usize, watched: u32, in_rotation: u32, fails_open: Vec<bool>) {
+        self.fails_open = fails_open.into_iter().map(|open| (open, Vec::new())).collect();
         self.watched = watched;
         self.changes = vec![Vec::new(); servers];
         self.crashes = vec![0; servers];
@@ -209,27 +221,66 @@ impl Ledger {
     }
 
     /// Opens the cells that begin up to `at`.
-    fn open_cells(&mut self, at: Ns) {
-        while let Some(boundary) = self.boundaries.get(self.next_boundary).filter(|b| **b <= at) {
-            self.cells.push(*boundary);
-            self.counts.extend(std::iter::repeat_n(Counts::default(), self.populations));
-            self.next_boundary += 1;
+    pub fn open_cells(&mut self, at: Ns) {
+        while self.opens_at <= at {
+            let begins = self.opens_at;
+            self.open_cell(begins);
+            if self.next_boundary() == Some(begins) {
+                self.next_boundary += 1;
+            }
+            self.recoveries.iter_mut().for_each(|recovery| recovery.slot_begins(begins));
+            self.look_ahead();
         }
+    }
+
+    fn open_cell(&mut self, begins: Ns) {
+        self.cells.push(begins);
+        self.counts.extend(std::iter::repeat_n(Counts::default(), self.populations));
+        self.latencies.next_cell();
+    }
+
+    /// Sees when the next cell begins.
+    fn look_ahead(&mut self) {
+        let slots = self.recoveries.iter().map(|recovery| recovery.next);
+        self.opens_at = slots.chain(self.next_boundary()).min().unwrap_or(Ns::NEVER);
+    }
+
+    /// The first of the known boundaries at which no cell has begun.
+    pub fn next_boundary(&self) -> Option<Ns> {
+        self.boundaries.get(self.next_boundary).copied()
     }
 
     /// Begins a cell at a time that nobody knew before.
     fn split(&mut self, at: Ns) {
         self.open_cells(at);
-        if self.cells.last() != Some(&at) {
-            self.cells.push(at);
-            self.counts.extend(std::iter::repeat_n(Counts::default(), self.populations));
+        if self.cells.last().is_none_or(|last| *last < at) {
+            self.open_cell(at);
         }
+    }
+
+    /// An outage (0) or a fault (1) has ended: cells begin to see what comes of it, and those that are asked for.
+    fn ended(&mut self, which: usize, at: Ns) {
+        self.recoveries[which].begin(at);
+        for after in std::mem::take(&mut self.after) {
+            let begins = at.plus(after);
+            let place = self.boundaries.partition_point(|boundary| *boundary < begins);
+            if begins > at && self.boundaries.get(place) != Some(&begins) {
+                self.boundaries.insert(place, begins);
+            }
+            self.after.push(after);
+        }
+        self.look_ahead();
+    }
+
+    /// The times since the end of the last outage, or else of the last fault, between which to look for a recovery.
+    pub fn recovery(&self, of_outage: bool) -> &Recovery {
+        &self.recoveries[usize::from(!of_outage)]
     }
 
     /// Opens the books for a call.
     #[inline(always)]
     pub fn offer(&mut self, population: u16, at: Ns, salt: u64) -> Cohort {
-        if self.boundaries.get(self.next_boundary).is_some_and(|b| *b <= at) {
+        if self.opens_at <= at {
             self.open_cells(at);
         }
         let mut cell = self.cells.len() - 1;
@@ -278,8 +329,7 @@ impl Ledger {
                 books.ok += 1;
                 books.latency_ns += latency.0;
                 self.balances[a.population as usize].answered += 1;
-                let kind = self.kind_of[a.population as usize];
-                self.latencies[kind].saturating_record(latency.0 / 1000);
+                self.latencies.record(a.cohort.0 as usize, latency);
             }
             Fact::Dropped(a, cause) => {
                 self.count(now, a, 16 + cause as u64).dropped[cause as usize] += 1;
@@ -317,10 +367,22 @@ impl Ledger {
             }
             Fact::Process { server, alive } => {
                 self.crashes[server as usize] += u64::from(!alive);
+                self.processes.push((now, server, alive));
                 self.fold(now.0, u64::from(server), 130 + u64::from(alive));
+            }
+            // Neither says more than facts that are in the digest, so they are not.
+            Fact::FailsOpen { fleet, begins } => self.fails_open[fleet as usize].1.push((now, begins)),
+            Fact::Fault { begins } => {
+                self.split(now);
+                if !begins {
+                    self.ended(1, now);
+                }
             }
             Fact::Outage { store, begins } => {
                 self.split(now);
+                if !begins {
+                    self.ended(0, now);
+                }
                 if begins {
                     self.outages.push(Outage { store, mode: String::new(), from: now, to: None });
                 } else if let Some(open) = self.outages.iter_mut().rfind(|o| o.store == store && o.to.is_none()) {
@@ -348,25 +410,12 @@ impl Ledger {
         mix(self.digest ^ self.facts)
     }
 
-    /// Latencies answered since the last call, in milliseconds: (p50, p90, p99, max) per kind, none without any.
-    pub fn take_latencies(&mut self) -> Vec<Option<[f64; 4]>> {
-        let mut out = Vec::with_capacity(self.latencies.len());
-        for histogram in &mut self.latencies {
-            let ms = |micros: u64| micros as f64 / 1000.0;
-            out.push(
-                (!histogram.is_empty())
-                    .then(|| {
-                        [0.5, 0.9, 0.99]
-                            .map(|q| ms(histogram.value_at_quantile(q)))
-                            .into_iter()
-                            .chain([ms(histogram.max())])
-                            .collect::<Vec<_>>()
-                    })
-                    .and_then(|v| v.try_into().ok()),
-            );
-            histogram.reset();
-        }
-        out
+    /// The latencies of the calls that some populations offered in a window whose ends are cell boundaries.
+    pub fn latencies(&self, populations: &[usize], from: Ns, to: Ns) -> Spread {
+        let mut sum = Spread::default();
+        let place = |at: Ns| self.cells.partition_point(|begins| *begins < at);
+        populations.iter().for_each(|p| self.latencies.add_to(&mut sum, *p, place(from)..place(to)));
+        sum
     }
 
     /// Breaks the books on purpose, as a leaked call would, so that a test can see it noticed.
@@ -450,8 +499,8 @@ mod tests {
 
     #[test]
     fn a_call_counts_in_the_cell_in_which_it_was_offered_whenever_its_fate_is_known() {
-        let mut ledger = Ledger::new(vec![0], 1, vec![Ns(10), Ns(20)]);
-        ledger.open_rotation(0, 0, 0);
+        let mut ledger = Ledger::new(1, vec![Ns(10), Ns(20)], vec![]);
+        ledger.open_rotation(0, 0, 0, vec![]);
         let early = ledger.offer(0, Ns(5), 1);
         let late = ledger.offer(0, Ns(25), 2);
         ledger.record(Ns(30), Fact::Stored(account(early), false));
@@ -463,7 +512,7 @@ mod tests {
 
     #[test]
     fn an_outage_begins_a_cell_of_its_own_and_earlier_offers_stay_before_it() {
-        let mut ledger = Ledger::new(vec![0], 1, vec![Ns(100)]);
+        let mut ledger = Ledger::new(1, vec![Ns(100)], vec![]);
         ledger.record(Ns(50), Fact::Outage { store: 0, begins: true });
         ledger.offer(0, Ns(49), 1);
         ledger.offer(0, Ns(50), 2);
@@ -473,7 +522,7 @@ mod tests {
 
     #[test]
     fn a_lost_call_breaks_the_balance() {
-        let mut ledger = Ledger::new(vec![0], 1, vec![]);
+        let mut ledger = Ledger::new(1, vec![], vec![]);
         let cohort = ledger.offer(0, Ns(1), 1);
         assert!(ledger.check(Ns(2), &[(1, 1)]).is_ok());
         let lost = ledger.check(Ns(2), &[(0, 1)]).unwrap_err();
@@ -489,8 +538,8 @@ mod tests {
     #[test]
     fn the_digest_hangs_on_order_and_content() {
         let digest = |facts: &[(u64, u32, bool)]| {
-            let mut ledger = Ledger::new(vec![0], 1, vec![]);
-            ledger.open_rotation(4, 4, 2);
+            let mut ledger = Ledger::new(1, vec![], vec![]);
+            ledger.open_rotation(4, 4, 2, vec![]);
             facts
                 .iter()
                 .for_each(|(at, server, up)| ledger.record(Ns(*at), Fact::Rotation { server: *server, up: *up }));

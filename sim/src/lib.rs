@@ -5,10 +5,13 @@
 #![warn(clippy::unwrap_used)]
 
 pub mod expectation;
+mod latency;
 pub mod ledger;
 pub mod metric;
 pub mod outcome;
+mod processes;
 pub mod queue;
+mod recovery;
 pub mod rotation;
 pub mod run;
 pub mod trace;

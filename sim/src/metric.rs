@@ -1,9 +1,13 @@
 //! Metrics of a run over a window, and evidence compared with them.
+//!
+//! A window is a row of whole cells of the books, whose boundaries are at its ends; so no value hangs on the steps of the
+//! timeline, except those of the metrics that say so ([`Metric::per_step`]).
 
 use crate::ledger::Counts;
 use crate::outcome::Evidence;
-use crate::rotation;
-use crate::run::{Run, Step};
+use crate::run::Run;
+use crate::{processes, rotation};
+use brownout_models::level::{FleetPeaks, Peaks};
 use brownout_models::metrics::{self, Metric, Subject};
 use brownout_models::units::Ns;
 use brownout_scenarios::{EvidenceSpec, Observed, Scenario};
@@ -97,9 +101,9 @@ fn of_calls(scenario: &Scenario, run: &Run, subject: &str, name: &str, over: (Ns
         "amplification" => share(0).map(|_| Observed::Count(rate(all.attempts, all.offered))),
         "latency_mean" if all.ok == 0 => Err(Absent::Nothing("no call was answered ok")),
         "latency_mean" => Ok(Observed::Duration(Ns(all.latency_ns / all.ok))),
-        "latency_p50" => latency(scenario, run, &populations, 0, over),
-        "latency_p99" => latency(scenario, run, &populations, 2, over),
-        "latency_max" => latency(scenario, run, &populations, 3, over),
+        "latency_p50" => latency(run, &populations, 0.5, over),
+        "latency_p99" => latency(run, &populations, 0.99, over),
+        "latency_max" => latency(run, &populations, 1.0, over),
         "unavailable" => stretch(&|c| c.offered > 0 && rate(c.failed_total(), c.offered) >= UNAVAILABLE)
             .map(|(from, to)| Observed::Interval(from, to))
             .ok_or(Absent::NotOnce("it was never unavailable")),
@@ -107,11 +111,7 @@ fn of_calls(scenario: &Scenario, run: &Run, subject: &str, name: &str, over: (Ns
             let found = stretch(&|c| rate(c.dropped_total(), c.offered) > NEARLY_ALL);
             Ok(Observed::Duration(found.map_or(Ns::ZERO, |(from, to)| to.minus(from))))
         }
-        "recovery" => match rotation::cause(run) {
-            None => Err(Absent::Nothing("no outage happened")),
-            Some((_, None)) => Err(Absent::Nothing("the outage had not ended by the end of the run")),
-            Some(_) => recovery(scenario, run, subject).map(Observed::Duration).ok_or(Absent::Never("never recovered")),
-        },
+        "recovery" => recovered(run, &populations).map(Observed::Duration),
         "failing_until" => {
             let failing = |step: &(Ns, Ns)| {
                 let c = books(run, &populations, *step);
@@ -124,24 +124,10 @@ fn of_calls(scenario: &Scenario, run: &Run, subject: &str, name: &str, over: (Ns
     }
 }
 
-/// A percentile of the latencies of the populations' kinds, by its place in [`Step::latencies`]; of the worst step.
-fn latency(
-    scenario: &Scenario,
-    run: &Run,
-    populations: &[usize],
-    which: usize,
-    over: (Ns, Ns),
-) -> Result<Observed, Absent> {
-    let (spec, kinds) = (&scenario.plan.spec, scenario.plan.spec.kinds());
-    let asked: Vec<usize> = populations
-        .iter()
-        .filter_map(|p| kinds.iter().position(|kind| *kind == spec.clients.0[*p].1.sends.text))
-        .collect();
-    let within = ending_in(run, over).flat_map(|step| asked.iter().filter_map(|kind| step.latencies[*kind]));
-    let worst = within.map(|percentiles| percentiles[which]).max_by(f64::total_cmp);
-    worst
-        .map(|ms| Observed::Duration(Ns::from_secs_f64(ms / 1000.0)))
-        .ok_or(Absent::Nothing("no call was answered ok in a step that ends there"))
+/// The latency of calls offered in the window that a share of those answered ok does not exceed.
+fn latency(run: &Run, populations: &[usize], share: f64, over: (Ns, Ns)) -> Result<Observed, Absent> {
+    let found = run.ledger().latencies(populations, over.0, over.1).quantile(share);
+    found.map(|ms| Observed::Duration(Ns::from_secs_f64(ms / 1000.0))).ok_or(Absent::Nothing("no call was answered ok"))
 }
 
 fn of_rotation(run: &Run, name: &str, over: (Ns, Ns)) -> Result<Observed, Absent> {
@@ -166,15 +152,13 @@ fn of_rotation(run: &Run, name: &str, over: (Ns, Ns)) -> Result<Observed, Absent
 
 fn of_fleet(run: &Run, fleet: &str, name: &str, over: (Ns, Ns)) -> Result<Observed, Absent> {
     let Some(at) = run.world().spec.fleets.index(fleet) else { return Err(Absent::Nothing("there is no such fleet")) };
+    let most = |of: &dyn Fn(&FleetPeaks) -> u64| peaks(run, over).map(|peaks| count(of(&peaks.fleets[at])));
     match name {
-        "crashes" => tally(run, over, &|step| step.tallies.crashes[at]).map(count),
-        "alive_min" => extreme(run, over, &|step| step.fleets[at].alive as f64, false),
-        "accept_queue_max" => extreme(run, over, &|step| step.fleets[at].accept_queue as f64, true),
-        "pending_max" => extreme(run, over, &|step| step.fleets[at].pending as f64, true),
-        "spooled_max" => {
-            let most = whole(run, over).map(|at_step| run.steps[at_step].tallies.spooled_max[at]).max();
-            most.map(count).ok_or(NO_STEP)
-        }
+        "crashes" => Ok(count(processes::crashes(run, at, over))),
+        "alive_min" => Ok(count(processes::alive_min(run, at, over))),
+        "accept_queue_max" => most(&|fleet| fleet.accept_queue),
+        "pending_max" => most(&|fleet| fleet.pending),
+        "spooled_max" => most(&|fleet| fleet.spooled),
         other => no_rule(other),
     }
 }
@@ -182,22 +166,21 @@ fn of_fleet(run: &Run, fleet: &str, name: &str, over: (Ns, Ns)) -> Result<Observ
 fn of_store(run: &Run, store: &str, name: &str, over: (Ns, Ns)) -> Result<Observed, Absent> {
     let spec = &run.world().spec;
     let Some(at) = spec.stores.index(store) else { return Err(Absent::Nothing("there is no such store")) };
+    let has_headroom = spec.stores.0[at].1.headroom.is_some();
+    let found = || peaks(run, over).map(|peaks| peaks.stores[at]);
     match name {
-        "queries" => tally(run, over, &|step| step.tallies.asked[at].0).map(count),
-        "connects" => tally(run, over, &|step| step.tallies.asked[at].1).map(count),
+        "queries" => found().map(|store| count(store.queries)),
+        "connects" => found().map(|store| count(store.connects)),
         "amplification" => {
-            let queries = tally(run, over, &|step| step.tallies.asked[at].0)?;
             let users: Vec<usize> = (0..spec.clients.len()).filter(|p| uses(run, *p, store)).collect();
-            let calls: u64 =
-                whole(run, over).map(|s| books(run, &users, (run.steps[s].from, run.steps[s].to)).offered).sum();
-            match calls {
+            match books(run, &users, over).offered {
                 0 => Err(Absent::Nothing("no calls that use it were offered")),
-                calls => Ok(Observed::Count(queries as f64 / calls as f64)),
+                calls => found().map(|store| Observed::Count(store.queries as f64 / calls as f64)),
             }
         }
-        "waiting_max" => extreme(run, over, &|step| step.stores[at].waiting as f64, true),
-        "headroom_min" if spec.stores.0[at].1.headroom.is_none() => Err(Absent::Nothing("the store has no headroom")),
-        "headroom_min" => extreme(run, over, &|step| step.stores[at].headroom.unwrap_or(f64::INFINITY), false),
+        "waiting_max" => found().map(|store| count(store.waiting)),
+        "headroom_min" if !has_headroom => Err(Absent::Nothing("the store has no headroom")),
+        "headroom_min" => found().map(|store| Observed::Count(store.headroom)),
         other => no_rule(other),
     }
 }
@@ -213,68 +196,43 @@ fn uses(run: &Run, population: usize, store: &str) -> bool {
 
 fn of_balancer(run: &Run, name: &str, over: (Ns, Ns)) -> Result<Observed, Absent> {
     match name {
-        "queue_max" => extreme(run, over, &|step| step.balancer_queue as f64, true),
-        "kept_max" => extreme(run, over, &|step| step.kept as f64, true),
+        "queue_max" => peaks(run, over).map(|peaks| count(peaks.queued)),
+        "kept_max" => peaks(run, over).map(|peaks| count(peaks.kept)),
         other => no_rule(other),
     }
 }
 
-const NO_STEP: Absent = Absent::Nothing("no step of the run lies in it");
-
-/// The places of the steps that lie wholly in a window.
-fn whole(run: &Run, over: (Ns, Ns)) -> std::ops::Range<usize> {
-    let from = run.steps.partition_point(|s| s.from < over.0);
-    let to = run.steps.partition_point(|s| s.to <= over.1);
-    from..to.max(from)
-}
-
-/// How much a total grew over the whole steps of a window.
-fn tally(run: &Run, over: (Ns, Ns), total: &dyn Fn(&Step) -> u64) -> Result<u64, Absent> {
-    let steps = whole(run, over);
-    if steps.is_empty() {
-        return Err(NO_STEP);
-    }
-    let before = steps.start.checked_sub(1).map_or(0, |last| total(&run.steps[last]));
-    Ok(total(&run.steps[steps.end - 1]) - before)
-}
-
-/// The steps that end in a window, its end included.
-fn ending_in(run: &Run, over: (Ns, Ns)) -> impl Iterator<Item = &Step> {
-    run.steps.iter().filter(move |s| s.to > over.0 && s.to <= over.1)
-}
-
-/// The largest or smallest of what is seen at the ends of steps.
-fn extreme(run: &Run, over: (Ns, Ns), seen: &dyn Fn(&Step) -> f64, largest: bool) -> Result<Observed, Absent> {
-    let seen = ending_in(run, over).map(seen);
-    let found = if largest { seen.max_by(f64::total_cmp) } else { seen.min_by(f64::total_cmp) };
-    found.map(Observed::Count).ok_or(NO_STEP)
+/// What levels came to in a window.
+fn peaks(run: &Run, over: (Ns, Ns)) -> Result<Peaks, Absent> {
+    run.world().levels.over(over.0, over.1).ok_or(Absent::Nothing("nothing of the run lies in it"))
 }
 
 /// For how long calls must succeed for the world to count as recovered.
 const STEADY: Ns = Ns::secs(60);
 
 /// From the end of the last outage until at least 99% of the calls succeed, and go on doing so for a minute: to the
-/// end of the outage, or the beginning of a later step. None without an outage that ends, or if that never happens.
+/// end of the outage, or the beginning of a slot after it ([`Ledger::recovery`]). None without an outage that ends, if that
+/// never happens, or if nothing was offered to see it by.
 pub fn recovery(scenario: &Scenario, run: &Run, subject: &str) -> Option<Ns> {
-    let (_, ended) = rotation::cause(run)?;
-    let ended = ended?;
-    let populations = metrics::populations(subject, &scenario.plan.spec);
-    let later = run.steps.iter().map(|s| s.from).filter(|from| *from > ended);
-    let starts: Vec<Ns> = std::iter::once(ended).chain(later).collect();
-    let quiet = |from: Ns, to: Ns| {
-        let sums = populations.iter().map(|p| run.ledger().over(*p, from, to));
-        let (offered, failed) = sums.fold((0, 0), |(o, f), c| (o + c.offered, f + c.failed_total()));
-        failed as f64 <= QUIET * offered as f64
-    };
+    recovered(run, &metrics::populations(subject, &scenario.plan.spec)).ok()
+}
+
+fn recovered(run: &Run, populations: &[usize]) -> Result<Ns, Absent> {
+    let (_, ended) = rotation::cause(run).ok_or(Absent::Nothing("no outage happened"))?;
+    let ended = ended.ok_or(Absent::Nothing("the outage had not ended by the end of the run"))?;
+    if books(run, populations, (ended, Ns::NEVER)).offered == 0 {
+        return Err(Absent::Nothing("no calls were offered after the outage"));
+    }
     let mut since = None;
-    for (i, from) in starts.iter().enumerate() {
-        let to = starts.get(i + 1).copied().unwrap_or(run.at());
-        since = if quiet(*from, to) { since.or(Some(*from)) } else { None };
-        if let Some(began) = since.filter(|began| to.minus(*began) >= STEADY) {
-            return Some(began.minus(ended));
+    for slot in run.ledger().recovery(rotation::outage(run).is_some()).slots(run.at()) {
+        let found = books(run, populations, slot);
+        let quiet = found.failed_total() as f64 <= QUIET * found.offered as f64;
+        since = if quiet { since.or(Some(slot.0)) } else { None };
+        if let Some(began) = since.filter(|began| slot.1.minus(*began) >= STEADY) {
+            return Ok(began.minus(ended));
         }
     }
-    None
+    Err(Absent::Never("never recovered"))
 }
 
 /// The steps that lie wholly in a window.

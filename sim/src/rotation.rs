@@ -78,20 +78,12 @@ pub fn in_rotation_bounds(run: &Run, over: (Ns, Ns)) -> (u64, u64) {
     (up().min().unwrap_or(0), up().max().unwrap_or(0))
 }
 
-/// Share of a window with so few servers in rotation that all get calls: below the threshold of fail-open, or, with
-/// nginx's passive checks, with none left. 0 for a balancer that does not fail open.
+/// Share of a window in which the balancer gave calls to servers out of rotation, too, for want of others, as it decided
+/// itself. 0 for a balancer that does not fail open.
 pub fn fail_open_share(run: &Run, over: (Ns, Ns)) -> f64 {
-    let health = &run.world().spec.balancer.health;
-    let all = watched(run);
-    let is_open = |up: usize| match health.fail_open_below {
-        Some(below) => below.is_open(up, all),
-        None => health.max_fails.is_some() && up == 0,
-    };
-    let levels = levels(run, over);
-    let ends = levels.iter().skip(1).map(|(at, _)| *at).chain([over.1]);
-    let open = levels.iter().zip(ends).filter(|((_, up), _)| is_open((*up).max(0) as usize));
-    let open: u64 = open.map(|((from, _), to)| to.minus(*from).0).sum();
+    let Some((from_the_start, turns)) = run.ledger().fails_open.first() else { return 0.0 };
     let length = over.1.minus(over.0).0;
+    let open = up_time(turns, over, *from_the_start).0;
     if length > 0 { open as f64 / length as f64 } else { 0.0 }
 }
 
@@ -107,7 +99,7 @@ fn starts_up(run: &Run) -> bool {
     !check.enabled || check.initial == brownout_models::policy::health::Initial::Up
 }
 
-/// How long a server was in rotation within a window.
+/// How long something was so within a window: a server in rotation, given when it entered and left.
 fn up_time(changes: &[(Ns, bool)], over: (Ns, Ns), starts_up: bool) -> Ns {
     let clamp = |at: Ns| at.clamp(over.0, over.1);
     let mut total = Ns::ZERO;
@@ -151,7 +143,7 @@ pub fn figures(run: &Run) -> Rotation {
         crashes: named(&|i| run.ledger().crashes[i]),
         mean_in_rotation: in_rotation_mean(run, over),
         first_ejection_s: first_ejection(run).map(Ns::as_secs),
-        all_up_after_s: outage.and_then(|(_, to)| to).and_then(|to| all_up_after(all, to, starts_up(run))),
+        all_up_after_s: cause(run).and_then(|(_, to)| to).and_then(|to| all_up_after(all, to, starts_up(run))),
         changes_s: names
             .iter()
             .zip(all)

@@ -4,11 +4,12 @@ mod observed;
 mod relay;
 
 pub use observed::Observer;
-pub use relay::{Gauges, Relay};
+pub use relay::{Counted, Gauges, Relay};
 
 use crate::ledger::{Imbalance, Ledger};
 use crate::outcome::{FleetGauge, StoreGauge};
 use crate::queue::Due;
+use brownout_models::component::operator::{Action, Trigger};
 use brownout_models::kernel::{Cohort, Event, Fact, Kernel, Lane, Timer};
 use brownout_models::spec::WorldPlan;
 use brownout_models::units::Ns;
@@ -18,6 +19,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 /// The kernel: clock, queue and books in one, as the world sees them.
 pub struct Engine {
     due: Due,
+    /// Up to when events are handled before somebody looks: just before the next boundary of time.
+    until: Ns,
     /// The books.
     pub ledger: Ledger,
 }
@@ -71,6 +74,11 @@ impl Kernel for Engine {
     fn record(&mut self, fact: Fact) {
         let now = self.due.now();
         self.ledger.record(now, fact);
+        if let Fact::Outage { begins: false, .. } | Fact::Fault { begins: false } = fact {
+            // Its end may have made boundaries of its own.
+            let next = self.ledger.next_boundary().map_or(Ns::NEVER, |next| next.minus(Ns(1)));
+            self.until = self.until.min(next);
+        }
     }
     fn outage_mode(&mut self, mode: String) {
         if let Some(outage) = self.ledger.outages.last_mut() {
@@ -92,6 +100,8 @@ pub struct Orders {
     pub step: Ns,
     /// Times at which windows begin or end.
     pub boundaries: Vec<Ns>,
+    /// Windows begin or end so long after an outage or a fault has ended.
+    pub after: Vec<Ns>,
     /// Most events to handle.
     pub event_limit: Option<u64>,
     /// Whether to keep the facts of the present step, to compare two runs.
@@ -120,8 +130,6 @@ pub struct Step {
     pub to: Ns,
     /// Mean number of servers in rotation.
     pub in_rotation: f64,
-    /// Latency percentiles per kind, in milliseconds.
-    pub latencies: Vec<Option<[f64; 4]>>,
     /// Stores at its end.
     pub stores: Vec<StoreGauge>,
     /// Fleets at its end.
@@ -130,21 +138,8 @@ pub struct Step {
     pub balancer_queue: u64,
     /// Lost calls kept for a replay, in the balancer's log or by clients, at its end.
     pub kept: u64,
-    /// What has come together since the start of the run.
-    pub tallies: Tallies,
     /// The digest at its end.
     pub digest: u64,
-}
-
-/// Totals since the start of the run, and peaks within the step, that the books do not keep.
-#[derive(Clone, PartialEq, Debug, Default)]
-pub struct Tallies {
-    /// Per store: queries and appends sent to it, and connections tried.
-    pub asked: Vec<(u64, u64)>,
-    /// Per fleet: processes that died.
-    pub crashes: Vec<u64>,
-    /// Per fleet: most calls that one spool of a server held at any instant of the step.
-    pub spooled_max: Vec<u64>,
 }
 
 /// A run under way. [`Run::step`] moves it on by one step of the timeline.
@@ -166,20 +161,22 @@ pub struct Run {
 impl Run {
     /// A run at its beginning.
     pub fn new(plan: &WorldPlan, orders: Orders) -> Run {
-        let kinds = plan.spec.kinds();
-        let kind = |sends: &str| kinds.iter().position(|k| *k == sends).unwrap_or_default();
-        let kind_of = plan.spec.clients.iter().map(|(_, c)| kind(&c.sends.text)).collect();
         let mut boundaries = orders.boundaries.clone();
+        boundaries.extend(turns(plan));
         let mut at = Ns::ZERO;
         while at < plan.end {
             boundaries.push(at);
             at = at.plus(orders.step);
         }
-        let mut engine = Engine { due: Due::new(plan.end), ledger: Ledger::new(kind_of, kinds.len(), boundaries) };
+        // What lies beyond the end is no boundary; at the end itself the last step closes.
+        boundaries.retain(|at| *at < plan.end);
+        let ledger = Ledger::new(plan.spec.clients.len(), boundaries, orders.after.clone());
+        let mut engine = Engine { due: Due::new(plan.end), until: Ns::ZERO, ledger };
         let world = World::new(plan, orders.seed, &mut engine);
         let in_rotation = world.backends.first().map_or(0, |b| b.rotation.len() as u32);
         let watched = world.spec.fleets.0.first().map_or(0, |(_, fleet)| fleet.count);
-        engine.ledger.open_rotation(world.servers.len(), watched, in_rotation);
+        let fails_open = world.backends.iter().map(|backend| backend.fails_open).collect();
+        engine.ledger.open_rotation(world.servers.len(), watched, in_rotation, fails_open);
         Run { engine, world, orders, end: plan.end, at: Ns::ZERO, area: 0, steps: Vec::new(), events: 0, alive_max: 0 }
     }
 
@@ -193,22 +190,39 @@ impl Run {
         } else if self.orders.keep_facts {
             self.engine.ledger.kept = Some(Vec::new());
         }
-        let (until, last, limit) = self.next_step();
-        let limited = self.handle_until(last, limit);
-        self.end_step(until, limited)
+        self.step_by(&mut |run| run.handle(run.event_limit()))
     }
 
-    /// The end of the next step, the last instant that belongs to it, and how many events there may have been by then.
-    fn next_step(&self) -> (Ns, Ns, u64) {
-        let until = self.at.plus(self.orders.step).min(self.end);
-        // The last step takes in what is due at the very end; the others leave it to the next.
-        let last = if until == self.end { until } else { until.minus(Ns(1)) };
-        (until, last, self.orders.event_limit.unwrap_or(u64::MAX))
+    /// Goes through the next step from one boundary of time to the next. `handle` handles what is due up to
+    /// [`Engine::until`], and says whether the limit on events has been reached.
+    fn step_by(&mut self, handle: &mut dyn FnMut(&mut Run) -> bool) -> Result<Option<Ended>, Imbalance> {
+        let end = self.at.plus(self.orders.step).min(self.end);
+        loop {
+            let boundary = self.engine.ledger.next_boundary().filter(|at| *at < end);
+            // The last step takes in what is due at the very end; else what is due at a boundary comes after it.
+            self.engine.until = boundary.or((end < self.end).then_some(end)).map_or(end, |at| at.minus(Ns(1)));
+            if handle(self) {
+                return self.end_step(end, true);
+            }
+            // Not before: a boundary may have been made meanwhile.
+            let reached = self.engine.until.plus(Ns(1));
+            if reached >= end {
+                return self.end_step(end, false);
+            }
+            self.world.boundary(reached);
+            self.engine.ledger.open_cells(reached);
+        }
     }
 
-    /// Handles what is due up to `last`, or until so many events have been handled since the start; whether the latter.
-    fn handle_until(&mut self, last: Ns, most: u64) -> bool {
-        while let Some(event) = self.engine.due.pop(last) {
+    /// How many events there may be.
+    fn event_limit(&self) -> u64 {
+        self.orders.event_limit.unwrap_or(u64::MAX)
+    }
+
+    /// Handles what is due before the next boundary, or until so many events have been handled since the start; whether
+    /// the latter.
+    fn handle(&mut self, most: u64) -> bool {
+        while let Some(event) = self.engine.due.pop(self.engine.until) {
             self.world.handle(&mut self.engine, event);
             self.events += 1;
             if self.events >= most {
@@ -235,6 +249,7 @@ impl Run {
         if self.orders.lose_a_call {
             self.engine.ledger.lose_a_call();
         }
+        self.world.boundary(to);
         let gauges = Gauges {
             alive: self.world.alive(),
             calls: self.world.calls.len() as u64,
@@ -242,7 +257,6 @@ impl Run {
             fleets: self.fleet_gauges(),
             balancer_queue: self.world.backends.iter().map(|b| u64::from(b.queued)).sum(),
             kept: self.world.kept(),
-            spooled_max: self.spool_peaks(),
         };
         self.take_step(to, gauges)
     }
@@ -256,41 +270,22 @@ impl Run {
         let mean = if length == 0 { 0.0 } else { (area - self.area) as f64 / length as f64 };
         self.area = area;
         self.alive_max = self.alive_max.max(gauges.calls);
-        let latencies = ledger.take_latencies();
+        if to < self.end {
+            ledger.open_cells(to);
+        }
         let digest = ledger.digest();
-        let tallies = self.tallies(gauges.spooled_max);
         self.steps.push(Step {
             from: self.at,
             to,
             in_rotation: mean,
-            latencies,
             stores: gauges.stores,
             fleets: gauges.fleets,
             balancer_queue: gauges.balancer_queue,
             kept: gauges.kept,
-            tallies,
             digest,
         });
         self.at = to;
         Ok(())
-    }
-
-    /// Per fleet: most calls that one spool of a server held since the last step.
-    fn spool_peaks(&mut self) -> Vec<u64> {
-        let mut peaks = vec![0; self.world.spec.fleets.len()];
-        for server in &mut self.world.servers {
-            let peak = &mut peaks[server.fleet as usize];
-            *peak = (server.take_spool_peak() as u64).max(*peak);
-        }
-        peaks
-    }
-
-    fn tallies(&self, spooled_max: Vec<u64>) -> Tallies {
-        let mut crashes = vec![0; self.world.spec.fleets.len()];
-        for (server, died) in self.world.servers.iter().zip(&self.engine.ledger.crashes) {
-            crashes[server.fleet as usize] += died;
-        }
-        Tallies { asked: self.world.stores.iter().map(|s| (s.queries, s.connects)).collect(), crashes, spooled_max }
     }
 
     fn store_gauges(&self, now: Ns) -> Vec<StoreGauge> {
@@ -356,4 +351,27 @@ impl Run {
     pub fn at(&self) -> Ns {
         self.at
     }
+}
+
+/// Most boundaries of time that one entry of the timeline makes by coming again.
+const TURNS: u64 = 10_000;
+
+/// When the timeline is known beforehand to turn: what is offered at that very instant belongs to what follows.
+fn turns(plan: &WorldPlan) -> Vec<Ns> {
+    let mut turns = Vec::new();
+    for entry in plan.spec.timeline.iter().filter(|entry| entry.enabled) {
+        let (Trigger::At(at), Action::Fault(_, timing)) = (&entry.trigger, &entry.action) else { continue };
+        let (times, every) = timing
+            .repeat
+            .as_ref()
+            .map_or((1, Ns::ZERO), |repeat| (repeat.times.map_or(TURNS, u64::from), repeat.every));
+        for time in 0..times.min(TURNS) {
+            let begins = at.plus(entry.delay).plus(Ns(every.0.saturating_mul(time)));
+            turns.extend(std::iter::once(begins).chain(timing.r#for.map(|whole| begins.plus(whole))));
+            if begins >= plan.end {
+                break;
+            }
+        }
+    }
+    turns
 }

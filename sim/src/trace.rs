@@ -254,7 +254,11 @@ fn account(fact: &Fact) -> Option<&Account> {
         | Fact::LostAfterOk(a)
         | Fact::Ok(a, _)
         | Fact::Failed(a, _) => Some(a),
-        Fact::Rotation { .. } | Fact::Process { .. } | Fact::Outage { .. } => None,
+        Fact::Rotation { .. }
+        | Fact::Process { .. }
+        | Fact::FailsOpen { .. }
+        | Fact::Fault { .. }
+        | Fact::Outage { .. } => None,
     }
 }
 

@@ -20,15 +20,21 @@ use std::sync::atomic::AtomicBool;
 pub fn orders(scenario: &Scenario, seed: u64) -> Orders {
     let mut boundaries = vec![scenario.window.0, scenario.window.1];
     boundaries.extend(scenario.evidence.iter().flat_map(|e| [e.over.0, e.over.1]));
+    let mut after = Vec::new();
     for expect in &scenario.expect {
-        if let Stretch::Fixed(from, to) = expect.condition.stretch {
-            boundaries.extend([from, to]);
+        match expect.condition.stretch {
+            Stretch::Fixed(from, to) => boundaries.extend([from, to]),
+            Stretch::After(_, from, to) => after.extend([from, to]),
+            Stretch::During(_) | Stretch::Before(_) => {}
         }
     }
+    after.sort_unstable();
+    after.dedup();
     Orders {
         seed,
         step: scenario.step,
         boundaries,
+        after,
         event_limit: scenario.limits.events,
         keep_facts: false,
         lose_a_call: false,
@@ -142,6 +148,13 @@ fn counts(scenario: &Scenario, run: &Run, subject: &str, over: (Ns, Ns)) -> Coun
     sum
 }
 
+/// Latencies of the calls of a subject that were offered in a window: median, 90th and 99th percentile, largest.
+fn latency_ms(scenario: &Scenario, run: &Run, subject: &str, over: (Ns, Ns)) -> Option<Percentiles> {
+    let populations = populations(subject, &scenario.plan.spec);
+    let found = run.ledger().latencies(&populations, over.0, over.1).percentiles();
+    found.map(|[p50, p90, p99, max]| Percentiles { p50, p90, p99, max })
+}
+
 fn named_causes(dropped: &[u64; Cause::ALL.len()]) -> BTreeMap<String, u64> {
     let named = Cause::ALL.iter().zip(dropped);
     named.filter(|(_, n)| **n > 0).map(|(cause, n)| (cause.word().to_string(), *n)).collect()
@@ -242,9 +255,9 @@ fn marks(scenario: &Scenario, run: &Run) -> Vec<Mark> {
 fn timeline(scenario: &Scenario, run: &Run) -> Timeline {
     let kinds = scenario.plan.spec.kinds();
     let steps = run.steps.iter().map(|s| {
-        let calls = kinds.iter().enumerate().map(|(i, kind)| {
+        let calls = kinds.iter().map(|kind| {
             let c = counts(scenario, run, kind, (s.from, s.to));
-            let latency_ms = s.latencies[i].map(|[p50, p90, p99, max]| Percentiles { p50, p90, p99, max });
+            let latency_ms = latency_ms(scenario, run, kind, (s.from, s.to));
             let step = StepCalls {
                 offered: c.offered,
                 dropped: named_causes(&c.dropped),

@@ -283,7 +283,7 @@ fn metrics_json() -> Value {
 
 /// A metric as JSON.
 pub fn metric_json(metric: &Metric) -> Value {
-    json!({ "name": metric_name(metric), "written": unit(metric), "doc": metric.doc })
+    json!({ "name": metric_name(metric), "written": unit(metric), "doc": metric.doc, "per_step": metric.per_step })
 }
 
 fn causes_json() -> Value {

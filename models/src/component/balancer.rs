@@ -190,6 +190,8 @@ pub struct Backend {
     pub queued: u32,
     /// Share of calls that operators turn away, by plan.
     pub shed: Vec<f64>,
+    /// Whether so few servers are in rotation that health is ignored.
+    pub fails_open: bool,
 }
 
 impl Backend {
@@ -203,6 +205,7 @@ impl Backend {
             queue: VecDeque::new(),
             queued: 0,
             shed: vec![0.0; plans],
+            fails_open: false,
         }
     }
 }
@@ -298,6 +301,7 @@ impl World {
         try_.timer = k.arm(self.lanes.queue, Event::QueueTimeout(t));
         backend.queue.push_back(t);
         backend.queued += 1;
+        self.levels.queued.add(k.now(), 1);
     }
 
     /// Connects to a server.
@@ -517,6 +521,7 @@ impl World {
         let try_ = &mut self.tries[t];
         try_.timer = Timer::NONE;
         self.backends[try_.fleet as usize].queued -= 1;
+        self.levels.queued.remove(k.now(), 1);
         self.reject(k, t, self.spec.balancer.unavailable_status, Cause::QueueTimeout);
     }
 
@@ -529,6 +534,7 @@ impl World {
             Front::Queued => {
                 let fleet = self.tries[t].fleet as usize;
                 self.backends[fleet].queued -= 1;
+                self.levels.queued.remove(k.now(), 1);
                 self.give_up(k, t, Cause::ClientLeft);
             }
             Front::Connecting => {
@@ -593,6 +599,7 @@ impl World {
             let backend = &mut self.backends[fleet as usize];
             backend.queue.pop_front();
             backend.queued -= 1;
+            self.levels.queued.remove(k.now(), 1);
             k.cancel(self.tries[t].timer);
             self.dispatch(k, t, server);
         }
@@ -656,8 +663,19 @@ impl World {
             backend.rotation.remove(server);
         }
         k.record(Fact::Rotation { server, up });
-        if up && backend.queued > 0 {
+        self.settle_fail_open(k, fleet);
+        if up && self.backends[fleet as usize].queued > 0 {
             self.serve_queue(k, fleet);
+        }
+    }
+
+    /// Other servers than before are in rotation, or let in by operators: whether health is to be ignored.
+    pub(crate) fn settle_fail_open<K: Kernel>(&mut self, k: &mut K, fleet: u16) {
+        let backend = &mut self.backends[fleet as usize];
+        let begins = self.spec.balancer.health.fails_open(backend.rotation.len(), backend.all.len());
+        if begins != backend.fails_open {
+            backend.fails_open = begins;
+            k.record(Fact::FailsOpen { fleet, begins });
         }
     }
 }

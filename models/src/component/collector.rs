@@ -371,7 +371,9 @@ impl World {
             let health = &spec.balancer.health;
             let up = health.initial == crate::policy::health::Initial::Up || !health.enabled;
             let watch = Watch::new(first, f.count, health, spec.balancer.is_plain());
-            self.backends.push(Backend::new(first..first + f.count, up, plans.len(), watch));
+            let mut backend = Backend::new(first..first + f.count, up, plans.len(), watch);
+            backend.fails_open = health.fails_open(backend.rotation.len(), backend.all.len());
+            self.backends.push(backend);
             self.plans.push(plans);
         }
     }

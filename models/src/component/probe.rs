@@ -280,6 +280,7 @@ impl World {
             all.insert(server);
         }
         self.settle_rotation(k, server);
+        self.settle_fail_open(k, self.servers[server as usize].fleet);
     }
 
     /// A process has died: where readiness is a state of the process, it is out at once.

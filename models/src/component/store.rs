@@ -99,6 +99,9 @@ pub struct StoreAt {
     pub cuts: u32,
     level: f64,
     level_at: Ns,
+    /// Least headroom just before it was raised, since somebody last asked; infinite if it was not.
+    least: f64,
+    asked_at: Ns,
     /// Background use, in units per nanosecond.
     burn: f64,
     estimate: u32,
@@ -137,8 +140,18 @@ impl StoreAt {
         self.level - self.burn_now() * now.minus(self.level_at).0 as f64
     }
 
+    /// Least headroom since this was last asked. It only falls, except when it is refilled.
+    pub(crate) fn take_least(&mut self, now: Ns) -> f64 {
+        self.asked_at = now;
+        std::mem::replace(&mut self.least, f64::INFINITY).min(self.headroom(now))
+    }
+
     /// Its headroom is what it was meant to be again.
     fn refill(&mut self, level: f64, now: Ns) {
+        // What it was for no time at that instant does not count.
+        if now > self.asked_at {
+            self.least = self.headroom(now).min(self.least);
+        }
         self.level = level;
         self.level_at = now;
         self.alerted = false;
@@ -176,6 +189,8 @@ impl World {
                 cuts: 0,
                 level: headroom.map_or(0.0, |h| h.at_start.0),
                 level_at: Ns::ZERO,
+                least: f64::INFINITY,
+                asked_at: Ns::ZERO,
                 burn: headroom.map_or(0.0, |h| h.background.0 / 1e9),
                 estimate: 0,
                 alerted: false,
@@ -290,12 +305,23 @@ impl World {
             s.stack.credit(&mut self.effects, |knobs: &StoreKnobs| knobs.hangs);
             self.queries[q].state = QueryState::Hung;
             s.hung.push(q);
+            self.waits(k, store);
         } else if s.running < limit {
             self.run_query(k, q);
         } else {
             self.queries[q].state = QueryState::Waiting;
             s.waiting.push_back(q);
+            self.waits(k, store);
         }
+    }
+
+    /// Other queries than before wait or hang.
+    fn waits<K: Kernel>(&mut self, k: &K, store: u16) {
+        if self.trouble.elsewhere.is_some() {
+            return; // Whoever carries the calls counts them.
+        }
+        let waiting = self.stores[store as usize].waiting() as u64;
+        self.levels.waiting[store as usize].set(k.now(), waiting);
     }
 
     fn run_query<K: Kernel>(&mut self, k: &mut K, q: Ref) {
@@ -331,6 +357,7 @@ impl World {
             s.stack.credit(&mut self.effects, |knobs: &StoreKnobs| knobs.hangs);
             query.state = QueryState::Hung;
             s.hung.push(q);
+            self.waits(k, store);
             return;
         }
         let share = s.knobs.error_share;
@@ -353,6 +380,7 @@ impl World {
             self.send_from_store(k, store, asker, Event::QueryReply(asker, error));
         }
         if let Some(next) = self.stores[store as usize].waiting.pop_front() {
+            self.waits(k, store);
             self.run_query(k, next);
         }
         if writes && !error {
@@ -444,6 +472,7 @@ impl World {
             for q in std::mem::take(&mut self.stores[store as usize].hung) {
                 self.query_at_store(k, q);
             }
+            self.waits(k, store);
         }
         if before.connects == Connects::Unanswered && after.connects != Connects::Unanswered {
             for t in std::mem::take(&mut self.stores[store as usize].hung_connects) {
@@ -461,6 +490,7 @@ impl World {
     }
 
     fn outage_turns<K: Kernel>(&mut self, k: &mut K, store: u16, begins: bool) {
+        self.boundary(k.now());
         k.record(Fact::Outage { store, begins });
         let (name, spec) = &self.spec.stores.0[store as usize];
         if begins {
@@ -522,6 +552,7 @@ impl World {
         let s = &mut self.stores[store as usize];
         s.waiting.clear();
         s.hung.clear();
+        self.waits(k, store);
     }
 
     /// A write uses headroom up.

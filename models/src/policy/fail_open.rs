@@ -10,6 +10,7 @@
 //! Not modelled: priorities and localities, and with them that Envoy does not panic at thresholds above 5/7 of healthy
 //! hosts (its overprovisioning factor of 1.4); `fail_traffic_on_panic`; degraded hosts.
 
+use crate::policy::health::HealthCheck;
 use crate::setting::{Data, Form, Reader, Setting, Value};
 use crate::units::parse_share;
 
@@ -32,6 +33,13 @@ impl FailOpenBelow {
             FailOpenBelow::Count(count) => healthy < count as usize,
             FailOpenBelow::Share(share) => (healthy as f64 / all as f64) < share,
         }
+    }
+}
+
+impl HealthCheck {
+    /// Whether the balancer ignores health: with so many servers in rotation of `all` that operators let in.
+    pub fn fails_open(&self, healthy: usize, all: usize) -> bool {
+        self.fail_open_below.is_some_and(|below| below.is_open(healthy, all))
     }
 }
 

@@ -56,7 +56,7 @@ pub fn timed(work: impl FnOnce() -> u64) -> f64 {
 }
 
 fn ledger() -> f64 {
-    let mut ledger = Ledger::new(vec![0], 1, Vec::new());
+    let mut ledger = Ledger::new(1, Vec::new(), Vec::new());
     timed(|| {
         for n in 0..TIMES {
             let (at, salt) = (Ns(n * 100_000), n);

@@ -175,7 +175,6 @@ impl<P: Platform> Process<P> {
                 listener.accept().await
             };
             let Ok(stream) = accepted else { return };
-            self.meters.backlog.store(u64::from(listener.waiting()), Ordering::Relaxed);
             let since = self.platform.now();
             let _busy = (self.meters.busy.hold(), self.meters.pending.hold());
             let looks = self.fleet().notices_departure;

@@ -94,8 +94,6 @@ pub trait Listener: Send + Sync + 'static {
     type Stream: Stream;
     /// The next connection.
     fn accept(&self) -> impl Future<Output = io::Result<Self::Stream>> + Send;
-    /// Connections that wait to be accepted, where the platform knows.
-    fn waiting(&self) -> u32;
 }
 
 /// A connection.

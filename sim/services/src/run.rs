@@ -5,6 +5,7 @@ use crate::board::Board;
 use crate::clients;
 use crate::collector::{self, MakeHandler};
 use crate::crew::Crew;
+use crate::platform::weather::Met;
 use crate::platform::{LinkAt, Machine, Platform, first};
 use crate::store::StoreService;
 use crate::town::{BALANCER, CLIENTS, Day, Exit, ServerDay, Town, supervise};
@@ -187,24 +188,33 @@ async fn drive<P: Platform>(
     let servers: u32 = spec.fleets.iter().map(|(_, fleet)| fleet.count).sum();
     let clock = platform.clone();
     let witness = Witness::new(relay, servers as usize, move || clock.now());
-    let hears = witness.clone();
-    platform.tell(Arc::new(move |met| hears.met(met)));
     let (town, exits) = Town::new(spec, witness.clone(), day.clone());
+    let (hears, counts) = (witness.clone(), town.clone());
+    platform.tell(Arc::new(move |met| match met {
+        Met::Backlog(door, waiting) => counts.waits_at(door, waiting),
+        met => hears.met(met),
+    }));
     let services = Services { town: town.clone(), platform: platform.clone(), handler: ask.handler.clone() };
     services.follow_links(&[], &day.read(|day| day.links.clone())).map_err(links_failed)?;
     let balancer = services.start(seed, from, exits);
     let mut chaos = ask.chaos.iter().filter(|(at, _)| *at >= from).peekable();
     loop {
-        let due = witness.relay(|relay| (relay.next_due(), relay.step_end()));
-        let Some((due, step_end)) = due else { return Err(Failure::Broken("the run ended twice".into())) };
+        let due = witness.relay(|relay| (relay.next_due(), relay.next_boundary(), relay.step_end()));
+        let Some((due, boundary, step_end)) = due else { return Err(Failure::Broken("the run ended twice".into())) };
         let worse = chaos.peek().map_or(Ns::NEVER, |(at, _)| *at);
-        let until = due.unwrap_or(Ns::NEVER).min(step_end).min(worse);
+        let until = due.unwrap_or(Ns::NEVER).min(boundary).min(worse);
         first(platform.sleep_until(until), witness.script_moved().notified()).await;
         let now = platform.now();
         while let Some((_, what)) = chaos.next_if(|(at, _)| *at <= now) {
             services.unsettle(*what).map_err(|why| Failure::Machine(format!("{what:?}: {why}")))?;
         }
+        let spooled = town.take_spool_peaks();
         let today = witness.relay(|relay| {
+            if now >= boundary {
+                relay.boundary(boundary, &spooled);
+            } else {
+                relay.spooled(&spooled);
+            }
             relay.script(now.min(end));
             day.read(|before| Day::of(relay.world(), now, before))
         });
@@ -240,8 +250,7 @@ async fn drive<P: Platform>(
 
 fn gauges<P: Platform>(town: &Town, balancer: &Balancer<P>) -> Gauges {
     let (stores, fleets) = town.gauges(&balancer.in_rotation());
-    let (balancer_queue, spooled_max) = (town.queued().count(), town.take_spool_peaks());
-    Gauges { stores, fleets, balancer_queue, spooled_max, kept: town.all_kept(), ..Gauges::default() }
+    Gauges { stores, fleets, balancer_queue: town.queued().count(), kept: town.all_kept(), ..Gauges::default() }
 }
 
 /// Starts the processes.

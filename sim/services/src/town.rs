@@ -12,6 +12,7 @@ use brownout_models::spec::WorldSpec;
 use brownout_models::units::Ns;
 use brownout_models::world::World;
 use brownout_sim::outcome::{FleetGauge, StoreGauge};
+use brownout_sim::run::Counted;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::mpsc;
@@ -112,26 +113,46 @@ fn links(world: &World) -> impl Iterator<Item = LinkAt> {
 
 /// A count that is looked at now and then.
 #[derive(Clone, Default)]
-pub struct Meter(Arc<AtomicU64>);
+pub struct Meter {
+    count: Arc<AtomicU64>,
+    /// Whom to tell of each change, where extremes are asked of.
+    told: Option<(Witness, Counted)>,
+}
 
 impl Meter {
+    /// A count whose every change the witness takes down.
+    fn told(witness: &Witness, what: Counted) -> Meter {
+        Meter { count: Arc::default(), told: Some((witness.clone(), what)) }
+    }
     /// Counts one until it is dropped.
     pub fn hold(&self) -> Held {
-        self.0.fetch_add(1, Ordering::Relaxed);
-        Held(self.0.clone())
+        self.count.fetch_add(1, Ordering::Relaxed);
+        self.tell(1);
+        Held(self.clone())
     }
     /// The count.
     pub fn count(&self) -> u64 {
-        self.0.load(Ordering::Relaxed)
+        self.count.load(Ordering::Relaxed)
+    }
+    /// There are so many now.
+    fn set(&self, count: u64) {
+        let before = self.count.swap(count, Ordering::Relaxed);
+        self.tell(count.cast_signed() - before.cast_signed());
+    }
+    fn tell(&self, more: i64) {
+        if let Some((witness, what)) = &self.told {
+            witness.counts(*what, more);
+        }
     }
 }
 
 /// One that a [`Meter`] counts.
-pub struct Held(Arc<AtomicU64>);
+pub struct Held(Meter);
 
 impl Drop for Held {
     fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
+        self.0.count.fetch_sub(1, Ordering::Relaxed);
+        self.0.tell(-1);
     }
 }
 
@@ -143,7 +164,7 @@ pub struct ServerMeters {
     /// Calls and checks accepted.
     pub pending: Meter,
     /// Connections that wait to be accepted.
-    pub backlog: Arc<AtomicU64>,
+    pub backlog: Meter,
     /// Connections open to stores.
     pub pool_open: Meter,
     /// Calls that wait for one.
@@ -157,6 +178,22 @@ pub struct StoreMeters {
     pub running: Meter,
     /// Queries that wait or hang.
     pub waiting: Meter,
+}
+
+impl ServerMeters {
+    fn new(witness: &Witness, fleet: u16) -> ServerMeters {
+        ServerMeters {
+            pending: Meter::told(witness, Counted::Pending(fleet)),
+            backlog: Meter::told(witness, Counted::AcceptQueue(fleet)),
+            ..ServerMeters::default()
+        }
+    }
+}
+
+impl StoreMeters {
+    fn new(witness: &Witness, store: u16) -> StoreMeters {
+        StoreMeters { waiting: Meter::told(witness, Counted::Waiting(store)), ..StoreMeters::default() }
+    }
 }
 
 /// A server of a fleet.
@@ -222,13 +259,13 @@ impl Town {
             .flat_map(|(fleet, (_, f))| vec![ServerAt { fleet }; f.count as usize])
             .collect();
         let inner = Inner {
-            server_meters: servers.iter().map(|_| ServerMeters::default()).collect(),
-            store_meters: (0..spec.stores.len()).map(|_| StoreMeters::default()).collect(),
+            server_meters: servers.iter().map(|at| ServerMeters::new(&witness, at.fleet)).collect(),
+            store_meters: (0..spec.stores.len() as u16).map(|store| StoreMeters::new(&witness, store)).collect(),
             deaths: Board::new(vec![0; servers.len()]),
             offers: spec.clients.iter().map(|_| Offers::default()).collect(),
             spools: servers.iter().map(|at| spools(&spec.fleets.0[at.fleet as usize].1)).collect(),
-            queued: Meter::default(),
-            kept: spec.clients.iter().map(|_| Meter::default()).collect(),
+            queued: Meter::told(&witness, Counted::Queued),
+            kept: spec.clients.iter().map(|_| Meter::told(&witness, Counted::Kept)).collect(),
             spec,
             witness,
             day,
@@ -286,6 +323,13 @@ impl Town {
             spools.iter().flatten().for_each(|spool| *peak = spool.take_peak().max(*peak));
         }
         peaks
+    }
+    /// So many connections wait at a door to be accepted.
+    pub fn waits_at(&self, door: Door, waiting: u32) {
+        let server = door.machine.0.checked_sub(BALANCER.0 + 1).filter(|_| door.port == HTTP);
+        if let Some(meters) = server.and_then(|server| self.0.server_meters.get(server as usize)) {
+            meters.backlog.set(u64::from(waiting));
+        }
     }
     /// Calls queued at the balancer.
     pub fn queued(&self) -> &Meter {
@@ -377,7 +421,7 @@ impl Town {
         for (server, (at, meters)) in self.0.servers.iter().zip(&self.0.server_meters).enumerate() {
             let gauge = &mut fleets[at.fleet as usize];
             gauge.alive += u64::from(self.0.witness.is_alive(server as u32));
-            gauge.accept_queue += meters.backlog.load(Ordering::Relaxed);
+            gauge.accept_queue += meters.backlog.count();
             gauge.busy += meters.busy.count();
             gauge.pending += meters.pending.count();
             gauge.spooled += self.0.spools[server].iter().flatten().map(|spool| spool.held()).sum::<u64>();

@@ -13,7 +13,7 @@ use brownout_models::kernel::{Account, Fact};
 use brownout_models::ledger::{Cause, Seen};
 use brownout_models::units::Ns;
 use brownout_sim::ledger::Imbalance;
-use brownout_sim::run::{Gauges, Relay, Run};
+use brownout_sim::run::{Counted, Gauges, Relay, Run};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::Notify;
@@ -159,6 +159,7 @@ impl Witness {
         let clients = relay.as_ref()?.world().spec.clients.iter();
         let of_kind = clients.enumerate().filter(|(_, (_, clients))| clients.sends.text == kind);
         let call = log.as_mut()?.next(of_kind.map(|(at, _)| at))?;
+        relay.iter_mut().for_each(|relay| relay.counts(Counted::Kept, now, -1));
         let c = books.calls.get_mut(&call)?;
         c.late = true;
         c.attempts = c.attempts.saturating_add(1);
@@ -371,6 +372,8 @@ impl Witness {
             Met::Lost(link, Some(true)) => credit(link, &|knobs| knobs.loss_outward > 0.0),
             Met::Lost(link, Some(false)) => credit(link, &|knobs| knobs.loss_back > 0.0),
             Met::Reset(link) => credit(link, &|knobs| knobs.resets > 0.0),
+            // Whoever knows the doors counts those.
+            Met::Backlog(..) => {}
             Met::Undeliverable(number) => {
                 if let Some(chance) = self.receive(number) {
                     chance.end(Cause::Unreachable);
@@ -446,6 +449,20 @@ impl Witness {
     pub fn rotation(&self, server: u32, up: bool) {
         let now = self.now();
         self.books().record(now, Fact::Rotation { server, up });
+    }
+
+    /// The balancer begins, or ceases, to give a fleet's calls to servers out of rotation, too.
+    pub fn fails_open(&self, fleet: u16, begins: bool) {
+        let now = self.now();
+        self.books().record(now, Fact::FailsOpen { fleet, begins });
+    }
+
+    /// Something that is counted has become so many more, or fewer if that is negative.
+    pub fn counts(&self, what: Counted, more: i64) {
+        let mut books = self.books();
+        if let Some(relay) = &mut books.relay {
+            relay.counts(what, self.now(), more);
+        }
     }
 
     /// Ends a step of the run: `gauges` are completed with the calls alive.
@@ -555,6 +572,7 @@ impl Books {
         let Some(c) = self.calls.get(&call).filter(|c| c.chances == 0 && c.client != Client::Waiting) else { return };
         let (account, stored, cause, ok) = (c.account, c.stored, c.cause, c.client == Client::Ok);
         if !stored && self.log_keeps(call) {
+            self.relay.iter_mut().for_each(|relay| relay.counts(Counted::Kept, now, 1));
             return;
         }
         self.calls.remove(&call);

@@ -25,16 +25,18 @@ impl Run {
     /// [`Imbalance`] if the books do not balance.
     pub fn step_observed(&mut self, observer: &mut dyn Observer) -> Result<Option<Ended>, Imbalance> {
         self.engine.ledger.kept.get_or_insert_default().clear();
-        let (until, last, limit) = self.next_step();
-        let mut limited = false;
-        // One event at a time through the same loop: there is only one, and it knows nothing of observers.
-        while !limited && self.handle_until(last, self.events + 1) {
-            let ledger = &mut self.engine.ledger;
-            let offered = ledger.offered();
-            observer.after(self.engine.due.now(), &self.world, ledger.kept.as_deref().unwrap_or_default(), offered);
-            ledger.kept.get_or_insert_default().clear();
-            limited = self.events >= limit;
-        }
-        self.end_step(until, limited)
+        self.step_by(&mut |run| {
+            // One event at a time through the same loop: there is only one, and it knows nothing of observers.
+            while run.handle(run.events + 1) {
+                let ledger = &mut run.engine.ledger;
+                let offered = ledger.offered();
+                observer.after(run.engine.due.now(), &run.world, ledger.kept.as_deref().unwrap_or_default(), offered);
+                ledger.kept.get_or_insert_default().clear();
+                if run.events >= run.event_limit() {
+                    return true;
+                }
+            }
+            false
+        })
     }
 }

@@ -32,8 +32,21 @@ pub struct Gauges {
     pub balancer_queue: u64,
     /// Lost calls kept for a replay.
     pub kept: u64,
-    /// Per fleet: most calls that one spool of a server held at any instant of the step.
-    pub spooled_max: Vec<u64>,
+}
+
+/// What is counted wherever calls are carried, for its extremes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Counted {
+    /// Calls and checks that a fleet has accepted and not answered.
+    Pending(u16),
+    /// Calls that wait for a fleet to accept them.
+    AcceptQueue(u16),
+    /// Queries that wait at a store, or hang.
+    Waiting(u16),
+    /// Calls queued at the balancer.
+    Queued,
+    /// Lost calls kept for a replay.
+    Kept,
 }
 
 /// The engine as the script sees it: what the script would do to servers in rotation is left to whoever carries the
@@ -78,7 +91,7 @@ impl Kernel for Script<'_> {
         self.0.offer(population, at, salt)
     }
     fn record(&mut self, fact: Fact) {
-        if !matches!(fact, Fact::Rotation { .. } | Fact::Process { .. }) {
+        if !matches!(fact, Fact::Rotation { .. } | Fact::Process { .. } | Fact::FailsOpen { .. }) {
             self.0.record(fact);
         }
     }
@@ -116,6 +129,7 @@ impl Relay {
             progress(self.run.at.0 as f64 / self.run.end.0 as f64);
         }
         self.run.world.trouble.elsewhere = Some(Elsewhere::default());
+        self.run.world.levels.clear(self.run.at);
         Ok(None)
     }
 
@@ -137,6 +151,43 @@ impl Relay {
     /// When the step under way ends.
     pub fn step_end(&self) -> Ns {
         self.run.at.plus(self.run.orders.step).min(self.run.end)
+    }
+
+    /// The next boundary of time, at which [`Relay::boundary`] is due: the end of the step, if there is none before.
+    pub fn next_boundary(&self) -> Ns {
+        self.run.engine.ledger.next_boundary().map_or(self.step_end(), |at| at.min(self.step_end()))
+    }
+
+    /// A boundary of time. `spooled`: per fleet, most calls that one spool of a server has held since this was last told.
+    pub fn boundary(&mut self, at: Ns, spooled: &[u64]) {
+        self.spooled(spooled);
+        self.run.world.boundary(at);
+        if at < self.run.end {
+            self.run.engine.ledger.open_cells(at);
+        }
+    }
+
+    /// Per fleet, most calls that one spool of a server has held since this was last told.
+    pub fn spooled(&mut self, most: &[u64]) {
+        for (fleet, most) in self.run.world.levels.fleets.iter_mut().zip(most) {
+            fleet.spooled = fleet.spooled.max(*most);
+        }
+    }
+
+    /// Something that is counted has become so many more, or fewer if that is negative.
+    pub fn counts(&mut self, what: Counted, now: Ns, more: i64) {
+        let levels = &mut self.run.world.levels;
+        let level = match what {
+            Counted::Pending(fleet) => &mut levels.fleets[fleet as usize].pending,
+            Counted::AcceptQueue(fleet) => &mut levels.fleets[fleet as usize].accept_queue,
+            Counted::Waiting(store) => &mut levels.waiting[store as usize],
+            Counted::Queued => &mut levels.queued,
+            Counted::Kept => &mut levels.kept,
+        };
+        match more {
+            0.. => level.add(now, more.unsigned_abs()),
+            _ => level.remove(now, more.unsigned_abs()),
+        }
     }
 
     /// Number of populations.
@@ -301,6 +352,7 @@ impl Relay {
         for (mine, left) in gauges.alive.iter_mut().zip(self.run.world.alive()) {
             *mine = (mine.0 + left.0, mine.1 + left.1);
         }
+        self.run.world.boundary(to);
         let states = self.run.store_gauges(to);
         for (gauge, state) in gauges.stores.iter_mut().zip(states) {
             gauge.state = state.state;

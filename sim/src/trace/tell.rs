@@ -167,7 +167,11 @@ impl Teller<'_> {
                 format!("its data is lost, nothing can execute it any more: {}", cause_words(*cause))
             }
             Fact::LostAfterOk(_) => "... and its client had been told ok".into(),
-            Fact::Rotation { .. } | Fact::Process { .. } | Fact::Outage { .. } => return None,
+            Fact::Rotation { .. }
+            | Fact::Process { .. }
+            | Fact::FailsOpen { .. }
+            | Fact::Fault { .. }
+            | Fact::Outage { .. } => return None,
         })
     }
 

@@ -50,9 +50,7 @@ impl World {
         let untried = |s: u32| balancer.redispatch != Redispatch::Untried || try_.tried & watch.bit(s) == 0;
         let has_room = |s: u32| load(s) < balancer.connection_limit();
         let open = |s: u32| has_room(s) && untried(s) && watch.is_open(&balancer.health, s, now);
-        let fails_open =
-            balancer.health.fail_open_below.is_some_and(|b| b.is_open(backend.rotation.len(), backend.all.len()));
-        if fails_open {
+        if backend.fails_open {
             return backend.all.choose(balancer.algorithm, salt, number, avoid, open, load);
         }
         let eager = |s: u32| match balancer.health.slow_start {
@@ -67,9 +65,7 @@ impl World {
     /// Whether waiting in the queue is of no use: nobody is in rotation, or those that are may not be chosen.
     pub(super) fn nobody_can_serve(&self, t: Ref) -> bool {
         let (backend, balancer) = (&self.backends[self.tries[t].fleet as usize], &self.spec.balancer);
-        let fails_open =
-            balancer.health.fail_open_below.is_some_and(|b| b.is_open(backend.rotation.len(), backend.all.len()));
-        let servers = if fails_open { &backend.all } else { &backend.rotation };
+        let servers = if backend.fails_open { &backend.all } else { &backend.rotation };
         servers.is_empty() || balancer.health.max_fails.is_some() || balancer.redispatch == Redispatch::Untried
     }
 }

@@ -69,7 +69,7 @@ impl World {
     }
 
     /// Whether the log keeps a call that nothing can execute any more.
-    pub(crate) fn log_keeps(&mut self, call: Ref) -> bool {
+    pub(crate) fn log_keeps<K: Kernel>(&mut self, k: &K, call: Ref) -> bool {
         let (Some(log), call) = (&self.spec.balancer.log, &self.calls[call]) else { return false };
         let population = call.population as usize;
         let can = call.logged && call.client == Client::Failed && self.log.wanted[population];
@@ -80,6 +80,7 @@ impl World {
         if !full {
             let kept = Kept { account: call.account(), cause: call.cause, attempt: call.attempt };
             self.log.queues[population].push_back(kept);
+            self.levels.kept.add(k.now(), 1);
         }
         !full
     }
@@ -98,6 +99,7 @@ impl World {
         // What is lost again comes back into the log, so an empty one is looked at again now and then.
         k.at(k.now().plus(if next.is_some() { pause } else { Ns::secs(1) }), Event::Replay(entry));
         if let Some(kept) = next {
+            self.levels.kept.remove(k.now(), 1);
             self.send_again(k, kept);
         }
     }

@@ -38,8 +38,11 @@ impl World {
         server.memory = 0;
         server.forget_leaks();
         server.cached_ok = true;
-        server.queue.clear();
         let fleet = server.fleet as usize;
+        let levels = &mut self.levels.fleets[fleet];
+        levels.accept_queue.remove(k.now(), server.queue.len() as u64);
+        levels.pending.remove(k.now(), server.active.len() as u64);
+        server.queue.clear();
         for (guard, plan) in server.guards.iter_mut().zip(&self.plans[fleet]) {
             guard.iter_mut().for_each(|guard| guard.reset(plan));
         }

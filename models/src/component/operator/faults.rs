@@ -2,7 +2,7 @@
 
 use super::Action;
 use crate::fault::{Class, Course, Fault, Layer, Onset, Target};
-use crate::kernel::{Event, Kernel};
+use crate::kernel::{Event, Fact, Kernel};
 use crate::setting::Name;
 use crate::units::Ns;
 use crate::world::World;
@@ -61,6 +61,8 @@ impl World {
         if !fault.marks_itself() {
             k.mark(format!("{} begins", fault.describe()), expected_at);
         }
+        self.boundary(k.now());
+        k.record(Fact::Fault { begins: true });
         let ticket = self.desk.ticket();
         let history = &mut self.desk.faults[index as usize];
         history.spells.push(Spell { from: k.now(), to: None });
@@ -100,6 +102,8 @@ impl World {
         let history = &mut self.desk.faults[index as usize];
         let Some(active) = history.active.pop_front() else { return false };
         history.spells[active.spell].to = Some(k.now());
+        self.boundary(k.now());
+        k.record(Fact::Fault { begins: false });
         if fault.course() != Course::Instant && !fault.marks_itself() {
             k.mark(format!("{} ends", fault.describe()), None);
         }

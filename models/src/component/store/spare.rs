@@ -191,8 +191,8 @@ impl World {
         s.stack.keep_only(kept);
         s.knobs = s.stack.knobs();
         if let (None, Some(level), false) = (kept, headroom, shares_headroom) {
-            s.stopped = None;
             s.refill(level, k.now());
+            s.stopped = None;
         }
         self.knobs_changed(k, store, before);
         self.expect_threshold(k, store);

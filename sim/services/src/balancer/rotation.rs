@@ -59,6 +59,8 @@ pub struct Backend {
     pub rotation: Rotation,
     /// All servers that operators do not keep out, for when health is ignored.
     pub all: Rotation,
+    /// Whether so few servers are in rotation that health is ignored.
+    fails_open: bool,
     pub outliers: Option<Outliers>,
     waiting: VecDeque<Waiting>,
 }
@@ -92,6 +94,7 @@ impl State {
                 first,
                 rotation: backend.rotation.clone(),
                 all: backend.all.clone(),
+                fails_open: backend.fails_open,
                 outliers: health.outlier.as_ref().map(|_| Outliers::new(fleet.count as usize)),
                 waiting: VecDeque::new(),
             }
@@ -99,15 +102,16 @@ impl State {
         State { backends: backends.collect(), servers: servers.collect() }
     }
 
-    fn fails_open(&self, spec: &Spec, fleet: u16) -> bool {
-        let backend = &self.backends[fleet as usize];
-        spec.health.fail_open_below.is_some_and(|b| b.is_open(backend.rotation.len(), backend.all.len()))
+    /// Other servers than before are in rotation, or let in by operators: whether health is to be ignored, if that is new.
+    fn settle_fail_open(&mut self, spec: &Spec, fleet: u16) -> Option<bool> {
+        let backend = &mut self.backends[fleet as usize];
+        let begins = spec.health.fails_open(backend.rotation.len(), backend.all.len());
+        (std::mem::replace(&mut backend.fails_open, begins) != begins).then_some(begins)
     }
 
     /// A server for a call, if one may be chosen and has room.
     fn pick(&mut self, spec: &Spec, asks: Asks, now: Ns) -> Option<u32> {
         let Asks { fleet, salt, number, tried, avoid } = asks;
-        let fails_open = self.fails_open(spec, fleet);
         let State { servers, backends } = self;
         let backend = &mut backends[fleet as usize];
         let limit = spec.max_connections.unwrap_or(u32::MAX);
@@ -120,7 +124,7 @@ impl State {
             _ => true,
         };
         let open = |s: u32| load(s) < limit && untried(s) && forgiven(s);
-        if fails_open {
+        if backend.fails_open {
             return backend.all.choose(spec.algorithm, salt, number, avoid, open, load);
         }
         let eager = |s: u32| match spec.health.slow_start {
@@ -135,7 +139,7 @@ impl State {
     /// Whether waiting is of no use: nobody is in rotation, or those that are may not be chosen.
     fn nobody_can_serve(&self, spec: &Spec, fleet: u16) -> bool {
         let backend = &self.backends[fleet as usize];
-        let servers = if self.fails_open(spec, fleet) { &backend.all } else { &backend.rotation };
+        let servers = if backend.fails_open { &backend.all } else { &backend.rotation };
         servers.is_empty() || spec.health.max_fails.is_some() || spec.redispatch == Redispatch::Untried
     }
 }
@@ -303,8 +307,10 @@ impl Rotator {
             backend.rotation.remove(server);
         }
         let queued = !backend.waiting.is_empty();
+        let open = state.settle_fail_open(self.spec(), fleet);
         drop(state);
         self.town.witness().rotation(server, up);
+        open.into_iter().for_each(|begins| self.town.witness().fails_open(fleet, begins));
         if up && queued {
             self.serve_queue(fleet);
         }
@@ -312,8 +318,8 @@ impl Rotator {
 
     /// Operators take a server out of rotation, or let it back in if its checks pass.
     pub fn hold_out(&self, server: u32, out: bool) {
+        let fleet = self.fleet_of(server);
         {
-            let fleet = self.fleet_of(server);
             let mut state = self.state();
             if state.servers[server as usize].held_out == out {
                 return;
@@ -323,6 +329,8 @@ impl Rotator {
             if out { all.remove(server) } else { all.insert(server) }
         }
         self.settle(server);
+        let open = self.state().settle_fail_open(self.spec(), fleet);
+        open.into_iter().for_each(|begins| self.town.witness().fails_open(fleet, begins));
     }
 }
 

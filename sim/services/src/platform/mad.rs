@@ -84,9 +84,8 @@ struct Place<'a> {
 
 impl Drop for Place<'_> {
     fn drop(&mut self) {
-        let Some(number) = self.number else { return };
-        if let Some(port) = self.mad.ports().ports.get_mut(&self.door).filter(|p| p.number == number) {
-            port.waiting = port.waiting.saturating_sub(1);
+        if let Some(number) = self.number {
+            self.mad.one_less_waits(self.door, number);
         }
     }
 }
@@ -174,15 +173,26 @@ impl Mad {
     }
 
     fn find(&self, door: Door) -> Found {
-        let mut ports = self.ports();
-        match ports.ports.get_mut(&door) {
+        let (found, waiting) = match self.ports().ports.get_mut(&door) {
             Some(port) if port.listens && port.waiting < port.room => {
                 port.waiting += 1;
-                Found::Room(port.number)
+                (Found::Room(port.number), Some(port.waiting))
             }
-            Some(port) if port.listens => Found::Silence,
-            _ => Found::Nobody,
-        }
+            Some(port) if port.listens => (Found::Silence, None),
+            _ => (Found::Nobody, None),
+        };
+        waiting.into_iter().for_each(|waiting| self.met(Met::Backlog(door, waiting)));
+        found
+    }
+
+    /// A connection has been accepted by the listener of that number, or is given up.
+    fn one_less_waits(&self, door: Door, number: u64) {
+        let mut ports = self.ports();
+        let Some(port) = ports.ports.get_mut(&door).filter(|port| port.number == number) else { return };
+        port.waiting = port.waiting.saturating_sub(1);
+        let waiting = port.waiting;
+        drop(ports);
+        self.met(Met::Backlog(door, waiting));
     }
 
     /// Says of a connection what whoever accepts it must know: the listener may see it when its first message could be
@@ -313,9 +323,13 @@ impl Platform for Mad {
 
     fn kill(&self, machine: Machine) {
         let node = self.node(machine);
-        for (_, port) in self.ports().ports.iter_mut().filter(|(door, _)| door.machine == machine) {
+        let mut closed = Vec::new();
+        for (door, port) in self.ports().ports.iter_mut().filter(|(door, _)| door.machine == machine) {
             port.listens = false;
+            port.waiting = 0;
+            closed.push(*door);
         }
+        closed.into_iter().for_each(|door| self.met(Met::Backlog(door, 0)));
         self.handle.kill(node);
     }
 
@@ -376,9 +390,7 @@ impl MadListener {
     }
 
     fn accepted(&self, stream: MadStream) -> MadStream {
-        if let Some(port) = self.mad.ports().ports.get_mut(&self.door) {
-            port.waiting = port.waiting.saturating_sub(1);
-        }
+        self.mad.one_less_waits(self.door, self.number);
         if !self.aside().is_empty() {
             self.changed.notify_one();
         }
@@ -413,10 +425,6 @@ impl Listener for MadListener {
             }
             self.aside().insert((at, line.salt), stream);
         }
-    }
-
-    fn waiting(&self) -> u32 {
-        self.mad.ports().ports.get(&self.door).map_or(0, |port| port.waiting)
     }
 }
 

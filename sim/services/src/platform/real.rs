@@ -129,8 +129,4 @@ impl Listener for RealListener {
         stream.set_nodelay(true)?;
         Ok(stream)
     }
-
-    fn waiting(&self) -> u32 {
-        0
-    }
 }

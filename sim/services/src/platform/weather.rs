@@ -8,7 +8,7 @@
 //!
 //! Not modelled: fast retransmission, measured round-trip times, acknowledgements that are lost, bandwidth.
 
-use super::LinkAt;
+use super::{Door, LinkAt};
 use brownout_models::fault::LinkKnobs;
 use brownout_models::random::{Purpose, draw, unit};
 use brownout_models::units::Ns;
@@ -30,6 +30,8 @@ pub enum Met {
     Lost(LinkAt, Option<bool>),
     /// A reset took its place.
     Reset(LinkAt),
+    /// Not a fault's doing: so many connections wait now at a door to be accepted.
+    Backlog(Door, u32),
     /// Nobody sends it again: what [`Stream::carries`](super::Stream::carries) said of it.
     Undeliverable(u64),
 }
