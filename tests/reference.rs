@@ -1,7 +1,7 @@
 //! The reference page and the schema of the scenario format say what the decoder does: both are written from it.
 
 use brownout::models::component::operator::actions;
-use brownout::scenarios::{Request, catalogue, faults_page, load, load_text, reference, schema};
+use brownout::scenarios::{Request, catalogue, faults_page, load, load_text, reference, schema, words_table};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 
@@ -32,6 +32,26 @@ fn the_page_of_faults_is_current() {
 #[test]
 fn the_schema_is_current() {
     assert_current("docs/scenario.schema.json", &schema());
+}
+
+/// The guide is written by hand, apart from the table of the products' words.
+#[test]
+fn the_words_of_the_guide_are_current() {
+    let file = "docs/guide.md";
+    let text = std::fs::read_to_string(root().join(file)).expect("the guide is there");
+    let (begins, ends) =
+        ("<!-- words: written from scenarios/src/words.rs; do not edit -->\n", "<!-- end of words -->");
+    let (before, rest) = text.split_once(begins).expect("the guide has a place for the words");
+    let (_, after) = rest.split_once(ends).expect("and an end of it");
+    assert_current(file, &format!("{before}{begins}\n{}\n{ends}{after}", words_table()));
+}
+
+#[test]
+fn no_scenario_of_the_catalogue_has_a_warning() {
+    for path in files() {
+        let scenario = load(&Request { path: &path, set: &[], design: &[] }).unwrap_or_else(|m| panic!("{m}"));
+        assert!(scenario.warnings.warning_count() == 0, "{}", scenario.warnings.render_warnings(false));
+    }
 }
 
 /// Every scenario file of the repository.

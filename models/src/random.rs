@@ -284,7 +284,7 @@ impl Setting for Distribution {
         }
     }
     fn form() -> Form {
-        let key = |name, doc, form| Field { name, doc, form, default: None, range: None };
+        let key = |name, doc, form| Field { name, doc, form, default: None, range: None, says_when: true };
         let two = Form::Pair(Box::new(Ns::form()), Box::new(Ns::form()));
         let table = |keys| Form::Table(keys, Vec::new());
         Form::Either(vec![

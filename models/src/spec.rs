@@ -1,12 +1,17 @@
 //! The whole world as a file describes it, and what must hold between its parts.
 
+mod parts;
+mod uses;
+mod warnings;
+
 use crate::component::balancer::Balancer;
 use crate::component::clients::Clients;
-use crate::component::collector::Fleet;
+use crate::component::collector::{CallPlan, Fleet};
 use crate::component::network::Network;
 use crate::component::operator::{Action, Entry, Replay, Trigger};
 use crate::component::store::Store;
-use crate::setting::{Name, Named, Problem, Span, closest};
+use crate::policy::adaptive::Adaptive;
+use crate::setting::{Heard, Name, Named, Problem, Scope, Setting, Span, Value, always, closest};
 use crate::settings;
 use crate::units::Ns;
 use std::collections::BTreeMap;
@@ -15,17 +20,17 @@ settings! {
     /// The world: clients, balancer, fleets of servers, stores, and the day's timeline.
     pub struct WorldSpec {
         /// Populations of clients, by name.
-        pub clients: Named<Clients> = Named::default();
+        pub clients: Named<Clients> = Named::default() => always;
         /// The links.
-        pub network: Network = Network::default();
+        pub network: Network = Network::default() => always;
         /// The load balancer.
-        pub balancer: Balancer = Balancer::default();
+        pub balancer: Balancer = Balancer::default() => always;
         /// Fleets of servers, by name.
-        pub fleets: Named<Fleet> = Named::default();
+        pub fleets: Named<Fleet> = Named::default() => always;
         /// Databases and logs, by name.
-        pub stores: Named<Store> = Named::default();
+        pub stores: Named<Store> = Named::default() => always;
         /// What happens when.
-        pub timeline: Vec<Entry> = Vec::new();
+        pub timeline: Vec<Entry> = Vec::new() => always;
     }
 }
 
@@ -54,17 +59,77 @@ impl WorldSpec {
 
     /// What is wrong between the parts: names that nothing has, kinds that nobody serves, triggers in a circle.
     pub fn problems(&self) -> Vec<Problem> {
+        let mut found = self.unknown_names();
+        self.fleet_problems(&mut found);
+        self.client_problems(&mut found);
+        for entry in &self.timeline {
+            match &entry.action {
+                Action::Fault(fault, _) => fault.sense_problems(self, &mut found),
+                Action::Replay(replay) => self.replay_problems(replay, &mut found),
+                _ => {}
+            }
+        }
+        self.sign_problems(&mut found);
+        self.circles(&mut found);
+        if found.is_empty() {
+            // Otherwise a misspelt reference would be reported twice.
+            self.idle_parts(&mut found);
+        }
+        found
+    }
+
+    /// Names that nothing has: all that can be said of the parts together while some of them are mistaken.
+    pub fn unknown_names(&self) -> Vec<Problem> {
         let mut found = Vec::new();
-        let mut kinds: Vec<&str> = Vec::new();
         for (_, fleet) in &self.fleets.0 {
-            let stores = |n: &Option<Name>, found: &mut Vec<Problem>| {
-                if let Some(n) = n {
-                    self.known(n, "store", self.stores.names(), found);
-                }
-            };
             for name in fleet.serves.iter().flatten() {
                 self.known(name, "kind of call among `calls`", fleet.calls.names(), &mut found);
             }
+            let served = fleet.calls.0.iter().filter(|(kind, _)| fleet.is_for(&kind.text));
+            let of_calls = served.flat_map(|(_, plan)| [&plan.appends, &plan.asks]);
+            for store in of_calls.chain([&fleet.health.asks, &fleet.restart.needs]).flatten() {
+                self.known(store, "store", self.stores.names(), &mut found);
+            }
+            for (store, _) in &fleet.pools.0 {
+                self.known(store, "store", self.stores.names(), &mut found);
+            }
+        }
+        let kinds = self.served();
+        for (_, clients) in &self.clients.0 {
+            self.known(&clients.sends, "kind of call served by a fleet", kinds.iter().copied(), &mut found);
+        }
+        for name in self.balancer.log.iter().flat_map(|log| &log.calls) {
+            self.known(name, "kind of call", kinds.iter().copied(), &mut found);
+        }
+        let signs = self.signs();
+        for entry in &self.timeline {
+            if let Trigger::When(sign) = &entry.trigger {
+                self.known(sign, "sign", signs.iter().map(String::as_str), &mut found);
+            }
+            match &entry.action {
+                Action::Maintenance(a) => self.known(&a.store, "store", self.stores.names(), &mut found),
+                Action::Fault(fault, _) => fault.target().problems(self, &mut found),
+                Action::Relieve(a) => self.known(&a.store, "store", self.stores.names(), &mut found),
+                Action::Shed(a) => self.known(&a.calls, "kind of call", kinds.iter().copied(), &mut found),
+                Action::TakeDown(a) => self.known(&a.fleet, "fleet", self.fleets.names(), &mut found),
+                Action::BringBack(a) => self.known(&a.fleet, "fleet", self.fleets.names(), &mut found),
+                Action::Replace(a) => self.known(&a.store, "store", self.stores.names(), &mut found),
+                Action::Replay(a) => self.known(&a.calls, "kind of call", kinds.iter().copied(), &mut found),
+                Action::Note(_) => {}
+            }
+        }
+        found
+    }
+
+    /// The kinds of call that some fleet serves.
+    fn served(&self) -> Vec<&str> {
+        let of = |fleet: &'_ Fleet, kind: &str| fleet.is_for(kind);
+        self.fleets.iter().flat_map(|(_, f)| f.calls.names().filter(move |kind| of(f, kind))).collect()
+    }
+
+    fn fleet_problems(&self, found: &mut Vec<Problem>) {
+        let mut kinds: Vec<&str> = Vec::new();
+        for (_, fleet) in &self.fleets.0 {
             for (kind, plan) in fleet.calls.0.iter().filter(|(kind, _)| fleet.is_for(&kind.text)) {
                 if kinds.contains(&kind.text.as_str()) {
                     found.push(problem(
@@ -74,45 +139,28 @@ impl WorldSpec {
                     ));
                 }
                 kinds.push(&kind.text);
-                stores(&plan.appends, &mut found);
-                stores(&plan.asks, &mut found);
-                if plan.appends.is_some() && plan.asks.is_some() {
-                    found.push(problem(
-                        kind.span,
-                        format!("`{}` both appends and asks", kind.text),
-                        Some("a call uses one store: drop one of the two".into()),
-                    ));
-                }
-                if plan.writes && plan.asks.is_none() {
-                    found.push(problem(
-                        kind.span,
-                        format!("`{}` writes, but asks no store", kind.text),
-                        Some("add asks = \"<store>\"".into()),
-                    ));
-                }
-                if plan.spool.is_some() && !plan.writes {
-                    found.push(problem(
-                        kind.span,
-                        format!("`{}` has a spool, but writes nothing to a store", kind.text),
-                        Some("a spool is for calls with asks = \"<store>\" and writes = true".into()),
-                    ));
-                }
-                if plan.breaker.is_some() && plan.asks.is_none() {
-                    found.push(problem(
-                        kind.span,
-                        format!("`{}` has a circuit breaker, but asks no store", kind.text),
-                        Some("add asks = \"<store>\", or take the breaker out".into()),
-                    ));
-                }
+                found.extend(call_problems(kind, plan));
             }
-            for (store, _) in &fleet.pools.0 {
-                self.known(store, "store", self.stores.names(), &mut found);
-            }
-            stores(&fleet.health.asks, &mut found);
-            stores(&fleet.restart.needs, &mut found);
         }
+        if self.fleets.is_empty() {
+            found.push(problem(
+                Span::default(),
+                "there is no fleet".into(),
+                Some("[fleets.collectors] count = 4, calls.track = { work = \"4ms\" }".into()),
+            ));
+        }
+        let servers: u64 = self.fleets.iter().map(|(_, f)| u64::from(f.count)).sum();
+        if servers > 100_000 {
+            found.push(problem(
+                Span::default(),
+                format!("{servers} servers are more than the 100,000 supported"),
+                None,
+            ));
+        }
+    }
+
+    fn client_problems(&self, found: &mut Vec<Problem>) {
         for (name, clients) in &self.clients.0 {
-            self.known(&clients.sends, "kind of call served by a fleet", kinds.iter().copied(), &mut found);
             match (&clients.trace, clients.rate.0 > 0.0) {
                 (Some(_), true) => found.push(problem(
                     name.span,
@@ -134,33 +182,47 @@ impl WorldSpec {
                 Some("[clients.browsers] sends = \"track\", rate = \"10/s\"".into()),
             ));
         }
-        if self.fleets.is_empty() {
-            found.push(problem(
-                Span::default(),
-                "there is no fleet".into(),
-                Some("[fleets.collectors] count = 4, calls.track = { work = \"4ms\" }".into()),
-            ));
+    }
+
+    /// Which keys that a file writes have an effect in this world, decoded from `tree`; `end` is the end of the run.
+    pub fn heard(&self, tree: &Value, end: Ns) -> Heard {
+        let mut scope = Scope::new(self, tree, end);
+        self.listen(tree, &mut scope);
+        parts::listen(&mut scope);
+        scope.finish()
+    }
+
+    /// What a reader of the file should know although it can be run; see `warnings`.
+    pub fn warnings(&self, tree: &Value, end: Ns) -> Vec<Problem> {
+        let scope = Scope::new(self, tree, end);
+        warnings::ALL.iter().flat_map(|warn| warn(&scope)).collect()
+    }
+
+    /// Values that cannot be together, each in its range: with the places that `tree` has.
+    pub fn contradictions(&self, tree: &Value) -> Vec<Problem> {
+        let at = Scope::new(self, tree, Ns::NEVER);
+        let mut found = Vec::new();
+        let check = &self.balancer.health;
+        if check.enabled && check.pass_from > check.pass_to {
+            let message = format!("no status passes a check: {} is above {}", check.pass_from, check.pass_to);
+            let help = Some("`pass_from` is the lowest status that passes, `pass_to` the highest".into());
+            found.push(Problem { span: at.place("balancer.health.pass_from"), message, help });
         }
-        let servers: u64 = self.fleets.iter().map(|(_, f)| u64::from(f.count)).sum();
-        if servers > 100_000 {
-            found.push(problem(
-                Span::default(),
-                format!("{servers} servers are more than the 100,000 supported"),
-                None,
-            ));
+        let mut limits = Vec::new();
+        for (name, fleet) in self.fleets.iter() {
+            limits.extend(fleet.limit.iter().map(|limit| (format!("fleets.{name}.limit.least"), limit)));
+            let of_call = |(kind, plan): (&str, &'_ CallPlan)| {
+                Some((format!("fleets.{name}.calls.{kind}.limit.least"), plan.limit.clone()?))
+            };
+            found
+                .extend(fleet.calls.iter().filter_map(of_call).filter_map(|(path, limit)| crossed(&at, &path, &limit)));
         }
-        for name in self.balancer.log.iter().flat_map(|log| &log.calls) {
-            self.known(name, "kind of call", kinds.iter().copied(), &mut found);
-        }
-        self.timeline_problems(&kinds, &mut found);
-        if found.is_empty() {
-            // Otherwise a misspelt reference would be reported twice.
-            self.idle_parts(&mut found);
-        }
+        found.extend(limits.into_iter().filter_map(|(path, limit)| crossed(&at, &path, limit)));
         found
     }
 
-    fn timeline_problems(&self, kinds: &[&str], found: &mut Vec<Problem>) {
+    /// The signs that entries of the timeline may wait for.
+    fn signs(&self) -> Vec<String> {
         let mut signs: Vec<String> = Vec::new();
         for (store, spec) in self.stores.iter() {
             signs.push(format!("stores.{store}.back"));
@@ -169,36 +231,20 @@ impl WorldSpec {
                 signs.push(format!("stores.{store}.stop"));
             }
         }
-        for entry in &self.timeline {
-            if let Some(id) = &entry.id {
-                let sign = format!("done:{}", id.text);
-                if signs.contains(&sign) {
-                    found.push(problem(id.span, format!("two entries have the id `{}`", id.text), None));
-                }
-                signs.push(sign);
-            }
-        }
-        for entry in &self.timeline {
-            if let Trigger::When(sign) = &entry.trigger {
-                self.known(sign, "sign", signs.iter().map(String::as_str), found);
-            }
-            match &entry.action {
-                Action::Maintenance(a) => self.known(&a.store, "store", self.stores.names(), found),
-                Action::Fault(fault, _) => found.extend(fault.problems(self)),
-                Action::Relieve(a) => self.known(&a.store, "store", self.stores.names(), found),
-                Action::Shed(a) => self.known(&a.calls, "kind of call", kinds.iter().copied(), found),
-                Action::TakeDown(a) => self.known(&a.fleet, "fleet", self.fleets.names(), found),
-                Action::BringBack(a) => self.known(&a.fleet, "fleet", self.fleets.names(), found),
-                Action::Replace(a) => self.known(&a.store, "store", self.stores.names(), found),
-                Action::Replay(a) => self.replay_problems(a, kinds, found),
-                Action::Note(_) => {}
-            }
-        }
-        self.circles(found);
+        signs.extend(self.timeline.iter().filter_map(|entry| Some(format!("done:{}", entry.id.as_ref()?.text))));
+        signs
     }
 
-    fn replay_problems(&self, replay: &Replay, kinds: &[&str], found: &mut Vec<Problem>) {
-        self.known(&replay.calls, "kind of call", kinds.iter().copied(), found);
+    fn sign_problems(&self, found: &mut Vec<Problem>) {
+        let ids = || self.timeline.iter().filter_map(|entry| entry.id.as_ref());
+        for (at, id) in ids().enumerate() {
+            if ids().take(at).any(|earlier| earlier.text == id.text) {
+                found.push(problem(id.span, format!("two entries have the id `{}`", id.text), None));
+            }
+        }
+    }
+
+    fn replay_problems(&self, replay: &Replay, found: &mut Vec<Problem>) {
         let logged = self.balancer.log.iter().flat_map(|log| &log.calls).any(|name| name.text == replay.calls.text);
         if !logged {
             let message = format!("the balancer keeps no log of `{}` to replay", replay.calls.text);
@@ -267,6 +313,37 @@ impl WorldSpec {
         };
         found.push(problem(name.span, format!("no {what} \"{}\"", name.text), Some(help)));
     }
+}
+
+/// An adaptive limit whose lowest value is above its highest.
+fn crossed(at: &Scope<'_>, path: &str, limit: &Adaptive) -> Option<Problem> {
+    let help = Some("the lowest limit comes first".into());
+    let message = format!("`least` = {} is above `most` = {}", limit.least, limit.most);
+    (limit.least > limit.most).then(|| Problem { span: at.place(path), message, help })
+}
+
+/// What is wrong with one kind of call by itself.
+fn call_problems(kind: &Name, plan: &CallPlan) -> Vec<Problem> {
+    let mut found = Vec::new();
+    let mut wrong = |of: &str, help: &str| {
+        found.push(problem(kind.span, format!("`{}` {of}", kind.text), Some(help.into())));
+    };
+    if plan.appends.is_some() && plan.asks.is_some() {
+        wrong("both appends and asks", "a call uses one store: drop one of the two");
+    }
+    if plan.writes && plan.asks.is_none() {
+        wrong("writes, but asks no store", "add asks = \"<store>\"");
+    }
+    if plan.spool.is_some() && !plan.writes {
+        wrong(
+            "has a spool, but writes nothing to a store",
+            "a spool is for calls with asks = \"<store>\" and writes = true",
+        );
+    }
+    if plan.breaker.is_some() && plan.asks.is_none() {
+        wrong("has a circuit breaker, but asks no store", "add asks = \"<store>\", or take the breaker out");
+    }
+    found
 }
 
 fn problem(span: Span, message: String, help: Option<String>) -> Problem {

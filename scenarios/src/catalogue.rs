@@ -326,6 +326,17 @@ mod tests {
     }
 
     #[test]
+    fn every_key_says_when_it_has_an_effect() {
+        let mut mute = Vec::new();
+        walk(&crate::fields(), "", None, &mut |path, action, field| {
+            if !field.says_when {
+                mute.push(format!("{path} ({})", action.unwrap_or("any")));
+            }
+        });
+        assert!(mute.is_empty(), "end their declarations with `=> always`, or with when they have one: {mute:#?}");
+    }
+
+    #[test]
     fn every_key_says_what_it_means() {
         for key in keys() {
             assert!(key.doc.len() > 5, "{} has no meaning", key.path);

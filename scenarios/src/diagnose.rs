@@ -47,32 +47,75 @@ impl Sources {
     }
 }
 
-/// Everything that is wrong with a scenario, in order of its place.
-#[derive(Clone, Debug)]
+/// Everything that is wrong with a scenario, in order of its place, and what its reader should know beside that.
+#[derive(Clone, Debug, Default)]
 pub struct Diagnostics {
     sources: Sources,
     problems: Vec<Problem>,
+    warnings: Vec<Problem>,
+}
+
+/// A warning as data: what is said of which place.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Notice {
+    /// What is the matter.
+    pub message: String,
+    /// The reason, or what to do about it; may be empty.
+    pub help: String,
+    /// The file, or the option of the command line.
+    pub source: String,
+    /// Line, from 1.
+    pub line: u64,
+    /// Column in characters, from 1.
+    pub column: u64,
 }
 
 impl Diagnostics {
     /// Orders the mistakes by place and drops repetitions.
-    pub(crate) fn new(sources: Sources, mut problems: Vec<Problem>) -> Diagnostics {
-        problems.sort_by_key(|p| (p.span.source != NOWHERE, p.span.source, p.span.start, p.span.end));
-        // Equal mistakes stand at equal places, so they are close; the same place may still have several.
-        let mut kept: Vec<Problem> = Vec::new();
-        for problem in problems {
-            let repeated = kept.iter().rev().take_while(|k| k.span == problem.span).any(|k| *k == problem);
-            if !repeated {
-                kept.push(problem);
-            }
-        }
-        Diagnostics { sources, problems: kept }
+    pub(crate) fn new(sources: Sources, problems: Vec<Problem>) -> Diagnostics {
+        Diagnostics { sources, problems: in_order(problems), warnings: Vec::new() }
     }
 
+    /// With these warnings beside.
+    pub(crate) fn with_warnings(mut self, warnings: Vec<Problem>) -> Diagnostics {
+        self.warnings = in_order(warnings);
+        self
+    }
+
+    /// Its warnings as mistakes, beside those that it has.
+    pub(crate) fn as_mistakes(&self) -> Diagnostics {
+        let all = [&self.problems[..], &self.warnings[..]].concat();
+        Diagnostics::new(self.sources.clone(), all)
+    }
+
+    /// How many warnings there are.
+    pub fn warning_count(&self) -> usize {
+        self.warnings.len()
+    }
+
+    /// The warnings, in order of their place.
+    pub fn notices(&self) -> Vec<Notice> {
+        let notice = |problem: &Problem| {
+            let source = self.sources.0.get(usize::from(problem.span.source));
+            let (line, column) = source.map_or((1, 1), |source| place_in(&source.text, problem.span));
+            Notice {
+                message: problem.message.clone(),
+                help: problem.help.clone().unwrap_or_default(),
+                source: source.map_or_else(String::new, |source| source.name.clone()),
+                line,
+                column,
+            }
+        };
+        self.warnings.iter().map(notice).collect()
+    }
     /// A single mistake without a place.
     pub(crate) fn nowhere(message: String) -> Diagnostics {
         let span = Span { source: NOWHERE, start: 0, end: 0 };
-        Diagnostics { sources: Sources::default(), problems: vec![Problem { span, message, help: None }] }
+        Diagnostics {
+            sources: Sources::default(),
+            problems: vec![Problem { span, message, help: None }],
+            warnings: Vec::new(),
+        }
     }
 
     /// How many mistakes there are, including those that are not shown in full.
@@ -91,24 +134,38 @@ impl Diagnostics {
         self.problems.iter().map(|p| p.message.clone()).collect()
     }
 
-    /// The mistakes with their lines and carets, then how many there are; `color` adds terminal colours.
+    /// The mistakes with their lines and carets, then the warnings, then how many there are; `color` adds terminal colours.
     pub fn render(&self, color: bool) -> String {
-        let renderer = if color { Renderer::styled() } else { Renderer::plain() };
-        let mut out = String::new();
-        for problem in self.problems.iter().take(SHOWN) {
-            out.push_str(&self.render_one(problem, &renderer));
-            out.push('\n');
+        let mut out = self.render_all(&self.problems, Level::ERROR, color);
+        out.push_str(&self.render_warnings(color));
+        let errors = counted(self.problems.len(), "error");
+        match self.warnings.len() {
+            0 => out.push_str(&format!("{errors}; nothing was run")),
+            n => out.push_str(&format!("{errors}, {}; nothing was run", counted(n, "warning"))),
         }
-        let count = self.problems.len();
-        if count > SHOWN {
-            out.push_str(&format!("and {} more\n", count - SHOWN));
-        }
-        out.push_str(&format!("{count} error{}; nothing was run", if count == 1 { "" } else { "s" }));
         out
     }
 
-    fn render_one(&self, problem: &Problem, renderer: &Renderer) -> String {
-        let title = Level::ERROR.primary_title(tame(&problem.message, MESSAGE));
+    /// The warnings alone, with their lines and carets, each followed by an empty line.
+    pub fn render_warnings(&self, color: bool) -> String {
+        self.render_all(&self.warnings, Level::WARNING, color)
+    }
+
+    fn render_all(&self, problems: &[Problem], level: Level<'_>, color: bool) -> String {
+        let renderer = if color { Renderer::styled() } else { Renderer::plain() };
+        let mut out = String::new();
+        for problem in problems.iter().take(SHOWN) {
+            out.push_str(&self.render_one(problem, level.clone(), &renderer));
+            out.push('\n');
+        }
+        if problems.len() > SHOWN {
+            out.push_str(&format!("and {} more\n", problems.len() - SHOWN));
+        }
+        out
+    }
+
+    fn render_one(&self, problem: &Problem, level: Level<'_>, renderer: &Renderer) -> String {
+        let title = level.primary_title(tame(&problem.message, MESSAGE));
         let help = problem.help.as_ref().map(|h| format!("help: {}", tame(h, MESSAGE)));
         let Some(source) = self.sources.0.get(usize::from(problem.span.source)) else {
             let help = help.map(|h| Level::NOTE.no_name().message(h));
@@ -128,6 +185,32 @@ impl Diagnostics {
             Some(column) => title.element(Origin::path(name).line(line.number).char_column(column)).element(snippet),
         }])
     }
+}
+
+/// "1 error", "2 errors".
+pub(crate) fn counted(count: usize, what: &str) -> String {
+    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
+}
+
+/// Problems in order of their place, none twice.
+fn in_order(mut problems: Vec<Problem>) -> Vec<Problem> {
+    problems.sort_by_key(|p| (p.span.source != NOWHERE, p.span.source, p.span.start, p.span.end));
+    // Equal mistakes stand at equal places, so they are close; the same place may still have several.
+    let mut kept: Vec<Problem> = Vec::new();
+    for problem in problems {
+        let repeated = kept.iter().rev().take_while(|k| k.span == problem.span).any(|k| *k == problem);
+        if !repeated {
+            kept.push(problem);
+        }
+    }
+    kept
+}
+
+/// Line and column of a place, from 1.
+fn place_in(text: &str, span: Span) -> (u64, u64) {
+    let start = floor(text, span.start as usize);
+    let from = text[..start].rfind('\n').map_or(0, |at| at + 1);
+    (1 + text[..start].matches('\n').count() as u64, 1 + text[from..start].chars().count() as u64)
 }
 
 impl fmt::Display for Diagnostics {

@@ -2,7 +2,7 @@
 
 use crate::header::{Between, Period, Seen};
 use brownout_models::metrics::Unit;
-use brownout_models::setting::{Clock, Data, Name, Problem, Span, Value};
+use brownout_models::setting::{Clock, Data, Name, Problem, Span, Value, always};
 use brownout_models::settings;
 use brownout_models::units::{Ns, parse_duration, parse_quantity, parse_share};
 
@@ -10,19 +10,19 @@ settings! {
     /// One observation.
     pub struct EvidenceEntry {
         /// Its name: "E2".
-        pub id (required): Name = Name::default();
+        pub id (required): Name = Name::default() => always;
         /// What was said, in a sentence.
-        pub says (required): String = String::new();
+        pub says (required): String = String::new() => always;
         /// What it is compared with: "track.dropped_rate".
-        pub metric (required): Name = Name::default();
+        pub metric (required): Name = Name::default() => always;
         /// What was observed: "54%", "10min", "11:46", "3", or two times.
-        pub observed: Seen = Seen::default();
+        pub observed: Seen = Seen::default() => always;
         /// How far a run may be off: "4pp", "10%", "2min", "5".
-        pub within: Option<Name> = None;
+        pub within: Option<Name> = None => always;
         /// Instead of `within`: the lowest and the highest value accepted.
-        pub between: Between = Between::default();
+        pub between: Between = Between::default() => always;
         /// When; without it, the window.
-        pub over: Option<Period> = None;
+        pub over: Option<Period> = None => always;
     }
 }
 

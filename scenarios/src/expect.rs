@@ -19,7 +19,9 @@ use crate::evidence::{Observed, describe};
 use crate::header::{Period, Placed};
 use brownout_models::component::operator::Action;
 use brownout_models::metrics::{self, Metric, Scope, Unit};
-use brownout_models::setting::{Clock, Data, Form, Name, Named, Problem, Reader, Setting, Span, Value, closest};
+use brownout_models::setting::{
+    Clock, Data, Form, Name, Named, Problem, Reader, Setting, Span, Value, always, closest,
+};
 use brownout_models::settings;
 use brownout_models::spec::WorldSpec;
 use brownout_models::units::{Ns, parse_duration, parse_quantity, parse_share};
@@ -32,17 +34,17 @@ settings! {
     /// "track.dropped_rate < 0.1% during outage". docs/testing.md describes the language.
     pub struct ExpectEntry {
         /// Holds at every step; of a total, over the window as a whole.
-        pub always: Option<Name> = None;
+        pub always: Option<Name> = None => always;
         /// Holds from some step to the end of the window.
-        pub eventually: Option<Name> = None;
+        pub eventually: Option<Name> = None => always;
         /// Holds at some step of some run.
-        pub sometimes: Option<Name> = None;
+        pub sometimes: Option<Name> = None => always;
         /// For which designs: axis = "point", or a list of points; design = "name" for a named one.
-        pub of: Named<OneOf> = Named::default();
+        pub of: Named<OneOf> = Named::default() => always;
         /// When; without it, the window.
-        pub over: Option<Period> = None;
+        pub over: Option<Period> = None => always;
         /// What it means, in a sentence.
-        pub says: String = String::new();
+        pub says: String = String::new() => always;
     }
 }
 

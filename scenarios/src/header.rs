@@ -5,7 +5,7 @@ use crate::evidence::EvidenceEntry;
 use crate::expect::ExpectEntry;
 use crate::limits::CLAIMS;
 use brownout_models::setting::{
-    Clock, Data, Form, Moment, Name, Problem, Reader, Setting, Settings, Span, Table, Value, closest,
+    Clock, Data, Form, Moment, Name, Problem, Reader, Setting, Settings, Span, Table, Value, always, closest,
 };
 use brownout_models::settings;
 use brownout_models::units::{Ns, parse_duration};
@@ -20,7 +20,7 @@ settings! {
     /// Bounds on what a run may cost.
     pub struct Limits {
         /// Most events of the kernel, after which the run is broken off; none: no bound.
-        pub events: Option<u64> = None, 1 ..= 1000000000000000;
+        pub events: Option<u64> = None, 1 ..= 1000000000000000 => always;
     }
 }
 
@@ -28,33 +28,33 @@ settings! {
     /// The keys of a scenario file beside those of the world.
     pub struct Header {
         /// Version of the file format: 1.
-        pub brownout (required): u64 = FORMAT;
+        pub brownout (required): u64 = FORMAT => always;
         /// What the scenario shows, in one line.
-        pub title (required): String = String::new();
+        pub title (required): String = String::new() => always;
         /// More about it.
-        pub description: String = String::new();
+        pub description: String = String::new() => always;
         /// Time zone of the dates, by its IANA name: "America/Los_Angeles".
-        pub zone: Option<Name> = None;
+        pub zone: Option<Name> = None => always;
         /// How long the run is: a duration, or `{ from = "2015-10-28 09:30", to = "2015-10-28 18:40" }`.
-        pub span (required): Extent = Extent::Lasts(Ns::ZERO);
+        pub span (required): Extent = Extent::Lasts(Ns::ZERO) => always;
         /// What the rates are stated over; without it, the whole run.
-        pub window: Option<Period> = None;
+        pub window: Option<Period> = None => always;
         /// Resolution of curves. (time)
-        pub step: Ns = Ns::secs(60), "1s" ..= "8760h";
+        pub step: Ns = Ns::secs(60), "1s" ..= "8760h" => always;
         /// Bounds on what the run may cost.
-        pub limits: Limits = Limits::default();
+        pub limits: Limits = Limits::default() => always;
         /// What was observed on the day.
-        pub evidence: Vec<EvidenceEntry> = Vec::new();
+        pub evidence: Vec<EvidenceEntry> = Vec::new() => always;
         /// Axes of designs: `[axes.<axis>.<point>]` overlays, `default`, `wins_over`.
-        pub axes: Axes = Axes::default();
+        pub axes: Axes = Axes::default() => always;
         /// Named overlays; `based_on` names another.
-        pub designs: Designs = Designs::default();
+        pub designs: Designs = Designs::default() => always;
         /// Seeds under which `brownout test` runs it, unless told others; none: 1.
-        pub seeds: Vec<u64> = Vec::new();
+        pub seeds: Vec<u64> = Vec::new() => always;
         /// With which designs and changes by hand the file is run, before those of the command line.
-        pub as_run: AsRun = AsRun::default();
+        pub as_run: AsRun = AsRun::default() => always;
         /// What must hold.
-        pub expect: Vec<Placed<ExpectEntry>> = Vec::new();
+        pub expect: Vec<Placed<ExpectEntry>> = Vec::new() => always;
     }
 }
 
@@ -62,9 +62,9 @@ settings! {
     /// What `--design` and `--set` would say. `brownout hunt` writes it into its files, so that one line repeats a run.
     pub struct AsRun {
         /// Designs, as `--design` takes them; one of the command line overrules those of its axis.
-        pub design: Vec<Name> = Vec::new();
+        pub design: Vec<Name> = Vec::new() => always;
         /// Changes, as `--set` takes them; those of the command line come after them.
-        pub set: Vec<Name> = Vec::new();
+        pub set: Vec<Name> = Vec::new() => always;
     }
 }
 
@@ -93,9 +93,9 @@ settings! {
     /// What an axis says beside its points.
     pub struct AxisKeys {
         /// The point in force where no design chooses; without it, the file as written.
-        pub default: Name = Name::default();
+        pub default: Name = Name::default() => always;
         /// Axes before this one that this one may overrule where both write a key.
-        pub wins_over: Vec<Name> = Vec::new();
+        pub wins_over: Vec<Name> = Vec::new() => always;
     }
 }
 
@@ -103,7 +103,7 @@ settings! {
     /// What a named design says beside the keys that it changes.
     pub struct DesignKeys {
         /// The design that this one is laid over.
-        pub based_on: Name = Name::default();
+        pub based_on: Name = Name::default() => always;
     }
 }
 
@@ -170,9 +170,9 @@ settings! {
     /// A part of the run.
     pub struct Bounds {
         /// Its start.
-        pub from (required): Moment = Moment(Ns::ZERO);
+        pub from (required): Moment = Moment(Ns::ZERO) => always;
         /// Its end.
-        pub to (required): Moment = Moment(Ns::ZERO);
+        pub to (required): Moment = Moment(Ns::ZERO) => always;
     }
 }
 
@@ -210,9 +210,9 @@ settings! {
     /// The days of a run.
     pub struct Days {
         /// Date and time of its start.
-        pub from (required): Name = Name::default();
+        pub from (required): Name = Name::default() => always;
         /// Date and time of its end.
-        pub to (required): Name = Name::default();
+        pub to (required): Name = Name::default() => always;
     }
 }
 

@@ -25,14 +25,16 @@ mod marks;
 mod overlay;
 mod reference;
 mod schema;
+mod silence;
 mod trace;
+mod words;
 
 #[cfg(test)]
 mod tests;
 
 pub use clock::Calendar;
 pub use designs::{Change, Design};
-pub use diagnose::Diagnostics;
+pub use diagnose::{Diagnostics, Notice};
 pub use edit::Edit;
 pub use evidence::{EvidenceSpec, Observed};
 pub use expect::{Compare, Condition, Expect, ExpectKind, Happening, Stretch};
@@ -44,11 +46,13 @@ pub use marks::Provenance;
 pub use overlay::Axis;
 pub use reference::reference;
 pub use schema::schema;
+pub use words::{Meaning, ProductWord, product_words, words_table};
 
 use brownout_models::setting::{Field, Settings};
 use brownout_models::spec::{WorldPlan, WorldSpec};
 use brownout_models::units::Ns;
 use std::path::Path;
+use std::sync::Arc;
 
 /// What to load, and with which changes.
 #[derive(Clone, Copy, Debug)]
@@ -102,6 +106,18 @@ pub struct Scenario {
     pub axes: Vec<Axis>,
     /// The names of `[designs]`.
     pub designs: Vec<String>,
+    /// What a reader of the file should know although it can be run: keys without effect, and more.
+    pub warnings: Arc<Diagnostics>,
+}
+
+impl Scenario {
+    /// Itself, or its warnings as mistakes.
+    ///
+    /// # Errors
+    /// The warnings, if there are any.
+    pub fn strictly(self) -> Result<Scenario, Diagnostics> {
+        if self.warnings.warning_count() == 0 { Ok(self) } else { Err(self.warnings.as_mistakes()) }
+    }
 }
 
 /// Every top-level key of a scenario file, for `explain` and the schema.

@@ -10,6 +10,7 @@ use crate::header::{self, Header};
 use crate::limits;
 use crate::marks::{self, Marks};
 use crate::overlay::{self, Choice, Overlays};
+use crate::silence::{self, Silence};
 use crate::trace;
 use crate::{Request, Scenario};
 use brownout_models::metrics;
@@ -116,6 +117,10 @@ struct Load<'a> {
     base_dir: &'a Path,
     /// What the designs change, if that was asked for.
     designs: Option<Vec<Design>>,
+    /// Which keys have an effect.
+    silence: Silence,
+    /// What a reader should know beside that.
+    warnings: Vec<Problem>,
 }
 
 /// The parts of a file, marks taken off.
@@ -135,7 +140,8 @@ impl<'a> Load<'a> {
     ) -> Result<(Scenario, Vec<Design>), Diagnostics> {
         let designs = tell.then(Vec::new);
         let (sources, marks) = (Sources::default(), Marks::default());
-        let mut load = Load { sources, problems: Vec::new(), marks, base_dir, designs };
+        let (problems, silence, warnings) = (Vec::new(), Silence::default(), Vec::new());
+        let mut load = Load { sources, problems, marks, base_dir, designs, silence, warnings };
         let source = load.sources.add(name, text);
         let root = match document::parse(text, source) {
             Ok((root, problems)) => {
@@ -147,8 +153,15 @@ impl<'a> Load<'a> {
         let scenario = load.build(name, root, set, design);
         load.problems.append(&mut load.marks.problems);
         match scenario {
-            Some(scenario) if load.problems.is_empty() => Ok((scenario, load.designs.unwrap_or_default())),
-            _ => Err(Diagnostics::new(load.sources, load.problems)),
+            Some(mut scenario) if load.problems.is_empty() => {
+                let warnings = [load.warnings, load.silence.finish()].concat();
+                scenario.warnings = Arc::new(Diagnostics::new(load.sources, Vec::new()).with_warnings(warnings));
+                Ok((scenario, load.designs.unwrap_or_default()))
+            }
+            _ => {
+                let warnings = [load.warnings, load.silence.finish()].concat();
+                Err(Diagnostics::new(load.sources, load.problems).with_warnings(warnings))
+            }
         }
     }
 
@@ -165,17 +178,24 @@ impl<'a> Load<'a> {
         let asked = self.read_designs("--design", design);
         let written = self.read_designs("as_run.design", &as_run.design);
         let choice = overlays.choose(&asked, &written, &mut self.problems);
-        self.check_idle(&overlays, &choice, &world, clock);
+        let end = length.unwrap_or(Ns::ZERO);
+        self.check_idle(&overlays, &choice, &world, (clock, end));
+        let base = world.clone();
         if let Some(told) = &mut self.designs {
             *told = designs::tell(&overlays, &world, clock);
         }
         overlays.apply(&choice, &mut world, &mut self.problems);
+        if !world_sets.is_empty() {
+            // A key of the file is no worse for a change by hand that takes its effect away.
+            self.listen_before(world.clone(), (clock, end));
+        }
         self.apply_sets(&mut world, world_sets);
         // As written: what a copy has from its model is counted once.
         let provenance = self.provenance(&world);
         overlay::copy_likes(&mut world, &mut self.problems);
         let steps = length.map_or(0, |length| length.0.checked_div(header.step.0).unwrap_or(0));
-        let spec = self.decode(&world, clock, steps);
+        let spec = self.decode(&world, clock, (end, steps));
+        self.silence.listen_elsewhere(&overlays, &base, clock, end);
         let mut scenario = Scenario {
             name: name.into(),
             title: header.title.clone(),
@@ -196,6 +216,7 @@ impl<'a> Load<'a> {
             evidence: Vec::new(),
             expect: Vec::new(),
             seeds: header.seeds.clone(),
+            warnings: Arc::default(),
         };
         self.read_evidence(&header, &world, clock, &mut scenario);
         let in_force = overlays.in_force(&choice, expect::NAMED);
@@ -271,6 +292,7 @@ impl<'a> Load<'a> {
             // Each by itself: the root is no value that could carry a mark.
             world.entries.iter_mut().for_each(|(_, value)| self.marks.take_off(value));
         }
+        self.warnings.extend(header.get("axes").into_iter().flat_map(overlay::empty_axes));
         let overlays = Overlays::read(header.get("axes"), header.get("designs"), &mut self.problems);
         Parts { header, world, overlays }
     }
@@ -284,7 +306,7 @@ impl<'a> Load<'a> {
     }
 
     /// Decodes what no choice put in force, each on the bare base, and keeps what is wrong inside it.
-    fn check_idle(&mut self, overlays: &Overlays, choice: &Choice, base: &Value, clock: &dyn Clock) {
+    fn check_idle(&mut self, overlays: &Overlays, choice: &Choice, base: &Value, (clock, end): (&dyn Clock, Ns)) {
         for layers in overlays.idle(choice) {
             let mut world = base.clone();
             let mut places = BTreeSet::new();
@@ -294,14 +316,25 @@ impl<'a> Load<'a> {
             }
             overlay::copy_likes(&mut world, &mut Vec::new());
             let mut reader = Reader::new(clock);
-            let _ = WorldSpec::read(&world, &mut reader);
+            let spec = WorldSpec::read(&world, &mut reader);
+            if let (Some(spec), 0) = (spec, reader.count()) {
+                self.silence.add_within(spec.heard(&world, end), &places);
+            }
             let inside = |p: &Problem| places.contains(&(p.span.source, p.span.start, p.span.end));
             self.problems.extend(reader.finish().into_iter().filter(inside));
         }
     }
 
+    /// Listens to a world before changes by hand are made to it: only what has an effect there is of interest.
+    fn listen_before(&mut self, mut world: Value, (clock, end): (&dyn Clock, Ns)) {
+        overlay::copy_likes(&mut world, &mut Vec::new());
+        if let Some(heard) = silence::listen(&world, clock, end) {
+            self.silence.add_within(heard, &BTreeSet::new());
+        }
+    }
+
     /// Decodes the world; what its parts say of each other is checked only if each part is sound.
-    fn decode(&mut self, world: &Value, clock: &dyn Clock, steps: u64) -> Option<WorldSpec> {
+    fn decode(&mut self, world: &Value, clock: &dyn Clock, (end, steps): (Ns, u64)) -> Option<WorldSpec> {
         let too_many = limits::parts(world);
         if !too_many.is_empty() {
             self.problems.extend(too_many);
@@ -309,9 +342,18 @@ impl<'a> Load<'a> {
         }
         let mut reader = Reader::new(clock);
         let spec = WorldSpec::read(world, &mut reader);
+        // A key that nobody knows was to say something: what it leaves out may be what gives the others their effect.
+        let complete = !reader.has_strangers();
         let problems = reader.finish();
         let sound = problems.is_empty();
         self.problems.extend(problems);
+        if let Some(spec) = spec.as_ref().filter(|_| complete) {
+            self.silence.add(spec.heard(world, end));
+            self.warnings.extend(spec.warnings(world, end));
+        }
+        if let Some(spec) = spec.as_ref().filter(|_| !sound) {
+            self.problems.extend(spec.unknown_names());
+        }
         let spec = spec.filter(|_| sound)?;
         if spec.timeline.len() > ENTRIES {
             let span = at_path(world, &["timeline"]).map_or(Span::default(), |v| v.span);
@@ -320,6 +362,7 @@ impl<'a> Load<'a> {
             return None;
         }
         let mut problems = spec.problems();
+        problems.extend(spec.contradictions(world));
         // That there are too many steps, the header has said.
         problems.extend(limits::world(&spec, steps.min(header::STEPS)));
         let sound = problems.is_empty();

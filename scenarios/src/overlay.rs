@@ -242,6 +242,21 @@ impl Overlays {
         }
     }
 
+    /// Every world that the designs describe: a point of each axis (or none, where the axis has no default), with no
+    /// named design and with each. At most so many.
+    pub(crate) fn combinations(&self, most: usize) -> Vec<Choice> {
+        let mut points: Vec<Vec<Option<usize>>> = vec![Vec::new()];
+        for axis in &self.axes {
+            let none = axis.default.is_none().then_some(None);
+            let ways: Vec<_> = none.into_iter().chain((0..axis.points.len()).map(Some)).collect();
+            let longer = points.iter().flat_map(|before| ways.iter().map(|way| [&before[..], &[*way]].concat()));
+            points = longer.take(most).collect();
+        }
+        let designs = || std::iter::once(Vec::new()).chain((0..self.designs.len()).map(|at| vec![at]));
+        let all = points.iter().flat_map(|points| designs().map(|designs| Choice { points: points.clone(), designs }));
+        all.take(most).collect()
+    }
+
     /// Overlays that are not in force, for checking them too.
     pub(crate) fn idle<'o>(&'o self, choice: &Choice) -> Vec<Vec<&'o Value>> {
         let mut out = Vec::new();
@@ -307,6 +322,18 @@ fn read_axis(key: &Key, mut table: Table, earlier: &[AxisTable], problems: &mut 
         }
     }
     axis
+}
+
+/// Axes that have no point to choose.
+pub(crate) fn empty_axes(axes: &Value) -> Vec<Problem> {
+    let Data::Table(axes) = &axes.data else { return Vec::new() };
+    let is_empty = |axis: &Value| match &axis.data {
+        Data::Table(axis) => !axis.entries.iter().any(|(_, point)| matches!(point.data, Data::Table(_))),
+        _ => false,
+    };
+    let empty = axes.entries.iter().filter(|(_, axis)| is_empty(axis));
+    let help = |key: &Key| Some(format!("[axes.{}.<point>] would add one", key.name));
+    empty.map(|(key, _)| problem(key.span, "this axis has no point to choose", help(key))).collect()
 }
 
 /// One `[designs.<name>]` before its foundations are known.

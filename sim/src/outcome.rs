@@ -66,6 +66,9 @@ pub struct Outcome {
     /// Expectations that the design is held to, judged.
     #[serde(default)]
     pub expectations: Vec<Verdict>,
+    /// What a reader of the scenario should know: keys without effect, and more.
+    #[serde(default)]
+    pub warnings: Vec<Warning>,
     /// Every number with its provenance.
     pub assumptions: Vec<Assumption>,
     /// What depends on the machine.
@@ -407,6 +410,21 @@ pub struct Verdict {
 /// The worst standing of some verdicts; none without any.
 pub fn worst(verdicts: &[Verdict]) -> Option<Standing> {
     verdicts.iter().map(|v| v.standing).max()
+}
+
+/// What is said of one place of the scenario.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct Warning {
+    /// What is the matter: "this key has no effect here".
+    pub message: String,
+    /// The reason, or what to do about it.
+    pub help: String,
+    /// The file, or the option of the command line.
+    pub source: String,
+    /// Line, from 1.
+    pub line: u64,
+    /// Column in characters, from 1.
+    pub column: u64,
 }
 
 /// A number of the scenario and why it is what it is.

@@ -4,7 +4,7 @@ use crate::ledger::{Counts, Entry, Imbalance};
 use crate::metric;
 use crate::outcome::{
     Assumption, FaultSpell, FaultTotals, FleetTotals, Mark, Meta, OutageSpan, Outcome, Percentiles, Span, Step,
-    StepCalls, StoreTotals, Timeline, Totals, VERSION,
+    StepCalls, StoreTotals, Timeline, Totals, VERSION, Warning,
 };
 use crate::rotation;
 use crate::run::{Ended, Orders, Run};
@@ -12,7 +12,7 @@ use brownout_models::component::operator::{Action, Spell};
 use brownout_models::ledger::{Cause, Seen};
 use brownout_models::metrics::populations;
 use brownout_models::units::Ns;
-use brownout_scenarios::{Scenario, Stretch};
+use brownout_scenarios::{Notice, Scenario, Stretch};
 use std::collections::BTreeMap;
 use std::sync::atomic::AtomicBool;
 
@@ -103,6 +103,7 @@ pub fn write_up(scenario: &Scenario, seed: u64, run: &Run, ended: Ended) -> Outc
         timeline: timeline(scenario, run),
         evidence: scenario.evidence.iter().map(|e| metric::compare(scenario, run, e)).collect(),
         expectations: crate::expectation::evaluate(scenario, run),
+        warnings: warnings(scenario),
         assumptions: assumptions(scenario),
         meta: Meta {
             brownout: env!("CARGO_PKG_VERSION").into(),
@@ -281,6 +282,11 @@ fn timeline(scenario: &Scenario, run: &Run) -> Timeline {
         }
     });
     Timeline { step_s: scenario.step.as_secs(), steps: steps.collect() }
+}
+
+fn warnings(scenario: &Scenario) -> Vec<Warning> {
+    let all = scenario.warnings.notices().into_iter();
+    all.map(|Notice { message, help, source, line, column }| Warning { message, help, source, line, column }).collect()
 }
 
 fn assumptions(scenario: &Scenario) -> Vec<Assumption> {

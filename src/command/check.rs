@@ -1,8 +1,10 @@
-//! `brownout check`: reads scenario files and reports every mistake; runs nothing.
+//! `brownout check`: reads scenario files and reports every mistake and every key without effect; runs nothing.
 
+use super::loading::Strictness;
+use super::prose::counted;
 use crate::terminal::Terminal;
 use brownout::exit::Exit;
-use brownout::scenarios::{Request, load};
+use brownout::scenarios::Request;
 use std::path::PathBuf;
 
 /// Arguments of `check`.
@@ -17,18 +19,20 @@ pub struct Args {
     /// Take a design: a point of an axis (bulkhead, isolation=bulkhead) or a named design
     #[arg(long, value_name = "DESIGN")]
     design: Vec<String>,
+    #[command(flatten)]
+    strictness: Strictness,
 }
 
 /// Runs the subcommand.
 pub fn run(args: &Args, terminal: &Terminal) -> Exit {
     let mut exit = Exit::Fine;
     for path in &args.files {
-        match load(&Request { path, set: &args.set, design: &args.design }) {
-            Ok(scenario) => terminal.say(&format!("{}: fine ({})", path.display(), scenario.title)),
-            Err(mistakes) => {
-                terminal.complain(&mistakes.render(terminal.color_stderr()));
-                exit = Exit::Usage;
-            }
+        match args.strictness.load(&Request { path, set: &args.set, design: &args.design }, terminal) {
+            Ok(scenario) => terminal.say(&match scenario.warnings.warning_count() {
+                0 => format!("{}: fine ({})", path.display(), scenario.title),
+                n => format!("{}: fine, with {}", path.display(), counted(n as u64, "warning")),
+            }),
+            Err(mistakes) => exit = mistakes,
         }
     }
     exit

@@ -1,5 +1,6 @@
 //! `brownout compare`: which design helps, at what price, and how sure that is.
 
+use super::loading::Strictness;
 use super::prose::counted;
 use super::runtime::{Part, Runtime};
 use super::runtimes;
@@ -85,6 +86,8 @@ pub struct Args {
     /// With --runtimes: only a part of the day, as in 11:30..12:30; the services begin there, and the runs end there
     #[arg(long, value_name = "FROM..TO", requires = "runtimes")]
     excerpt: Option<String>,
+    #[command(flatten)]
+    strictness: Strictness,
 }
 
 fn share(text: &str) -> Result<f64, String> {
@@ -99,8 +102,11 @@ fn points(text: &str) -> Result<f64, String> {
 
 /// Runs the subcommand.
 pub fn run(args: &Args, terminal: &Terminal) -> Exit {
+    let request = Request { path: &args.file, set: &args.set, design: &args.design };
+    if let Err(exit) = args.strictness.allows(&request, terminal) {
+        return exit;
+    }
     if !args.runtimes.is_empty() {
-        let request = Request { path: &args.file, set: &args.set, design: &args.design };
         let part = Part { scale: args.scale.clone(), excerpt: args.excerpt.clone() };
         let seeds = args.first_seed..args.first_seed + args.seeds;
         return runtimes::run(&request, &part, &args.runtimes, seeds, args.json, terminal);

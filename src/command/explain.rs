@@ -1,5 +1,5 @@
 //! `brownout explain`: all that is known of a name: a preset, a fault, an action, a metric, a cause, a word, a key,
-//! or a design of a file.
+//! a word of a product, or a design of a file.
 
 use super::list::{self, say_json};
 use super::prose::Prose;
@@ -11,14 +11,15 @@ use brownout::models::ledger::{Cause, Seen};
 use brownout::models::metrics::{self, Metric, Subject};
 use brownout::models::setting::closest;
 use brownout::scenarios::catalogue::{self, Key, PresetInfo, Words};
-use brownout::scenarios::{Design, Request, load_designs};
+use brownout::scenarios::{Design, Meaning, ProductWord, Request, load_designs, product_words};
 use serde_json::{Value, json};
 use std::path::PathBuf;
 
 /// Arguments of `explain`.
 #[derive(clap::Args, Debug)]
 pub struct Args {
-    /// Names: presets, faults, actions, metrics, causes, words, keys (balancer.health.interval), designs of --file
+    /// Names: presets, faults, actions, metrics, causes, words, keys (balancer.health.interval), designs of --file, words of
+    /// products ("timeout server", proxy_read_timeout, failureThreshold)
     #[arg(required = true)]
     names: Vec<String>,
     /// Explain designs of this scenario file too
@@ -39,6 +40,7 @@ enum Found {
     Seen(Seen),
     Word(Words, &'static str),
     Key(Key),
+    Product(ProductWord),
     Design(Design),
 }
 
@@ -109,6 +111,7 @@ fn find(name: &str, designs: &[Design]) -> Vec<Found> {
         found = keys.into_iter().filter(|key| catalogue::ends_in(&key.path, name)).collect();
     }
     out.extend(found.into_iter().map(Found::Key));
+    out.extend(product_words().filter(|word| word.is_called(name)).map(Found::Product));
     out
 }
 
@@ -120,6 +123,7 @@ fn nearest(name: &str, designs: &[Design], args: &Args) -> String {
     known.extend(metrics::ALL.iter().map(|m| m.name.to_string()));
     known.extend(Cause::ALL.iter().map(|c| c.word().to_string()));
     known.extend(catalogue::words().iter().flat_map(|w| w.words.iter().map(|(word, _)| word.to_string())));
+    known.extend(product_words().map(|word| word.word.to_string()));
     for key in catalogue::keys() {
         known.extend(key.path.rsplit('.').next().map(str::to_string));
         known.push(key.path);
@@ -146,11 +150,17 @@ fn as_json(found: &Found) -> Value {
             ("word", value)
         }
         Found::Key(key) => ("key", list::key_json(key)),
+        Found::Product(word) => ("product-word", word_of_product_json(word)),
         Found::Design(design) => ("design", list::design_json(design)),
     };
     let mut value = value;
     value["kind"] = json!(kind);
     value
+}
+
+fn word_of_product_json(word: &ProductWord) -> Value {
+    let is_modelled = matches!(word.meaning, Meaning::Key(_));
+    json!({ "product": word.product, "name": word.word, "modelled": is_modelled, "key": word.key(), "doc": word.note })
 }
 
 fn show(page: &mut Prose, found: &Found) {
@@ -182,6 +192,15 @@ fn show(page: &mut Prose, found: &Found) {
             page.rows(&others.map(|(w, doc)| (w.to_string(), doc.trim().to_string())).collect::<Vec<_>>());
         }
         Found::Key(key) => show_key(page, key),
+        Found::Product(word) => {
+            page.heading(word.word, &format!("a word of {}", word.product));
+            let is = match word.meaning {
+                Meaning::Key(key) => format!("is {key}"),
+                Meaning::NotModelled(key) => format!("is not modelled; the nearest is {key}"),
+            };
+            page.text(&format!("{} `{}` {is}.", word.product, word.word));
+            page.text(word.note);
+        }
         Found::Design(design) => show_design(page, design),
     }
 }

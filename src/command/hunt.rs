@@ -1,11 +1,13 @@
 //! `brownout hunt`: the smallest schedule of faults that breaks a design.
 
+use super::loading::Strictness;
 use crate::patience::{bar_of_a_hunt, lose_a_call};
 use crate::terminal::Terminal;
 use brownout::exit::Exit;
 use brownout::lab::hunt::{Ask, Failure, Filter, Hunt, Progress, Report, Task, Watch, shrink_file};
 use brownout::models::units::{Ns, parse_duration, parse_share};
 use brownout::reports::hunt as report;
+use brownout::scenarios::Request;
 use std::path::PathBuf;
 use std::time::Instant;
 
@@ -92,6 +94,8 @@ pub struct Args {
     /// Print the report as one JSON document
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    strictness: Strictness,
 }
 
 fn duration(text: &str) -> Result<Ns, String> {
@@ -105,6 +109,10 @@ fn share(text: &str) -> Result<f64, String> {
 
 /// Runs the subcommand.
 pub fn run(args: &Args, terminal: &Terminal) -> Exit {
+    let request = Request { path: &args.file, set: &args.set, design: &args.design };
+    if let Err(exit) = args.strictness.allows(&request, terminal) {
+        return exit;
+    }
     match &args.each {
         Some(axis) => each(args, axis, terminal),
         None => match hunt(args, &args.design, terminal) {

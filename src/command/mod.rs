@@ -9,6 +9,7 @@ pub mod explain_call;
 pub mod hunt;
 pub mod init;
 pub mod list;
+pub mod loading;
 pub mod prose;
 pub mod report;
 pub mod run;

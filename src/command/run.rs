@@ -2,6 +2,7 @@
 
 mod trace;
 
+use super::loading::Strictness;
 use super::runtime::{Part, Runtime, simulate};
 use crate::patience::bar_of_runs;
 use crate::terminal::Terminal;
@@ -9,7 +10,7 @@ use brownout::exit::Exit;
 use brownout::lab::ranges::{self, Failure};
 use brownout::reports;
 use brownout::reports::terminal::{Detail, Style};
-use brownout::scenarios::{Request, Scenario, load};
+use brownout::scenarios::{Request, Scenario};
 use brownout::sim::{self, outcome::Outcome};
 use std::path::PathBuf;
 
@@ -54,6 +55,8 @@ pub struct Args {
     #[arg(long, value_enum, default_value_t, value_name = "RUNTIME", conflicts_with = "ranges")]
     runtime: Runtime,
     #[command(flatten)]
+    strictness: Strictness,
+    #[command(flatten)]
     part: Part,
 }
 
@@ -62,12 +65,10 @@ pub fn run(args: &Args, terminal: &Terminal) -> Exit {
     if let Some(evidence) = &args.ranges {
         return walk_ranges(args, evidence, terminal);
     }
-    let mut scenario = match load(&Request { path: &args.file, set: &args.set, design: &args.design }) {
+    let request = Request { path: &args.file, set: &args.set, design: &args.design };
+    let mut scenario = match args.strictness.load(&request, terminal) {
         Ok(scenario) => scenario,
-        Err(mistakes) => {
-            terminal.complain(&mistakes.render(terminal.color_stderr()));
-            return Exit::Usage;
-        }
+        Err(exit) => return exit,
     };
     let from = match args.part.take(&mut scenario, terminal) {
         Ok(from) => from,

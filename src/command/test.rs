@@ -2,12 +2,14 @@
 
 mod files;
 
+use super::loading::Strictness;
 use crate::patience::{bar_of_runs, lose_a_call};
 use crate::terminal::Terminal;
 use brownout::exit::Exit;
-use brownout::lab::suite::{Ask, Case, Ended, Plan, Report, Seeds, Shard};
+use brownout::lab::suite::{Ask, Case, Ended, Plan, Report, Seeds, Shard, Source};
 use brownout::output::files::write;
 use brownout::reports::suite;
+use brownout::scenarios::Request;
 use std::path::PathBuf;
 
 /// Arguments of `test`.
@@ -43,6 +45,8 @@ pub struct Args {
     /// Print the results as one JSON document
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    strictness: Strictness,
 }
 
 fn shard(text: &str) -> Result<Shard, String> {
@@ -63,6 +67,12 @@ pub fn run(args: &Args, terminal: &Terminal) -> Exit {
             return Exit::Usage;
         }
     };
+    let allows = |source: &Source| {
+        args.strictness.allows(&Request { path: &source.path, set: &args.set, design: &args.design }, terminal)
+    };
+    if let Some(exit) = files.iter().filter_map(|source| allows(source).err()).last() {
+        return exit;
+    }
     let seeds = match (args.seeds, args.seed.is_empty()) {
         (Some(n), _) => Seeds::Count(n),
         (None, false) => Seeds::These(distinct(&args.seed)),

@@ -20,7 +20,7 @@ use crate::policy::balance::{Algorithm, Rotation};
 use crate::policy::health::HealthCheck;
 use crate::policy::redispatch::{self, ConnectFailure, Next, Redispatch};
 use crate::random::{Purpose, draw, unit};
-use crate::setting::Preset;
+use crate::setting::{Preset, Scope, Silence, always, any, unless};
 use crate::settings;
 use crate::slab::Ref;
 use crate::units::Ns;
@@ -32,9 +32,9 @@ settings! {
     /// Calls that wait at the balancer for a server with room.
     pub struct Surge {
         /// Most calls that wait; one more gets a 503 at once (Classic ELB: 1,024). None: no limit.
-        pub limit: Option<u32> = None, 0 ..= 4294967295;
+        pub limit: Option<u32> = None, 0 ..= 4294967295 => always;
         /// Longest wait, then 503; none: as the connect timeout (HAProxy `timeout queue`). (time)
-        pub timeout: Option<Ns> = None, "1ms" ..= "24h";
+        pub timeout: Option<Ns> = None, "1ms" ..= "24h" => queues;
     }
 }
 
@@ -42,41 +42,93 @@ settings! {
     /// The load balancer. `preset` names a product's defaults; other keys change them.
     pub struct Balancer (presets = PRESETS) {
         /// How it chooses a server.
-        pub algorithm: Algorithm = Algorithm::RoundRobin;
+        pub algorithm: Algorithm = Algorithm::RoundRobin => has_a_choice;
         /// Active health checks.
-        pub health: HealthCheck = HealthCheck::default();
+        pub health: HealthCheck = HealthCheck::default() => always;
         /// Connection to the servers: opened for each call, or kept.
-        pub connection: Connection = Connection::KeptAlive;
+        pub connection: Connection = Connection::KeptAlive => takes_time;
         /// Longest wait for a server to accept a connection. (time)
-        pub connect_timeout: Ns = Ns::secs(1), "1ms" ..= "1h";
+        pub connect_timeout: Ns = Ns::secs(1), "1ms" ..= "1h" => always;
         /// Further tries after a failed connection.
-        pub retries: u32 = 3, 0 ..= 100;
+        pub retries: u32 = 3, 0 ..= 100 => always;
         /// Whether a retry may go to another server.
-        pub redispatch: Redispatch = Redispatch::Last;
+        pub redispatch: Redispatch = Redispatch::Last => tries_again_or_queues;
         /// Statuses of a server after which the call is tried on another one, within `retries` (nginx
         /// `proxy_next_upstream http_503`, HAProxy `retry-on 503`, Envoy `retry_on: 5xx`); passive checks take them for
         /// failures.
-        pub retry_statuses: Vec<u16> = Vec::new();
+        pub retry_statuses: Vec<u16> = Vec::new(), 400 ..= 599 => tries_again_or_watches;
         /// Whether a call is tried on another server if its connection breaks before the answer, though it may have been
         /// executed (nginx `proxy_next_upstream error` for requests that may be sent twice, HAProxy `retry-on
         /// empty-response`).
-        pub retry_broken: bool = false;
+        pub retry_broken: bool = false => tries_again;
         /// Most connections open to one server (HAProxy `maxconn`); none: no limit. Health checks are not counted.
-        pub max_connections: Option<u32> = None, 1 ..= 1000000;
+        pub max_connections: Option<u32> = None, 1 ..= 1000000 => always;
         /// Queue for calls that find every server at its limit.
-        pub queue: Surge = Surge::default();
+        pub queue: Surge = Surge::default() => may_queue;
         /// Longest wait for a server's answer, then 504 (HAProxy `timeout server`, ELB idle timeout); none: for ever. (time)
-        pub idle_timeout: Option<Ns> = Some(Ns::secs(60)), "1ms" ..= "24h";
+        pub idle_timeout: Option<Ns> = Some(Ns::secs(60)), "1ms" ..= "24h" => always;
         /// Whether a call whose client has left is dropped while it queues or connects (HAProxy `option abortonclose`).
-        pub abort_on_close: bool = false;
+        pub abort_on_close: bool = false => always;
         /// Whether, beyond that, the connection to a server is closed on which the call of a client that has left is
         /// awaited (nginx, Envoy).
-        pub close_on_departure: bool = false;
+        pub close_on_departure: bool = false => notices_departure;
         /// Status of the balancer's own answer when no server takes the call (HAProxy, ELB, Envoy: 503; nginx: 502).
-        pub unavailable_status: u16 = 503, 500 ..= 599;
+        pub unavailable_status: u16 = 503, 500 ..= 599 => always;
         /// A log of the calls that were not served, from which operators can replay them (action `replay`).
-        pub log: Option<Log> = None;
+        pub log: Option<Log> = None => is_replayed;
     }
+}
+
+const NO_RETRIES: &str = "`retries` is 0: no call is tried again";
+
+fn queues(queue: &Surge, _: &Scope<'_>) -> Silence {
+    unless(queue.limit != Some(0), "`limit` is 0: no call waits")
+}
+
+fn has_a_choice(_: &Balancer, at: &Scope<'_>) -> Silence {
+    unless(!at.world.has_lone_servers(), "each fleet has one server: there is nothing to choose")
+}
+
+fn takes_time(_: &Balancer, at: &Scope<'_>) -> Silence {
+    let link = &at.world.network.servers;
+    let matters = link.latency > Ns::ZERO || at.world.has_link_faults();
+    unless(matters, "`network.servers.latency` is 0s: connecting takes no time")
+}
+
+fn tries_again(balancer: &Balancer, _: &Scope<'_>) -> Silence {
+    unless(balancer.retries > 0, NO_RETRIES)
+}
+
+fn tries_again_or_queues(balancer: &Balancer, _: &Scope<'_>) -> Silence {
+    // "untried" also says that calls do not wait for room.
+    unless(balancer.retries > 0 || balancer.max_connections.is_some(), NO_RETRIES)
+}
+
+fn tries_again_or_watches(balancer: &Balancer, at: &Scope<'_>) -> Silence {
+    unless(balancer.retries > 0 || at.world.has_passive_checks(), NO_RETRIES)
+}
+
+fn may_queue(balancer: &Balancer, _: &Scope<'_>) -> Silence {
+    any([
+        unless(balancer.max_connections.is_some(), "without `max_connections` a server always has room"),
+        unless(balancer.health.max_fails.is_none(), "with `health.max_fails` no call waits for a server"),
+        unless(
+            balancer.redispatch != Redispatch::Untried,
+            "with `redispatch` = \"untried\" no call waits for a server",
+        ),
+    ])
+}
+
+fn notices_departure(balancer: &Balancer, _: &Scope<'_>) -> Silence {
+    unless(balancer.abort_on_close, "`abort_on_close` is false: the balancer does not notice that a client has left")
+}
+
+fn is_replayed(balancer: &Balancer, at: &Scope<'_>) -> Silence {
+    let kinds = || balancer.log.iter().flat_map(|log| &log.calls);
+    unless(
+        kinds().any(|kind| at.world.is_replayed(&kind.text)),
+        "the timeline replays none of these calls, so it keeps none",
+    )
 }
 
 /// Every preset.

@@ -9,7 +9,7 @@ use crate::kernel::{Event, Fact, Kernel, Lane};
 use crate::ledger::{Cause, Seen};
 use crate::policy::retry::{Retry, Tokens};
 use crate::random::{Distribution, Purpose, Stream, draw, unit};
-use crate::setting::{Name, Points};
+use crate::setting::{Name, Points, Scope, Silence, always, any, unless, unless_with};
 use crate::slab::Ref;
 use crate::spec::WorldPlan;
 use crate::units::{Ns, Rate, Share};
@@ -44,13 +44,13 @@ settings! {
     /// Calls that clients keep after giving up (in the browser's storage) and send again when they are back.
     pub struct Offline {
         /// Share of clients that keep a lost call and come back.
-        pub share: Share = Share(1.0);
+        pub share: Share = Share(1.0) => always;
         /// Mean time until a client is back and sends it again; exponentially distributed. (time)
-        pub returns_after: Ns = Ns::secs(1800), "1ms" ..= "720h";
+        pub returns_after: Ns = Ns::secs(1800), "1ms" ..= "720h" => keeps_any;
         /// How long after it was offered a call is kept. (time)
-        pub keeps: Ns = Ns::secs(86_400), "1ms" ..= "8760h";
+        pub keeps: Ns = Ns::secs(86_400), "1ms" ..= "8760h" => keeps_any;
         /// Most calls that all clients together keep; later ones are lost. None: no bound.
-        pub capacity: Option<u64> = None, 1 ..= 100000000000;
+        pub capacity: Option<u64> = None, 1 ..= 100000000000 => keeps_any;
     }
 }
 
@@ -58,30 +58,54 @@ settings! {
     /// A population of clients that sends one kind of call.
     pub struct Clients {
         /// Another population, of which this one is a copy where it says nothing itself.
-        pub like: Option<Name> = None;
+        pub like: Option<Name> = None => always;
         /// The kind of call, served by a fleet that lists it under `calls`.
-        pub sends (required): Name = Name::default();
+        pub sends (required): Name = Name::default() => always;
         /// Mean rate of calls, all clients together. Not with `trace`. (calls/time)
-        pub rate: Rate = Rate(0.0), "0/s" ..= "10000000/s";
+        pub rate: Rate = Rate(0.0), "0/s" ..= "10000000/s" => always;
         /// Factor on the rate over the day, linear between the points, flat before and after.
-        pub profile: Points = Points::default();
+        pub profile: Points = Points::default() => has_a_rate;
         /// How calls arrive.
-        pub arrivals: Arrivals = Arrivals::Poisson;
+        pub arrivals: Arrivals = Arrivals::Poisson => has_a_rate;
         /// Calls per burst.
-        pub burst: u32 = 10, 1 ..= 1000000;
+        pub burst: u32 = 10, 1 ..= 1000000 => is_in_bursts;
         /// A CSV file with the columns `t` (seconds from the start) and `kind`: its rows of this kind are replayed as they stand.
-        pub trace: Option<String> = None;
+        pub trace: Option<String> = None => always;
         /// At most so many calls in all.
-        pub calls: Option<u64> = None, 1 ..= 100000000000;
+        pub calls: Option<u64> = None, 1 ..= 100000000000 => always;
         /// How long a client waits for the answer to one attempt. (time)
-        pub timeout: Ns = Ns::secs(10), "1ms" ..= "24h";
+        pub timeout: Ns = Ns::secs(10), "1ms" ..= "24h" => always;
         /// Connection to the balancer.
-        pub connection: Connection = Connection::KeptAlive;
+        pub connection: Connection = Connection::KeptAlive => takes_time;
         /// What clients do about a failed attempt.
-        pub retry: Retry = Retry::default();
+        pub retry: Retry = Retry::default() => always;
         /// A queue of their own, in which clients keep calls that they have given up.
-        pub offline: Option<Offline> = None;
+        pub offline: Option<Offline> = None => writes;
     }
+}
+
+fn keeps_any(offline: &Offline, _: &Scope<'_>) -> Silence {
+    unless(offline.share.0 > 0.0, "`share` is 0%: no call is kept")
+}
+
+fn has_a_rate(clients: &Clients, _: &Scope<'_>) -> Silence {
+    unless(clients.trace.is_none(), "the calls come at the times of the `trace`")
+}
+
+fn is_in_bursts(clients: &Clients, at: &Scope<'_>) -> Silence {
+    any([has_a_rate(clients, at), unless(clients.arrivals == Arrivals::Burst, "`arrivals` is not \"burst\"")])
+}
+
+fn takes_time(_: &Clients, at: &Scope<'_>) -> Silence {
+    let matters = at.world.network.clients.latency > Ns::ZERO || at.world.has_link_faults();
+    unless(matters, "`network.clients.latency` is 0s: connecting takes no time")
+}
+
+fn writes(clients: &Clients, at: &Scope<'_>) -> Silence {
+    let kind = &clients.sends.text;
+    let plan = at.world.fleets.iter().find_map(|(_, fleet)| fleet.plan(kind));
+    let writes = plan.is_none_or(|(_, plan)| plan.writes || plan.appends.is_some());
+    unless_with(writes, || format!("`{kind}` stores nothing: a call that only reads is not kept"))
 }
 
 /// A population at work.

@@ -20,15 +20,15 @@ pub use guard::{Guard, GuardTurns};
 
 use crate::component::balancer::Backend;
 use crate::component::balancer::Watch;
-use crate::fault::{ServerKnobs, Stack};
+use crate::fault::{Fault, ServerKnobs, Stack};
 use crate::kernel::{Kernel, Lane};
 use crate::policy::adaptive::{Adaptive, Limiter};
 use crate::policy::breaker::Breaker;
 use crate::policy::bulkhead::Limit;
 use crate::policy::shedding::Shedding;
-use crate::policy::spool::Spool;
+use crate::policy::spool::{Spool, SpoolTo};
 use crate::random::{Distribution, Purpose};
-use crate::setting::{Name, Named, Word};
+use crate::setting::{Name, Named, Scope, Silence, Word, always, any, unless, unless_with};
 use crate::slab::Ref;
 use crate::units::{Bytes, Ns};
 use crate::world::World;
@@ -62,39 +62,39 @@ settings! {
     /// What a server does for one kind of call.
     pub struct CallPlan {
         /// Computing time, before any store is asked. (time or distribution)
-        pub work: Distribution = Distribution::default();
+        pub work: Distribution = Distribution::default() => always;
         /// A store that takes one append after the work; the call's data is stored by it.
-        pub appends: Option<Name> = None;
+        pub appends: Option<Name> = None => always;
         /// A store that is queried after the work.
-        pub asks: Option<Name> = None;
+        pub asks: Option<Name> = None => always;
         /// Whether the query writes: then the call's data is stored by it. Otherwise the call only reads.
-        pub writes: bool = false;
+        pub writes: bool = false => asks;
         /// One deadline over getting a connection, connecting and the query. (time)
-        pub timeout: Ns = Ns::secs(30), "1ms" ..= "24h";
+        pub timeout: Ns = Ns::secs(30), "1ms" ..= "24h" => waits_for_store;
         /// Bound on connecting alone; none: only `timeout`. (time)
-        pub connect_timeout: Option<Ns> = None, "1ms" ..= "24h";
+        pub connect_timeout: Option<Ns> = None, "1ms" ..= "24h" => asks;
         /// Bound on the query alone; none: only `timeout`. (time)
-        pub query_timeout: Option<Ns> = None, "1ms" ..= "24h";
+        pub query_timeout: Option<Ns> = None, "1ms" ..= "24h" => uses_store;
         /// What an error, a refusal or a timeout of the store does.
-        pub on_error: OnFailure = OnFailure::Fail;
+        pub on_error: OnFailure = OnFailure::Fail => uses_store;
         /// What a severed connection does, to the call that uses it; with `crash`, a severed idle connection kills the process too.
-        pub on_severed: OnFailure = OnFailure::Fail;
+        pub on_severed: OnFailure = OnFailure::Fail => uses_store;
         /// Pause between tries in place. (time)
-        pub retry_every: Ns = Ns::millis(500), "1ms" ..= "1h";
+        pub retry_every: Ns = Ns::millis(500), "1ms" ..= "1h" => retries_in_place;
         /// Most tries in place after the first; none: until the timeout.
-        pub retry_at_most: Option<u32> = None, 0 ..= 10000;
+        pub retry_at_most: Option<u32> = None, 0 ..= 10000 => retries_in_place;
         /// Bulkhead: at most so many of these calls at once, a count or a share of the workers; none: no bulkhead.
-        pub at_most: Option<Limit> = None;
+        pub at_most: Option<Limit> = None => always;
         /// Bulkhead: so many more may wait (each holding its worker); the rest get a 503 at once.
-        pub queue: u32 = 0, 0 ..= 1000000;
+        pub queue: u32 = 0, 0 ..= 1000000 => has_bulkhead;
         /// Bulkhead: longest wait, then 503; none: as `timeout`. (time)
-        pub wait: Option<Ns> = None, "1ms" ..= "24h";
+        pub wait: Option<Ns> = None, "1ms" ..= "24h" => waits_at_bulkhead;
         /// Circuit breaker around the store, one in each process: "hystrix", "resilience4j", or a table.
-        pub breaker: Option<Breaker> = None;
+        pub breaker: Option<Breaker> = None => always;
         /// Adaptive limit on these calls at once, one in each process: "aimd", "gradient", or a table.
-        pub limit: Option<Adaptive> = None;
+        pub limit: Option<Adaptive> = None => always;
         /// Spool: the call is answered when it is in there, and written to the store afterwards.
-        pub spool: Option<Spool> = None;
+        pub spool: Option<Spool> = None => always;
     }
 }
 
@@ -116,16 +116,16 @@ settings! {
     /// The health endpoint of a server.
     pub struct HealthEndpoint (shorthand = HealthEndpoint::named, words = HealthEndpoint::kinds) {
         /// Who answers, and what it looks at.
-        pub kind: CheckKind = CheckKind::Shared;
+        pub kind: CheckKind = CheckKind::Shared => matters_to_checks;
         /// Computing time of a check. (time)
-        pub work: Ns = Ns::ZERO, "0s" ..= "1min";
+        pub work: Ns = Ns::ZERO, "0s" ..= "1min" => is_checked;
         /// The store that a deep or cached check queries; none: the first that a call of this fleet asks. A fleet that
         /// asks none has nothing to check but itself.
-        pub asks: Option<Name> = None;
+        pub asks: Option<Name> = None => queries;
         /// Deadline of that query, connection included. (time)
-        pub timeout: Ns = Ns::secs(1), "1ms" ..= "1h";
+        pub timeout: Ns = Ns::secs(1), "1ms" ..= "1h" => queries_a_store;
         /// How often a cached check queries. (time)
-        pub every: Ns = Ns::secs(5), "10ms" ..= "1h";
+        pub every: Ns = Ns::secs(5), "10ms" ..= "1h" => is_cached;
     }
 }
 
@@ -144,9 +144,9 @@ settings! {
     /// Connections that one server keeps to one store.
     pub struct Pool {
         /// Most connections.
-        pub size: u32 = 10, 1 ..= 100000;
+        pub size: u32 = 10, 1 ..= 100000 => is_pooled;
         /// Most calls that wait for a connection; one more fails at once. None: no bound.
-        pub queue: Option<u32> = None, 0 ..= 10000000;
+        pub queue: Option<u32> = None, 0 ..= 10000000 => is_pooled;
     }
 }
 
@@ -154,11 +154,11 @@ settings! {
     /// What happens after the process dies.
     pub struct Restart {
         /// Pause before the supervisor starts it again. (time)
-        pub delay: Ns = Ns::secs(1), "0s" ..= "24h";
+        pub delay: Ns = Ns::secs(1), "0s" ..= "24h" => always;
         /// Time from then until it listens. (time)
-        pub boot: Ns = Ns::ZERO, "0s" ..= "1h";
+        pub boot: Ns = Ns::ZERO, "0s" ..= "1h" => always;
         /// A store that it must reach to start; while it cannot, it dies again at once.
-        pub needs: Option<Name> = None;
+        pub needs: Option<Name> = None => always;
     }
 }
 
@@ -166,42 +166,172 @@ settings! {
     /// A fleet of servers of one kind.
     pub struct Fleet {
         /// Another fleet, of which this one is a copy where it says nothing itself.
-        pub like: Option<Name> = None;
+        pub like: Option<Name> = None => always;
         /// How many servers.
-        pub count: u32 = 1, 1 ..= 100000;
+        pub count: u32 = 1, 1 ..= 100000 => always;
         /// Workers or event loop.
-        pub concurrency: Concurrency = Concurrency::Workers;
+        pub concurrency: Concurrency = Concurrency::Workers => always;
         /// Workers of a server.
-        pub workers: u32 = 8, 1 ..= 1000000;
+        pub workers: u32 = 8, 1 ..= 1000000 => has_workers;
         /// Cores of an event loop (Node.js: 1).
-        pub cores: u32 = 1, 1 ..= 1000;
+        pub cores: u32 = 1, 1 ..= 1000 => is_event_loop;
         /// Memory that a pending call holds in an event loop. (size)
-        pub memory_per_call: Bytes = Bytes(50_000);
+        pub memory_per_call: Bytes = Bytes(50_000) => counts_memory;
         /// Memory of pending calls at which the process dies; "none": no limit. (size)
-        pub heap_limit: Bytes = Bytes::UNLIMITED;
+        pub heap_limit: Bytes = Bytes::UNLIMITED => uses_memory;
         /// Listen backlog: so many connections, and one more, wait in the operating system (Linux). (connections)
-        pub backlog: u32 = 128, 0 ..= 1000000;
+        pub backlog: u32 = 128, 0 ..= 1000000 => has_backlog;
         /// A queue of the process's own behind it, filled by an accepting thread (gunicorn: 1,000 and more). (calls)
-        pub accept_queue: u32 = 0, 0 ..= 10000000;
+        pub accept_queue: u32 = 0, 0 ..= 10000000 => has_accept_queue;
         /// Whether a worker looks, before it starts a call, if the other side has left, and then skips it.
-        pub notices_departure: bool = false;
+        pub notices_departure: bool = false => is_departed_from;
         /// The health endpoint.
-        pub health: HealthEndpoint = HealthEndpoint::default();
+        pub health: HealthEndpoint = HealthEndpoint::default() => always;
         /// Adaptive limit on all calls at once, one in each process: "aimd", "gradient", or a table.
-        pub limit: Option<Adaptive> = None;
+        pub limit: Option<Adaptive> = None => always;
         /// Load shedding by the process itself.
-        pub shedding: Option<Shedding> = None;
+        pub shedding: Option<Shedding> = None => always;
         /// The kinds of call it can serve.
-        pub calls: Named<CallPlan> = Named::default();
+        pub calls: Named<CallPlan> = Named::default() => always;
         /// Which of them the balancer sends to this fleet; none: all.
-        pub serves: Option<Vec<Name>> = None;
+        pub serves: Option<Vec<Name>> = None => always;
         /// Connection pools, by store; a store not listed gets the default pool.
-        pub pools: Named<Pool> = Named::default();
+        pub pools: Named<Pool> = Named::default() => always;
         /// How long a process whose error nobody handles goes on serving before it is gone. (time)
-        pub dies_after: Ns = Ns::ZERO, "0s" ..= "1min";
+        pub dies_after: Ns = Ns::ZERO, "0s" ..= "1min" => may_die_of_errors;
         /// What the supervisor does then.
-        pub restart: Restart = Restart::default();
+        pub restart: Restart = Restart::default() => always;
     }
+}
+
+const NO_STORE: &str = "this kind of call asks no store";
+
+fn asks(plan: &CallPlan, _: &Scope<'_>) -> Silence {
+    let why = if plan.appends.is_some() { "an append needs no connection and is a write anyway" } else { NO_STORE };
+    unless(plan.asks.is_some(), why)
+}
+
+fn uses_store(plan: &CallPlan, _: &Scope<'_>) -> Silence {
+    unless(plan.uses_store(), NO_STORE)
+}
+
+fn waits_for_store(plan: &CallPlan, at: &Scope<'_>) -> Silence {
+    let bounds_bulkhead = plan.at_most.is_some() && plan.queue > 0 && plan.wait.is_none();
+    if bounds_bulkhead { None } else { uses_store(plan, at) }
+}
+
+fn retries_in_place(plan: &CallPlan, at: &Scope<'_>) -> Silence {
+    any([
+        uses_store(plan, at),
+        unless(
+            plan.retries_in_place(),
+            "neither `on_error` nor `on_severed` is \"retry\": nothing is tried again in place",
+        ),
+        unless(plan.spool.is_none(), "the `spool` tries again by itself"),
+    ])
+}
+
+fn has_bulkhead(plan: &CallPlan, _: &Scope<'_>) -> Silence {
+    unless(plan.at_most.is_some(), "without `at_most` there is no bulkhead to wait at")
+}
+
+fn waits_at_bulkhead(plan: &CallPlan, at: &Scope<'_>) -> Silence {
+    any([has_bulkhead(plan, at), unless(plan.queue > 0, "`queue` is 0: no call waits at the bulkhead")])
+}
+
+fn is_checked(_: &HealthEndpoint, at: &Scope<'_>) -> Silence {
+    unless(at.world.balancer.health.enabled, "the balancer makes no checks: `balancer.health.enabled` is false")
+}
+
+fn matters_to_checks(endpoint: &HealthEndpoint, at: &Scope<'_>) -> Silence {
+    // A cached check queries in the background, whether it is asked or not.
+    let asks = endpoint.asks.is_some()
+        || at.fleet().is_some_and(|fleet| fleet.calls.iter().any(|(_, plan)| plan.asks.is_some()));
+    if asks { None } else { is_checked(endpoint, at) }
+}
+
+fn queries(endpoint: &HealthEndpoint, at: &Scope<'_>) -> Silence {
+    match endpoint.kind {
+        CheckKind::Cached => None,
+        CheckKind::Deep => is_checked(endpoint, at),
+        CheckKind::Shallow | CheckKind::Shared => {
+            Some(format!("`kind` is \"{}\": the check asks no store", endpoint.kind.word()).into())
+        }
+    }
+}
+
+fn queries_a_store(endpoint: &HealthEndpoint, at: &Scope<'_>) -> Silence {
+    let store = at.fleet().and_then(Fleet::checked_store);
+    any([
+        queries(endpoint, at),
+        unless(store.is_some(), "no call of this fleet asks a store that the check could query"),
+    ])
+}
+
+fn is_cached(endpoint: &HealthEndpoint, at: &Scope<'_>) -> Silence {
+    any([unless(endpoint.kind == CheckKind::Cached, "`kind` is not \"cached\""), queries_a_store(endpoint, at)])
+}
+
+fn is_pooled(_: &Pool, at: &Scope<'_>) -> Silence {
+    let store = at.name(3);
+    let uses = at.fleet().is_none_or(|fleet| fleet.connects_to(store));
+    unless_with(uses, || format!("no call and no check of this fleet asks `{store}` over a connection"))
+}
+
+fn has_workers(fleet: &Fleet, _: &Scope<'_>) -> Silence {
+    let shares = fleet.calls.iter().any(|(_, plan)| matches!(plan.at_most, Some(Limit::Share(_))));
+    unless(fleet.concurrency == Concurrency::Workers || shares, "`concurrency` is \"event-loop\": it has `cores`")
+}
+
+fn is_event_loop(fleet: &Fleet, _: &Scope<'_>) -> Silence {
+    unless(fleet.concurrency == Concurrency::EventLoop, "`concurrency` is \"workers\": only an event loop looks at it")
+}
+
+fn counts_memory(fleet: &Fleet, at: &Scope<'_>) -> Silence {
+    let limited = fleet.heap_limit < Bytes::UNLIMITED;
+    any([is_event_loop(fleet, at), unless(limited, "without `heap_limit` memory is not counted")])
+}
+
+fn uses_memory(fleet: &Fleet, at: &Scope<'_>) -> Silence {
+    let spools =
+        fleet.calls.iter().any(|(_, plan)| plan.spool.as_ref().is_some_and(|spool| spool.to == SpoolTo::Memory));
+    let leaks = at.world.has_fault_of(at.name(1), |fault| matches!(fault, Fault::MemoryLeak(_)));
+    if spools || leaks { None } else { is_event_loop(fleet, at) }
+}
+
+fn takes_any(fleet: &Fleet, _: &Scope<'_>) -> Silence {
+    let counted = fleet.shedding.as_ref().is_some_and(|shedding| shedding.pending.is_some());
+    any([
+        unless(fleet.concurrency == Concurrency::Workers, "an event loop accepts every connection at once"),
+        unless(!counted, "`shedding.pending` bounds what is accepted: nothing waits to be"),
+    ])
+}
+
+fn has_backlog(fleet: &Fleet, at: &Scope<'_>) -> Silence {
+    // While a process stands still, the operating system accepts for it.
+    let stands_still = at.world.has_fault_of(at.name(1), |fault| matches!(fault, Fault::Pause(_)));
+    if stands_still { None } else { takes_any(fleet, at) }
+}
+
+fn has_accept_queue(fleet: &Fleet, at: &Scope<'_>) -> Silence {
+    takes_any(fleet, at)
+}
+
+fn is_departed_from(fleet: &Fleet, at: &Scope<'_>) -> Silence {
+    let balancer = &at.world.balancer;
+    let gives_up = balancer.idle_timeout.is_some_and(|limit| limit < at.end);
+    let closes = balancer.abort_on_close && balancer.close_on_departure;
+    let checks = balancer.health.enabled && fleet.is_checked_in_line();
+    unless(
+        gives_up || closes || checks || at.world.has_link_faults(),
+        "the balancer never leaves a call that a server has: it has no `idle_timeout` shorter than the run and no \
+         `close_on_departure`, and no check waits for a worker",
+    )
+}
+
+fn may_die_of_errors(fleet: &Fleet, _: &Scope<'_>) -> Silence {
+    let crashes = fleet.calls.iter().any(|(_, plan)| plan.can_kill());
+    unless(crashes, "no call of this fleet has `on_error` or `on_severed` = \"crash\"")
 }
 
 impl Fleet {

@@ -4,6 +4,7 @@
 //! takes as long as the caller waits.
 
 use crate::random::{Purpose, draw, unit};
+use crate::setting::always;
 use crate::settings;
 use crate::units::Ns;
 
@@ -11,9 +12,9 @@ settings! {
     /// A link, both directions alike.
     pub struct Link {
         /// One-way latency. (time)
-        pub latency: Ns = Ns::micros(100), "0s" ..= "1min";
+        pub latency: Ns = Ns::micros(100), "0s" ..= "1min" => always;
         /// Each message takes up to this much longer, uniformly at random. (time)
-        pub jitter: Ns = Ns::ZERO, "0s" ..= "1min";
+        pub jitter: Ns = Ns::ZERO, "0s" ..= "1min" => always;
     }
 }
 
@@ -37,8 +38,8 @@ settings! {
     /// The links that all calls share; the link to a store stands with the store.
     pub struct Network {
         /// Between clients and the balancer.
-        pub clients: Link = Link::default();
+        pub clients: Link = Link::default() => always;
         /// Between the balancer and the servers.
-        pub servers: Link = Link::default();
+        pub servers: Link = Link::default() => always;
     }
 }

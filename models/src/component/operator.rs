@@ -15,7 +15,9 @@ pub use faults::{History, Spell};
 use crate::component::probe::Holder;
 use crate::fault::{Effects, Fault, Kind, kinds};
 use crate::kernel::{Event, Kernel};
-use crate::setting::{Data, Field, Form, Moment, Name, Reader, Setting, Settings, Table, Value, Written, quoted};
+use crate::setting::{
+    Data, Field, Form, Moment, Name, Reader, Scope, Setting, Settings, Span, Table, Value, Written, always, quoted,
+};
 use crate::settings;
 use crate::units::{Ns, Rate, Share};
 use crate::world::World;
@@ -24,9 +26,9 @@ settings! {
     /// A maintenance job on a store: when it is done, headroom is restored and, if the store had left service for lack of it, it returns.
     pub struct Maintenance {
         /// The store.
-        pub store (required): Name = Name::default();
+        pub store (required): Name = Name::default() => always;
         /// How long the job takes. (time)
-        pub takes (required): Ns = Ns::secs(60), "1ms" ..= "720h";
+        pub takes (required): Ns = Ns::secs(60), "1ms" ..= "720h" => always;
     }
 }
 
@@ -34,11 +36,11 @@ settings! {
     /// The balancer answers a share of a kind of call with 503 at once.
     pub struct Shed {
         /// The kind of call.
-        pub calls (required): Name = Name::default();
+        pub calls (required): Name = Name::default() => always;
         /// How large a share.
-        pub share: Share = Share(1.0);
+        pub share: Share = Share(1.0) => always;
         /// How long; none: to the end of the run. (time)
-        pub r#for: Option<Ns> = None, "1ms" ..= "720h";
+        pub r#for: Option<Ns> = None, "1ms" ..= "720h" => always;
     }
 }
 
@@ -46,9 +48,9 @@ settings! {
     /// Operators take servers out of rotation, whatever their checks say.
     pub struct TakeDown {
         /// The fleet.
-        pub fleet (required): Name = Name::default();
+        pub fleet (required): Name = Name::default() => always;
         /// How many servers, the first ones.
-        pub count: u32 = 1, 1 ..= 100000;
+        pub count: u32 = 1, 1 ..= 100000 => always;
     }
 }
 
@@ -56,9 +58,9 @@ settings! {
     /// Operators let servers that they had taken out back into rotation, if their checks pass.
     pub struct BringBack {
         /// The fleet.
-        pub fleet (required): Name = Name::default();
+        pub fleet (required): Name = Name::default() => always;
         /// How many servers, the first ones.
-        pub count: u32 = 1, 1 ..= 100000;
+        pub count: u32 = 1, 1 ..= 100000 => always;
     }
 }
 
@@ -66,9 +68,9 @@ settings! {
     /// Operators reduce what a store does in the background, and with it the use of its headroom.
     pub struct Relieve {
         /// The store.
-        pub store (required): Name = Name::default();
+        pub store (required): Name = Name::default() => always;
         /// By how much the background use falls.
-        pub by (required): Share = Share(0.5);
+        pub by (required): Share = Share(0.5) => always;
     }
 }
 
@@ -77,9 +79,9 @@ settings! {
     /// headroom restored.
     pub struct Replace {
         /// The store.
-        pub store (required): Name = Name::default();
+        pub store (required): Name = Name::default() => always;
         /// From the order until the replacement serves. (time)
-        pub takes (required): Ns = Ns::secs(60), "1ms" ..= "720h";
+        pub takes (required): Ns = Ns::secs(60), "1ms" ..= "720h" => always;
     }
 }
 
@@ -87,9 +89,9 @@ settings! {
     /// Operators replay calls from the balancer's log (`balancer.log`).
     pub struct Replay {
         /// The kind of call.
-        pub calls (required): Name = Name::default();
+        pub calls (required): Name = Name::default() => always;
         /// How fast. (calls/time)
-        pub rate: Rate = Rate(100.0), "0.001/s" ..= "10000000/s";
+        pub rate: Rate = Rate(100.0), "0.001/s" ..= "10000000/s" => always;
     }
 }
 
@@ -97,7 +99,7 @@ settings! {
     /// Something worth a mark on the pictures; nothing in the world changes.
     pub struct Note {
         /// What to write.
-        pub says (required): String = String::new();
+        pub says (required): String = String::new() => always;
     }
 }
 
@@ -130,6 +132,16 @@ macro_rules! actions {
                 match self {
                     $( Action::$variant(action) => action.written(), )*
                     Action::Fault(fault, timing) => [fault.written(), timing.written()].concat(),
+                }
+            }
+
+            fn listen_to(&self, table: &Table, scope: &mut Scope<'_>) {
+                match self {
+                    $( Action::$variant(action) => action.listen_to(table, scope), )*
+                    Action::Fault(fault, timing) => {
+                        fault.listen_to(table, scope);
+                        timing.listen_to(table, scope);
+                    }
                 }
             }
 
@@ -178,17 +190,17 @@ settings! {
     /// What every entry of the timeline may say beside what it does: exactly one of `at` and `when`.
     pub struct Schedule {
         /// Its name, for `done:<id>`.
-        pub id: Option<Name> = None;
+        pub id: Option<Name> = None => always;
         /// The time at which it happens, of the day or since the start.
-        pub at: Option<Moment> = None;
+        pub at: Option<Moment> = None => always;
         /// Instead of `at`: the sign that sets it off, `stores.<name>.alert`, `stores.<name>.stop`, `stores.<name>.back` or `done:<id>`.
-        pub when: Option<Name> = None;
+        pub when: Option<Name> = None => always;
         /// Time between the sign and the action. (time)
-        pub delay: Ns = Ns::ZERO;
+        pub delay: Ns = Ns::ZERO => always;
         /// When it happened on the day; the report compares.
-        pub expected_at: Option<Moment> = None;
+        pub expected_at: Option<Moment> = None => always;
         /// Whether it happens at all: a design may switch an entry on or off.
-        pub enabled: bool = true;
+        pub enabled: bool = true => always;
     }
 }
 
@@ -249,6 +261,15 @@ impl Setting for Entry {
         let expected_at = schedule.expected_at.map(|m| m.0);
         Some(Entry { id, trigger: trigger?, delay, expected_at, enabled, action: action? })
     }
+    fn listen(&self, value: &Value, scope: &mut Scope<'_>) {
+        let Data::Table(table) = &value.data else { return };
+        if let Some((key, why)) = self.never(table, scope) {
+            scope.is_silent(key, "this entry never happens", why);
+            return;
+        }
+        Schedule::default().listen_to(table, scope);
+        self.action.listen_to(table, scope);
+    }
     fn form() -> Form {
         Form::Tagged("do", Schedule::fields(), actions())
     }
@@ -279,6 +300,27 @@ fn read_action(table: &Table, value: &Value, reader: &mut Reader<'_>) -> Option<
 }
 
 impl Entry {
+    /// Why it never happens, if that is certain, with the place of the key that is to blame.
+    fn never(&self, table: &Table, scope: &Scope<'_>) -> Option<(Span, String)> {
+        let place = |name: &str| table.key(name).map_or(Span::default(), |key| key.span);
+        if !self.enabled {
+            return Some((place("enabled"), "`enabled` is false, and no design switches it on".into()));
+        }
+        match &self.trigger {
+            Trigger::At(at) if at.plus(self.delay) > scope.end => {
+                let due = at.plus(self.delay);
+                Some((place("delay"), format!("it is due {due} after the start, and the run ends after {}", scope.end)))
+            }
+            Trigger::When(sign) => {
+                let store = sign.text.strip_prefix("stores.")?.strip_suffix(".alert")?;
+                let headroom = scope.world.stores.get(store)?.headroom.as_ref()?;
+                let why = "`alert` is not above `stop`: the store stops before anybody is told";
+                (headroom.alert.0 <= headroom.stop.0).then(|| (sign.span, why.into()))
+            }
+            Trigger::At(_) => None,
+        }
+    }
+
     /// The entry as a file would write it, under `[[timeline]]`.
     pub fn toml(&self) -> String {
         let mut schedule = Schedule {

@@ -16,7 +16,7 @@ use crate::kernel::{Event, Fact, Kernel, Lane};
 use crate::ledger::Cause;
 use crate::policy::failover::Spare;
 use crate::random::{Distribution, Purpose, draw, unit};
-use crate::setting::Name;
+use crate::setting::{Name, Scope, Silence, always, any, unless};
 use crate::settings;
 use crate::slab::Ref;
 use crate::units::{Ns, Quantity, Rate};
@@ -28,19 +28,19 @@ settings! {
     /// A resource that writes use up and maintenance restores.
     pub struct Headroom {
         /// Level when the run starts. (units)
-        pub at_start (required): Quantity = Quantity(0.0);
+        pub at_start (required): Quantity = Quantity(0.0) => always;
         /// Level at which the alert `stores.<name>.alert` is raised. (units)
-        pub alert: Quantity = Quantity(0.0);
+        pub alert: Quantity = Quantity(0.0) => always;
         /// Level at which the store leaves service, `stores.<name>.stop`. (units)
-        pub stop: Quantity = Quantity(0.0);
+        pub stop: Quantity = Quantity(0.0) => always;
         /// What leaves service means: a fault of a store, or "none".
-        pub at_stop: Option<AtStop> = Some(AtStop::default());
+        pub at_stop: Option<AtStop> = Some(AtStop::default()) => always;
         /// Units burnt by one write. (units)
-        pub per_write: Quantity = Quantity(1.0);
+        pub per_write: Quantity = Quantity(1.0) => is_written;
         /// Units burnt by everything else. (units/time)
-        pub background: Rate = Rate(0.0);
+        pub background: Rate = Rate(0.0) => always;
         /// Level after maintenance. (units)
-        pub restored_to: Quantity = Quantity(2e9);
+        pub restored_to: Quantity = Quantity(2e9) => is_restored;
     }
 }
 
@@ -48,9 +48,9 @@ settings! {
     /// Slowness after an outage: caches are cold.
     pub struct WarmUp {
         /// How long it lasts. (time)
-        pub lasts: Ns = Ns::ZERO, "0s" ..= "24h";
+        pub lasts: Ns = Ns::ZERO, "0s" ..= "24h" => is_slowed;
         /// Factor on service times right after the return; it falls linearly to one.
-        pub factor: f64 = 1.0, 1 ..= 100000;
+        pub factor: f64 = 1.0, 1 ..= 100000 => lasts;
     }
 }
 
@@ -58,24 +58,49 @@ settings! {
     /// A store.
     pub struct Store {
         /// Another store, of which this one is a copy where it says nothing itself.
-        pub like: Option<Name> = None;
+        pub like: Option<Name> = None => always;
         /// The link between servers and the store.
-        pub link: Link = Link { latency: Ns::micros(100), jitter: Ns::ZERO };
+        pub link: Link = Link { latency: Ns::micros(100), jitter: Ns::ZERO } => is_used;
         /// Time to serve one query or append. (time or distribution)
-        pub service: Distribution = Distribution::Constant(Ns::ZERO);
+        pub service: Distribution = Distribution::Constant(Ns::ZERO) => is_used;
         /// Queries that run at once; the rest wait. None: no bound.
-        pub concurrency: Option<u32> = None, 1 ..= 1000000;
+        pub concurrency: Option<u32> = None, 1 ..= 1000000 => is_used;
         /// Most connections; one more is refused. None: no bound.
-        pub connections: Option<u32> = None, 1 ..= 10000000;
+        pub connections: Option<u32> = None, 1 ..= 10000000 => is_connected;
         /// Time to set up a connection, beyond the round trip. (time)
-        pub connect: Ns = Ns::ZERO, "0s" ..= "1h";
+        pub connect: Ns = Ns::ZERO, "0s" ..= "1h" => is_connected;
         /// A resource that it uses up.
-        pub headroom: Option<Headroom> = None;
+        pub headroom: Option<Headroom> = None => always;
         /// Slowness after an outage, and of a spare that takes over.
-        pub warm_up: WarmUp = WarmUp::default();
+        pub warm_up: WarmUp = WarmUp::default() => is_used;
         /// A hot spare, to which writes are replicated.
-        pub spare: Option<Spare> = None;
+        pub spare: Option<Spare> = None => always;
     }
+}
+
+fn is_used(_: &Store, at: &Scope<'_>) -> Silence {
+    unless(at.world.is_used(at.name(1)), "no call and no check asks this store")
+}
+
+fn is_connected(store: &Store, at: &Scope<'_>) -> Silence {
+    let connected = at.world.is_connected(at.name(1));
+    any([is_used(store, at), unless(connected, "appends need no connection, and nothing else asks this store")])
+}
+
+fn is_written(_: &Headroom, at: &Scope<'_>) -> Silence {
+    unless(at.world.is_written(at.name(1)), "no kind of call writes to this store")
+}
+
+fn is_restored(_: &Headroom, at: &Scope<'_>) -> Silence {
+    unless(at.world.is_restored(at.name(1)), "the timeline has no `maintenance` and no `replace` of this store")
+}
+
+fn is_slowed(warm_up: &WarmUp, _: &Scope<'_>) -> Silence {
+    unless(warm_up.factor != 1.0, "`factor` is 1: nothing is slower")
+}
+
+fn lasts(warm_up: &WarmUp, _: &Scope<'_>) -> Silence {
+    unless(warm_up.lasts > Ns::ZERO, "`lasts` is 0s: it is over at once")
 }
 
 /// A store at work.

@@ -1,14 +1,22 @@
 //! Many more checkers than before: every node of the balancer checks every server, and there are suddenly many nodes.
 
 use super::{BalancerKnobs, Class, Course, FaultKind, Range, Severity, Target};
+use crate::setting::{Scope, Silence, unless};
 use crate::settings;
 
 settings! {
     /// Far too many health checks.
     pub struct CheckStorm {
         /// How many checkers there are beside the balancer's own; each checks whenever that does.
-        pub checkers: u32 = 20, 1 ..= 100000;
+        pub checkers: u32 = 20, 1 ..= 100000 => in_line;
     }
+}
+
+fn in_line(_: &CheckStorm, at: &Scope<'_>) -> Silence {
+    unless(
+        at.world.is_checked_in_line(),
+        "no check here takes anything of a server: each is answered by a thread of its own, or not made",
+    )
 }
 
 impl FaultKind for CheckStorm {

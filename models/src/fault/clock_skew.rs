@@ -1,18 +1,18 @@
 //! Processes whose clock runs fast or slow, and with it all of their timers.
 
 use super::{Class, Course, FaultKind, Range, ServerKnobs, Severity, Target, Which};
-use crate::setting::Name;
+use crate::setting::{Name, always};
 use crate::settings;
 
 settings! {
     /// Processes whose timers are wrong.
     pub struct ClockSkew {
         /// The fleet.
-        pub fleet (required): Name = Name::default();
+        pub fleet (required): Name = Name::default() => always;
         /// Which of its servers: "all", so many of them ("25%" or a count; the first ones), or a list of names.
-        pub servers: Which = Which::All;
+        pub servers: Which = Which::All => always;
         /// How fast their clock runs: 2 makes a timeout of 10 s go off after 5 s, 0.5 after 20 s.
-        pub rate: f64 = 2.0, 0.001 ..= 1000;
+        pub rate: f64 = 2.0, 0.001 ..= 1000 => always;
     }
 }
 

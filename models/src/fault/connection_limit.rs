@@ -1,16 +1,16 @@
 //! The limit on connections falls: what is idle above it is closed, one more is refused.
 
 use super::{Class, Course, FaultKind, Onset, Range, Severity, StoreKnobs, Target};
-use crate::setting::Name;
+use crate::setting::{Name, always};
 use crate::settings;
 
 settings! {
     /// A store that takes fewer connections.
     pub struct ConnectionLimit {
         /// The store.
-        pub store (required): Name = Name::default();
+        pub store (required): Name = Name::default() => always;
         /// Connections that it takes while the fault lasts.
-        pub to (required): u32 = 10, 0 ..= 10000000;
+        pub to (required): u32 = 10, 0 ..= 10000000 => always;
     }
 }
 

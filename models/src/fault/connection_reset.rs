@@ -1,6 +1,7 @@
 //! Connections are reset while an answer is awaited: a firewall that forgets them, a proxy that restarts.
 
 use super::{Between, Class, Course, FaultKind, LinkKnobs, Range, Severity, Target, Which};
+use crate::setting::always;
 use crate::settings;
 use crate::units::Share;
 
@@ -8,11 +9,11 @@ settings! {
     /// A link that breaks connections.
     pub struct ConnectionReset {
         /// The two parts, in any order: `clients`, `clients.<name>`, `balancer`, `fleets.<name>`, `stores.<name>`.
-        pub between (required): Between = Between::default();
+        pub between (required): Between = Between::default() => always;
         /// Which servers of the fleet among them: "all", so many ("25%" or a count; the first ones), or a list of names.
-        pub servers: Which = Which::All;
+        pub servers: Which = Which::All => always;
         /// Share of answers in whose place a reset arrives.
-        pub share: Share = Share(0.2);
+        pub share: Share = Share(0.2) => always;
     }
 }
 

@@ -1,16 +1,16 @@
 //! Processes die at once; their supervisor starts them again as the fleet says under `restart`.
 
 use super::{Class, Course, FaultKind, Onset, Target, Which};
-use crate::setting::Name;
+use crate::setting::{Name, always};
 use crate::settings;
 
 settings! {
     /// Processes that die.
     pub struct Crash {
         /// The fleet.
-        pub fleet (required): Name = Name::default();
+        pub fleet (required): Name = Name::default() => always;
         /// Which of its servers: "all", so many of them ("25%" or a count; the first ones), or a list of names.
-        pub servers: Which = Which::All;
+        pub servers: Which = Which::All => always;
     }
 }
 

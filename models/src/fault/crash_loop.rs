@@ -1,7 +1,7 @@
 //! Processes die, and die again some time after each start: a bad configuration, a poisoned input.
 
 use super::{Class, Course, FaultKind, Onset, Range, ServerKnobs, Severity, Target, Which};
-use crate::setting::Name;
+use crate::setting::{Name, always};
 use crate::settings;
 use crate::units::Ns;
 
@@ -9,11 +9,11 @@ settings! {
     /// Processes that die again and again.
     pub struct CrashLoop {
         /// The fleet.
-        pub fleet (required): Name = Name::default();
+        pub fleet (required): Name = Name::default() => always;
         /// Which of its servers: "all", so many of them ("25%" or a count; the first ones), or a list of names.
-        pub servers: Which = Which::All;
+        pub servers: Which = Which::All => always;
         /// How long after each start. (time)
-        pub after: Ns = Ns::secs(5), "1ms" ..= "24h";
+        pub after: Ns = Ns::secs(5), "1ms" ..= "24h" => always;
     }
 }
 

@@ -1,7 +1,7 @@
 //! A share of queries gets an error at once; two such shares fail what either would fail.
 
 use super::{Class, Course, FaultKind, Range, Severity, StoreKnobs, Target};
-use crate::setting::Name;
+use crate::setting::{Name, always};
 use crate::settings;
 use crate::units::Share;
 
@@ -9,9 +9,9 @@ settings! {
     /// A store that fails queries.
     pub struct Error {
         /// The store.
-        pub store (required): Name = Name::default();
+        pub store (required): Name = Name::default() => always;
         /// Share of queries that fail.
-        pub share: Share = Share(1.0);
+        pub share: Share = Share(1.0) => always;
     }
 }
 

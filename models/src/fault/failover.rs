@@ -1,7 +1,7 @@
 //! The spare is promoted, though the primary may be sound: an operator's switch, or a watcher that is wrong.
 
 use super::{Class, Connects, Course, FaultKind, Onset, StoreKnobs, Target};
-use crate::setting::{Name, Problem};
+use crate::setting::{Name, Problem, always};
 use crate::settings;
 use crate::spec::WorldSpec;
 
@@ -9,7 +9,7 @@ settings! {
     /// A store whose spare is promoted.
     pub struct Failover {
         /// The store; it needs a `spare`.
-        pub store (required): Name = Name::default();
+        pub store (required): Name = Name::default() => always;
     }
 }
 

@@ -1,18 +1,18 @@
 //! Servers that work, but slowly, while their checks pass: a failing disk, a noisy neighbour, a throttled processor.
 
 use super::{Class, Course, FaultKind, Range, ServerKnobs, Severity, Target, Which};
-use crate::setting::Name;
+use crate::setting::{Name, always};
 use crate::settings;
 
 settings! {
     /// Servers that are slow.
     pub struct GrayFailure {
         /// The fleet.
-        pub fleet (required): Name = Name::default();
+        pub fleet (required): Name = Name::default() => always;
         /// Which of its servers: "all", so many of them ("25%" or a count; the first ones), or a list of names.
-        pub servers: Which = Which::All;
+        pub servers: Which = Which::All => always;
         /// Factor on computing times, of work that begins while it lasts.
-        pub factor: f64 = 10.0, 0.001 ..= 1000000;
+        pub factor: f64 = 10.0, 0.001 ..= 1000000 => always;
     }
 }
 

@@ -1,14 +1,14 @@
 //! The process is stopped: the operating system accepts connections for it, nothing is answered.
 
 use super::{Class, Connects, Course, FaultKind, StoreKnobs, Target};
-use crate::setting::Name;
+use crate::setting::{Name, always};
 use crate::settings;
 
 settings! {
     /// A store that is stopped.
     pub struct Hang {
         /// The store.
-        pub store (required): Name = Name::default();
+        pub store (required): Name = Name::default() => always;
     }
 }
 

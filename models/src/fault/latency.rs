@@ -1,6 +1,7 @@
 //! Messages take longer on their way.
 
 use super::{Between, Class, Course, FaultKind, LinkKnobs, Range, Severity, Target, Which};
+use crate::setting::always;
 use crate::settings;
 use crate::units::Ns;
 
@@ -8,13 +9,13 @@ settings! {
     /// A link that is slow.
     pub struct Latency {
         /// The two parts, in any order: `clients`, `clients.<name>`, `balancer`, `fleets.<name>`, `stores.<name>`.
-        pub between (required): Between = Between::default();
+        pub between (required): Between = Between::default() => always;
         /// Which servers of the fleet among them: "all", so many ("25%" or a count; the first ones), or a list of names.
-        pub servers: Which = Which::All;
+        pub servers: Which = Which::All => always;
         /// How much longer each message takes, one way. (time)
-        pub add: Ns = Ns::millis(100), "1us" ..= "1h";
+        pub add: Ns = Ns::millis(100), "1us" ..= "1h" => always;
         /// Each takes up to this much longer still, uniformly at random. (time)
-        pub jitter: Ns = Ns::ZERO, "0s" ..= "1h";
+        pub jitter: Ns = Ns::ZERO, "0s" ..= "1h" => always;
     }
 }
 

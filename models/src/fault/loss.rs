@@ -1,6 +1,7 @@
 //! Packets are lost, and sent again: connects after 1, 3, 7 seconds, everything else after 0.2, 0.6, 1.4 ...
 
 use super::{Between, Class, Course, FaultKind, LinkKnobs, Range, Severity, Target, Which};
+use crate::setting::always;
 use crate::settings;
 use crate::units::Share;
 
@@ -8,11 +9,11 @@ settings! {
     /// A link that loses packets.
     pub struct Loss {
         /// The two parts, in any order: `clients`, `clients.<name>`, `balancer`, `fleets.<name>`, `stores.<name>`.
-        pub between (required): Between = Between::default();
+        pub between (required): Between = Between::default() => always;
         /// Which servers of the fleet among them: "all", so many ("25%" or a count; the first ones), or a list of names.
-        pub servers: Which = Which::All;
+        pub servers: Which = Which::All => always;
         /// Share of messages that are lost each time that they are sent.
-        pub share: Share = Share(0.1);
+        pub share: Share = Share(0.1) => always;
     }
 }
 

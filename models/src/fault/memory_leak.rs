@@ -1,7 +1,7 @@
 //! Memory is never given back, until the heap limit kills the process.
 
 use super::{Class, Course, FaultKind, Leak, Onset, Range, Severity, Target, Which};
-use crate::setting::{Name, Problem};
+use crate::setting::{Name, Problem, always};
 use crate::settings;
 use crate::spec::WorldSpec;
 use crate::units::Bytes;
@@ -10,11 +10,11 @@ settings! {
     /// Processes that lose memory.
     pub struct MemoryLeak {
         /// The fleet.
-        pub fleet (required): Name = Name::default();
+        pub fleet (required): Name = Name::default() => always;
         /// Which of its servers: "all", so many of them ("25%" or a count; the first ones), or a list of names.
-        pub servers: Which = Which::All;
+        pub servers: Which = Which::All => always;
         /// How much each process loses in a second. (size)
-        pub per_second: Bytes = Bytes(10_000_000);
+        pub per_second: Bytes = Bytes(10_000_000) => always;
     }
 }
 

@@ -1,7 +1,7 @@
 //! Clients call for something else than usual: a campaign, a new page, a cache that is cold.
 
 use super::{Class, ClientKnobs, Course, FaultKind, Range, Severity, Target};
-use crate::setting::{Name, Problem};
+use crate::setting::{Name, Problem, always};
 use crate::settings;
 use crate::spec::WorldSpec;
 use crate::units::Share;
@@ -10,11 +10,11 @@ settings! {
     /// Clients that make other calls.
     pub struct MixShift {
         /// The population whose calls change.
-        pub clients (required): Name = Name::default();
+        pub clients (required): Name = Name::default() => always;
         /// The population whose kind of call they make instead, as it would.
-        pub to (required): Name = Name::default();
+        pub to (required): Name = Name::default() => always;
         /// Share of calls that change.
-        pub share: Share = Share(0.5);
+        pub share: Share = Share(0.5) => always;
     }
 }
 

@@ -76,7 +76,7 @@ pub use slow::Slow;
 pub use surge::Surge;
 pub use worker_leak::WorkerLeak;
 
-use crate::setting::{Data, Field, Form, Problem, Reader, Setting, Settings, Value, Written};
+use crate::setting::{Data, Field, Form, Problem, Reader, Scope, Setting, Settings, Table, Value, Written};
 use crate::spec::WorldSpec;
 
 macro_rules! faults {
@@ -146,6 +146,11 @@ macro_rules! faults {
             /// Every key that is not as it would be by default, with its value as a file would write it.
             pub fn written(&self) -> Vec<Written> {
                 match self { $( Fault::$ty(fault) => fault.written() ),* }
+            }
+
+            /// Notes which of its keys that are written have an effect.
+            pub fn listen_to(&self, table: &Table, scope: &mut Scope<'_>) {
+                match self { $( Fault::$ty(fault) => fault.listen_to(table, scope) ),* }
             }
 
             fn more_problems(&self, world: &WorldSpec, found: &mut Vec<Problem>) {
@@ -327,10 +332,17 @@ impl Fault {
     pub fn problems(&self, world: &WorldSpec) -> Vec<Problem> {
         let mut found = Vec::new();
         self.target().problems(world, &mut found);
-        if found.is_empty() {
-            self.more_problems(world, &mut found);
-        }
+        self.sense_problems(world, &mut found);
         found
+    }
+
+    /// What is wrong with it beside its target's name.
+    pub fn sense_problems(&self, world: &WorldSpec, found: &mut Vec<Problem>) {
+        let mut names = Vec::new();
+        self.target().problems(world, &mut names);
+        if names.is_empty() {
+            self.more_problems(world, found);
+        }
     }
 
     /// Whether its target marks its beginning and end on the day by itself.

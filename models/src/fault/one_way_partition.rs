@@ -1,17 +1,18 @@
 //! Nothing passes from one part to another, while the way back is open: a bad route, a full conntrack table.
 
 use super::{Class, Course, FaultKind, LinkKnobs, Part, Target, Which};
+use crate::setting::always;
 use crate::settings;
 
 settings! {
     /// A part that cannot reach another.
     pub struct OneWayPartition {
         /// Whose messages do not arrive: `clients`, `clients.<name>`, `balancer`, `fleets.<name>`, `stores.<name>`.
-        pub from (required): Part = Part::default();
+        pub from (required): Part = Part::default() => always;
         /// Who does not get them.
-        pub to (required): Part = Part::default();
+        pub to (required): Part = Part::default() => always;
         /// Which servers of the fleet among them: "all", so many ("25%" or a count; the first ones), or a list of names.
-        pub servers: Which = Which::All;
+        pub servers: Which = Which::All => always;
     }
 }
 

@@ -1,15 +1,16 @@
 //! Nothing passes between two parts; connections are not closed.
 
 use super::{Between, Class, Course, FaultKind, LinkKnobs, Target, Which};
+use crate::setting::always;
 use crate::settings;
 
 settings! {
     /// Two parts that cannot reach each other.
     pub struct Partition {
         /// The two parts, in any order: `clients`, `clients.<name>`, `balancer`, `fleets.<name>`, `stores.<name>`.
-        pub between (required): Between = Between::default();
+        pub between (required): Between = Between::default() => always;
         /// Which servers of the fleet among them: "all", so many ("25%" or a count; the first ones), or a list of names.
-        pub servers: Which = Which::All;
+        pub servers: Which = Which::All => always;
     }
 }
 

@@ -1,16 +1,16 @@
 //! Processes stand still and resume: SIGSTOP, a machine frozen by its hypervisor, a long garbage collection.
 
 use super::{Class, Course, FaultKind, ServerKnobs, Target, Which};
-use crate::setting::Name;
+use crate::setting::{Name, always};
 use crate::settings;
 
 settings! {
     /// Processes that stand still.
     pub struct Pause {
         /// The fleet.
-        pub fleet (required): Name = Name::default();
+        pub fleet (required): Name = Name::default() => always;
         /// Which of its servers: "all", so many of them ("25%" or a count; the first ones), or a list of names.
-        pub servers: Which = Which::All;
+        pub servers: Which = Which::All => always;
     }
 }
 

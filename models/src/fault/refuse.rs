@@ -1,14 +1,14 @@
 //! The process is gone: open connections are closed, and the operating system refuses new ones at once.
 
 use super::{Class, Connects, Course, FaultKind, Onset, StoreKnobs, Target};
-use crate::setting::Name;
+use crate::setting::{Name, always};
 use crate::settings;
 
 settings! {
     /// A store that is shut down.
     pub struct Refuse {
         /// The store.
-        pub store (required): Name = Name::default();
+        pub store (required): Name = Name::default() => always;
     }
 }
 

@@ -1,14 +1,14 @@
 //! Statements that write get an error at once; reads are served. PostgreSQL does so one million ids before wraparound.
 
 use super::{Class, Course, FaultKind, StoreKnobs, Target};
-use crate::setting::Name;
+use crate::setting::{Name, always};
 use crate::settings;
 
 settings! {
     /// A store that takes no writes.
     pub struct RefuseWrites {
         /// The store.
-        pub store (required): Name = Name::default();
+        pub store (required): Name = Name::default() => always;
     }
 }
 

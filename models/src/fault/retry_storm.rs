@@ -1,7 +1,7 @@
 //! Clients that send again at once and without a limit worth the name: a release with a bad retry loop.
 
 use super::{Class, ClientKnobs, Course, FaultKind, Range, Severity, Target};
-use crate::setting::Name;
+use crate::setting::{Name, always};
 use crate::settings;
 use crate::units::Ns;
 
@@ -9,11 +9,11 @@ settings! {
     /// Clients that retry too much.
     pub struct RetryStorm {
         /// The population; none: all of them.
-        pub clients: Option<Name> = None;
+        pub clients: Option<Name> = None => always;
         /// Further attempts after the first, whatever the population's own policy and budget say.
-        pub retries: u32 = 10, 1 ..= 1000;
+        pub retries: u32 = 10, 1 ..= 1000 => always;
         /// Pause before each. (time)
-        pub pause: Ns = Ns::millis(10), "0s" ..= "1h";
+        pub pause: Ns = Ns::millis(10), "0s" ..= "1h" => always;
     }
 }
 

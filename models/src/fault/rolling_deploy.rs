@@ -1,7 +1,7 @@
 //! A new version goes out, some servers at a time: drained, stopped, started, let back.
 
 use super::{Class, Course, FaultKind, Onset, Range, Severity, Target, Which};
-use crate::setting::Name;
+use crate::setting::{Name, always};
 use crate::settings;
 use crate::units::Ns;
 
@@ -9,15 +9,15 @@ settings! {
     /// A deployment, some servers at a time.
     pub struct RollingDeploy {
         /// The fleet.
-        pub fleet (required): Name = Name::default();
+        pub fleet (required): Name = Name::default() => always;
         /// Which of its servers: "all", so many of them ("25%" or a count; the first ones), or a list of names.
-        pub servers: Which = Which::All;
+        pub servers: Which = Which::All => always;
         /// Servers that are replaced at the same time.
-        pub batch: u32 = 1, 1 ..= 100000;
+        pub batch: u32 = 1, 1 ..= 100000 => always;
         /// From taking a server out of rotation to stopping its process; what it still has then is lost. (time)
-        pub drain: Ns = Ns::secs(10), "0s" ..= "24h";
+        pub drain: Ns = Ns::secs(10), "0s" ..= "24h" => always;
         /// From letting a batch back to the next. (time)
-        pub pause: Ns = Ns::secs(5), "0s" ..= "24h";
+        pub pause: Ns = Ns::secs(5), "0s" ..= "24h" => always;
     }
 }
 

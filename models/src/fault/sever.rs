@@ -1,14 +1,14 @@
 //! Connections are cut: those that are open at once, new ones at their first query. PostgreSQL starting up does so.
 
 use super::{Class, Course, FaultKind, Onset, StoreKnobs, Target};
-use crate::setting::Name;
+use crate::setting::{Name, always};
 use crate::settings;
 
 settings! {
     /// A store that cuts connections.
     pub struct Sever {
         /// The store.
-        pub store (required): Name = Name::default();
+        pub store (required): Name = Name::default() => always;
     }
 }
 

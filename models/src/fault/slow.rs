@@ -1,16 +1,16 @@
 //! Service times grow by a factor; two such faults multiply.
 
 use super::{Class, Course, FaultKind, Range, Severity, StoreKnobs, Target};
-use crate::setting::Name;
+use crate::setting::{Name, always};
 use crate::settings;
 
 settings! {
     /// A store that is slow.
     pub struct Slow {
         /// The store.
-        pub store (required): Name = Name::default();
+        pub store (required): Name = Name::default() => always;
         /// Factor on service times.
-        pub factor: f64 = 10.0, 0 ..= 1000000;
+        pub factor: f64 = 10.0, 0 ..= 1000000 => always;
     }
 }
 

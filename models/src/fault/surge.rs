@@ -1,16 +1,16 @@
 //! More calls than the day's curve says.
 
 use super::{Class, ClientKnobs, Course, FaultKind, Range, Severity, Target};
-use crate::setting::Name;
+use crate::setting::{Name, always};
 use crate::settings;
 
 settings! {
     /// Clients that call more often.
     pub struct Surge {
         /// The population; none: all of them.
-        pub clients: Option<Name> = None;
+        pub clients: Option<Name> = None => always;
         /// Factor on the rate of calls.
-        pub factor: f64 = 3.0, 1 ..= 1000;
+        pub factor: f64 = 3.0, 1 ..= 1000 => always;
     }
 }
 

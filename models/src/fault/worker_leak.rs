@@ -1,7 +1,7 @@
 //! Workers (or cores of an event loop) are lost one after another: a deadlock, a call without a timeout.
 
 use super::{Class, Course, FaultKind, Leak, Onset, Range, Severity, Target, Which};
-use crate::setting::Name;
+use crate::setting::{Name, always};
 use crate::settings;
 use crate::units::Ns;
 
@@ -9,11 +9,11 @@ settings! {
     /// Processes that lose workers.
     pub struct WorkerLeak {
         /// The fleet.
-        pub fleet (required): Name = Name::default();
+        pub fleet (required): Name = Name::default() => always;
         /// Which of its servers: "all", so many of them ("25%" or a count; the first ones), or a list of names.
-        pub servers: Which = Which::All;
+        pub servers: Which = Which::All => always;
         /// How often each process loses one. (time)
-        pub every: Ns = Ns::secs(10), "1ms" ..= "24h";
+        pub every: Ns = Ns::secs(10), "1ms" ..= "24h" => always;
     }
 }
 

@@ -12,7 +12,7 @@
 //!
 //! Not modelled: the Vegas limit, sampling windows (`WindowedLimit`), partitions, limiters that block.
 
-use crate::setting::Preset;
+use crate::setting::{Preset, Scope, Silence, always, unless};
 use crate::units::Ns;
 use crate::{choices, settings};
 
@@ -30,26 +30,34 @@ settings! {
     /// A limit on concurrent calls that adapts. `preset` names an algorithm with its library's defaults.
     pub struct Adaptive (presets = PRESETS) {
         /// How the limit is learnt.
-        pub algorithm: Algorithm = Algorithm::Gradient;
+        pub algorithm: Algorithm = Algorithm::Gradient => always;
         /// Limit at the start, in calls.
-        pub initial: u32 = 20, 1 ..= 1_000_000;
+        pub initial: u32 = 20, 1 ..= 1_000_000 => always;
         /// Lowest limit, in calls.
-        pub least: u32 = 20, 1 ..= 1_000_000;
+        pub least: u32 = 20, 1 ..= 1_000_000 => always;
         /// Highest limit, in calls.
-        pub most: u32 = 200, 1 ..= 1_000_000;
+        pub most: u32 = 200, 1 ..= 1_000_000 => always;
         /// Factor after a drop; "aimd" only.
-        pub backoff: f64 = 0.9, 0.5 ..= 0.999;
+        pub backoff: f64 = 0.9, 0.5 ..= 0.999 => is_aimd;
         /// A call that takes longer counts as dropped; "aimd" only. (time)
-        pub timeout: Ns = Ns::secs(5), "1ms" ..= "1h";
+        pub timeout: Ns = Ns::secs(5), "1ms" ..= "1h" => is_aimd;
         /// How much of a new estimate is taken over at once, from 0 to 1; "gradient" only.
-        pub smoothing: f64 = 0.2, 0 ..= 1;
+        pub smoothing: f64 = 0.2, 0 ..= 1 => is_gradient;
         /// Calls over which the long average forgets; "gradient" only.
-        pub long_window: u32 = 600, 1 ..= 1_000_000;
+        pub long_window: u32 = 600, 1 ..= 1_000_000 => is_gradient;
         /// How many times the long average a call may take before the limit shrinks; "gradient" only.
-        pub tolerance: f64 = 1.5, 1 ..= 100;
+        pub tolerance: f64 = 1.5, 1 ..= 100 => is_gradient;
         /// Calls by which an estimate may grow while times are good; "gradient" only.
-        pub queue: u32 = 4, 0 ..= 1_000_000;
+        pub queue: u32 = 4, 0 ..= 1_000_000 => is_gradient;
     }
+}
+
+fn is_aimd(limit: &Adaptive, _: &Scope<'_>) -> Silence {
+    unless(limit.algorithm == Algorithm::Aimd, "`algorithm` is \"gradient\": only \"aimd\" looks at it")
+}
+
+fn is_gradient(limit: &Adaptive, _: &Scope<'_>) -> Silence {
+    unless(limit.algorithm == Algorithm::Gradient, "`algorithm` is \"aimd\": only \"gradient\" looks at it")
 }
 
 /// Every preset.

@@ -14,7 +14,7 @@
 //! Not modelled: forced and metrics-only states, automatic transition to half-open, growing wait times, the longest
 //! wait in half-open (all off by default).
 
-use crate::setting::Preset;
+use crate::setting::{Preset, Scope, Silence, always, unless};
 use crate::units::{Ns, Share};
 use crate::{choices, settings};
 
@@ -32,24 +32,36 @@ settings! {
     /// A circuit breaker. `preset` names a library's defaults; other keys change them.
     pub struct Breaker (presets = PRESETS) {
         /// Which results count.
-        pub window: Window = Window::Count;
+        pub window: Window = Window::Count => always;
         /// Results in a count window.
-        pub calls: u32 = 100, 1 ..= 100_000;
+        pub calls: u32 = 100, 1 ..= 100_000 => counts;
         /// Length of a time window; it moves on by tenths. (time)
-        pub lasts: Ns = Ns::secs(10), "10ms" ..= "1h";
+        pub lasts: Ns = Ns::secs(10), "10ms" ..= "1h" => times;
         /// Fewest results in the window for a verdict; no more than a count window, or the trials, can give.
-        pub minimum: u32 = 100, 1 ..= 1_000_000;
+        pub minimum: u32 = 100, 1 ..= 1_000_000 => always;
         /// Share of failed calls that opens it.
-        pub failure_share: Share = Share(0.5), "0.1%" ..= "100%";
+        pub failure_share: Share = Share(0.5), "0.1%" ..= "100%" => always;
         /// Share of slow calls that opens it.
-        pub slow_share: Share = Share(1.0), "0.1%" ..= "100%";
+        pub slow_share: Share = Share(1.0), "0.1%" ..= "100%" => knows_slow;
         /// A call that takes longer is slow; "never": none is. (time)
-        pub slow_after: Ns = Ns::secs(60), "1ms" ..= "never";
+        pub slow_after: Ns = Ns::secs(60), "1ms" ..= "never" => always;
         /// How long it stays open. (time)
-        pub open_for: Ns = Ns::secs(60), "1ms" ..= "24h";
+        pub open_for: Ns = Ns::secs(60), "1ms" ..= "24h" => always;
         /// Calls that may pass while it is half-open.
-        pub half_open_calls: u32 = 10, 1 ..= 100_000;
+        pub half_open_calls: u32 = 10, 1 ..= 100_000 => always;
     }
+}
+
+fn counts(breaker: &Breaker, _: &Scope<'_>) -> Silence {
+    unless(breaker.window == Window::Count, "`window` is \"time\": `lasts` says how long it is")
+}
+
+fn times(breaker: &Breaker, _: &Scope<'_>) -> Silence {
+    unless(breaker.window == Window::Time, "`window` is \"count\": `calls` says how long it is")
+}
+
+fn knows_slow(breaker: &Breaker, _: &Scope<'_>) -> Silence {
+    unless(breaker.slow_after < Ns::NEVER, "`slow_after` is \"never\": no call is slow")
 }
 
 /// Every preset.

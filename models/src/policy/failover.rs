@@ -7,6 +7,7 @@
 //!
 //! Not modelled: going back to the old primary, several spares, a split brain, a watcher that is wrong.
 
+use crate::setting::{Scope, Silence, always, unless};
 use crate::settings;
 use crate::units::Ns;
 
@@ -14,14 +15,22 @@ settings! {
     /// A hot spare of a store.
     pub struct Spare {
         /// How long the primary must be out until it is given up. (time)
-        pub detection: Ns = Ns::secs(30), "0s" ..= "24h";
+        pub detection: Ns = Ns::secs(30), "0s" ..= "24h" => always;
         /// From then until the spare serves. (time)
-        pub promotion: Ns = Ns::secs(60), "0s" ..= "24h";
+        pub promotion: Ns = Ns::secs(60), "0s" ..= "24h" => always;
         /// Replication lag: writes acknowledged in the last so long before the outage are lost. (time)
-        pub lag: Ns = Ns::secs(1), "0s" ..= "24h";
+        pub lag: Ns = Ns::secs(1), "0s" ..= "24h" => is_written;
         /// Whether what the primary ran out of the spare has run out of too, as with transaction ids in a physical replica.
-        pub shares_headroom: bool = false;
+        pub shares_headroom: bool = false => has_headroom;
     }
+}
+
+fn is_written(_: &Spare, at: &Scope<'_>) -> Silence {
+    unless(at.world.is_written(at.name(1)), "no kind of call writes to this store")
+}
+
+fn has_headroom(_: &Spare, at: &Scope<'_>) -> Silence {
+    unless(at.store().is_some_and(|store| store.headroom.is_some()), "this store has no `headroom` to run out of")
 }
 
 /// What to do when a time has come.

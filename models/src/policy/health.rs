@@ -15,7 +15,7 @@ use super::fail_open::FailOpenBelow;
 use super::max_fails::MaxFails;
 use super::observe::Observe;
 use super::outlier::Outlier;
-use crate::setting::Preset;
+use crate::setting::{Preset, Scope, Silence, always, any, unless};
 use crate::units::{Ns, Share};
 use crate::{choices, settings};
 
@@ -43,52 +43,106 @@ settings! {
     /// Active health checks of the balancer. `preset` names a product's defaults; other keys change them.
     pub struct HealthCheck (presets = PRESETS) {
         /// Time between checks of a server in a steady state. (time)
-        pub interval: Ns = Ns::secs(2), "1ms" ..= "1h";
+        pub interval: Ns = Ns::secs(2), "1ms" ..= "1h" => checks;
         /// Interval while a server is going down or coming up; none: as `interval` (HAProxy `fastinter`). (time)
-        pub fast_interval: Option<Ns> = None, "1ms" ..= "1h";
+        pub fast_interval: Option<Ns> = None, "1ms" ..= "1h" => is_ever_between;
         /// Interval while a server is fully down; none: as `interval` (HAProxy `downinter`). (time)
-        pub down_interval: Option<Ns> = None, "1ms" ..= "1h";
+        pub down_interval: Option<Ns> = None, "1ms" ..= "1h" => checks;
         /// Each interval is lengthened or shortened at random by up to this share (HAProxy `spread-checks`).
-        pub jitter: Share = Share(0.0), "0%" ..= "50%";
+        pub jitter: Share = Share(0.0), "0%" ..= "50%" => checks;
         /// How long an accepted check may take to answer; none: `interval` bounds connecting and answering together. (time)
-        pub timeout: Option<Ns> = None, "1ms" ..= "1h";
+        pub timeout: Option<Ns> = None, "1ms" ..= "1h" => checks;
         /// Passes in a row that bring a server back.
-        pub rise: u32 = 2, 1 ..= 1000;
+        pub rise: u32 = 2, 1 ..= 1000 => checks;
         /// Failures in a row that take a server out.
-        pub fall: u32 = 3, 1 ..= 1000;
+        pub fall: u32 = 3, 1 ..= 1000 => checks_or_observes;
         /// State when the run begins: as a rule checks have been going on for long.
-        pub initial: Initial = Initial::Up;
+        pub initial: Initial = Initial::Up => checks;
         /// Whether the very first check of a server that starts down brings it in if it passes, however high `rise`
         /// (ALB, Envoy).
-        pub first_pass: bool = false;
+        pub first_pass: bool = false => may_begin_down;
         /// Whether a process that dies is out at once, and in again after it has passed `rise` checks (Kubernetes:
         /// readiness is a state of the container).
-        pub follows_process: bool = false;
+        pub follows_process: bool = false => checks;
         /// From where an interval is counted.
-        pub pace: Pace = Pace::FromEnd;
+        pub pace: Pace = Pace::FromEnd => checks;
         /// Whether the first checks of the servers are spread evenly over one interval, or all start together.
-        pub spread_first: bool = true;
+        pub spread_first: bool = true => checks_several;
         /// Lowest status that passes.
-        pub pass_from: u16 = 200, 100 ..= 599;
+        pub pass_from: u16 = 200, 100 ..= 599 => checks;
         /// Highest status that passes.
-        pub pass_to: u16 = 399, 100 ..= 599;
+        pub pass_to: u16 = 399, 100 ..= 599 => checks;
         /// Whether an answer that does not pass takes the server out at once, so that only missing answers count up to
         /// `fall` (Envoy).
-        pub status_ejects: bool = false;
+        pub status_ejects: bool = false => may_be_refuted;
         /// Whether the balancer checks at all; without checks every server stays in rotation.
-        pub enabled: bool = true;
+        pub enabled: bool = true => always;
         /// A server that is back in rotation gets its share of calls only after so long, growing linearly; none: at once. (time)
-        pub slow_start: Option<Ns> = None, "1ms" ..= "24h";
+        pub slow_start: Option<Ns> = None, "1ms" ..= "24h" => comes_back;
         /// Fail-open: with fewer healthy servers than this (a count, or a share of all), health is ignored and all get
         /// calls. 1: when none is left. None: no server, no service.
-        pub fail_open_below: Option<FailOpenBelow> = None;
+        pub fail_open_below: Option<FailOpenBelow> = None => may_be_out;
         /// Passive outlier ejection: servers that fail calls leave rotation for a while (Envoy).
-        pub outlier: Option<Outlier> = None;
+        pub outlier: Option<Outlier> = None => always;
         /// Passive checks: servers that fail calls get none for a while, then one as a probe (nginx).
-        pub max_fails: Option<MaxFails> = None;
+        pub max_fails: Option<MaxFails> = None => has_peers;
         /// Errors of calls that count as failed checks (HAProxy `observe layer7`).
-        pub observe: Option<Observe> = None;
+        pub observe: Option<Observe> = None => always;
     }
+}
+
+const NO_CHECKS: &str = "the balancer makes no checks: `enabled` is false";
+
+fn checks(check: &HealthCheck, _: &Scope<'_>) -> Silence {
+    unless(check.enabled, NO_CHECKS)
+}
+
+fn checks_or_observes(check: &HealthCheck, _: &Scope<'_>) -> Silence {
+    unless(check.enabled || check.observe.is_some(), NO_CHECKS)
+}
+
+fn is_ever_between(check: &HealthCheck, at: &Scope<'_>) -> Silence {
+    let between = check.rise + check.fall > 2 || check.observe.is_some();
+    any([checks(check, at), unless(between, "with `rise` and `fall` of 1 a server is never on its way up or down")])
+}
+
+fn may_begin_down(check: &HealthCheck, at: &Scope<'_>) -> Silence {
+    let begins_down = check.initial == Initial::Down || check.follows_process || check.observe.is_some();
+    any([checks(check, at), unless(begins_down, "`initial` is \"up\": the first check finds a server that is up")])
+}
+
+fn checks_several(check: &HealthCheck, at: &Scope<'_>) -> Silence {
+    let servers: u32 = at.world.fleets.iter().map(|(_, fleet)| fleet.count).sum();
+    any([checks(check, at), unless(servers > 1, "there is one server: there is nothing to spread")])
+}
+
+fn may_be_refuted(check: &HealthCheck, at: &Scope<'_>) -> Silence {
+    let queries = at.world.fleets.iter().any(|(_, fleet)| fleet.checked_store().is_some());
+    any([
+        checks(check, at),
+        unless(
+            queries || !check.passes(200),
+            "no health endpoint here asks a store: each answer is a 200, which passes",
+        ),
+    ])
+}
+
+fn may_be_out(_: &HealthCheck, at: &Scope<'_>) -> Silence {
+    unless(
+        at.world.rotation_changes(),
+        "no server ever leaves rotation: there are no checks, active or passive, and nobody takes one out",
+    )
+}
+
+fn comes_back(check: &HealthCheck, at: &Scope<'_>) -> Silence {
+    let alone = at.world.has_lone_servers();
+    any([may_be_out(check, at), unless(!alone, "each fleet has one server: it gets all calls")])
+}
+
+fn has_peers(_: &HealthCheck, at: &Scope<'_>) -> Silence {
+    // With a limit on connections it also decides whether calls wait.
+    let matters = !at.world.has_lone_servers() || at.world.balancer.max_connections.is_some();
+    unless(matters, "each fleet has one server: a lone server is never taken out")
 }
 
 /// Every preset.

@@ -14,7 +14,7 @@
 //!
 //! Not modelled: the loss of weight after a failure, backup servers, `down`, the separate counts of worker processes.
 
-use crate::setting::Preset;
+use crate::setting::{Preset, Scope, Silence, always, unless};
 use crate::settings;
 use crate::units::Ns;
 
@@ -22,12 +22,16 @@ settings! {
     /// Leaving out servers whose calls fail. `preset` names a product's defaults; other keys change them.
     pub struct MaxFails (presets = PRESETS) {
         /// Failures that take a server out; 0: none ever does (nginx `max_fails`).
-        pub fails: u32 = 1, 0 ..= 1000;
+        pub fails: u32 = 1, 0 ..= 1000 => always;
         /// How long a server stays out, and after what pause a success clears its failures; cut down to whole seconds (nginx `fail_timeout`). (time)
-        pub window: Ns = Ns::secs(10), "0s" ..= "24h";
+        pub window: Ns = Ns::secs(10), "0s" ..= "24h" => takes_out;
         /// Whether all servers come back at once when none is left (nginx before 1.11.5).
-        pub reset_all: bool = false;
+        pub reset_all: bool = false => takes_out;
     }
+}
+
+fn takes_out(passive: &MaxFails, _: &Scope<'_>) -> Silence {
+    unless(passive.fails > 0, "`fails` is 0: no failure takes a server out")
 }
 
 /// Every preset.

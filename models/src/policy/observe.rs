@@ -9,7 +9,7 @@
 //! Not modelled: `observe layer4`; that HAProxy takes 501 and 505 for good answers.
 
 use super::health::Degrade;
-use crate::setting::Preset;
+use crate::setting::{Preset, always};
 use crate::{choices, settings};
 
 choices! {
@@ -30,9 +30,9 @@ settings! {
     /// Counting errors of live traffic as failed checks. `preset` names a product's defaults; other keys change them.
     pub struct Observe (presets = PRESETS) {
         /// Errors in a row (HAProxy `error-limit`).
-        pub errors: u32 = 10, 1 ..= 1000000;
+        pub errors: u32 = 10, 1 ..= 1000000 => always;
         /// What they do (HAProxy `on-error`).
-        pub on_error: OnError = OnError::FailCheck;
+        pub on_error: OnError = OnError::FailCheck => always;
     }
 }
 

@@ -16,7 +16,7 @@
 //! Not modelled: failure percentage ejection (off by default), jitter of the ejection time (0 by default), enforcing
 //! percentages, priorities, the threads that report to one another.
 
-use crate::setting::Preset;
+use crate::setting::{Preset, Scope, Setting, Silence, always, any, unless, unless_with};
 use crate::settings;
 use crate::units::{Ns, Share};
 
@@ -24,26 +24,59 @@ settings! {
     /// Ejecting hosts by the results of live traffic. `preset` names a product's defaults; other keys change them.
     pub struct Outlier (presets = PRESETS) {
         /// Errors in a row that eject a host at once; 0: none do (Envoy `consecutive_5xx`).
-        pub consecutive_errors: u32 = 5, 0 ..= 1_000_000;
+        pub consecutive_errors: u32 = 5, 0 ..= 1_000_000 => ejects;
         /// Time between sweeps. (time)
-        pub interval: Ns = Ns::secs(10), "1ms" ..= "1h";
+        pub interval: Ns = Ns::secs(10), "1ms" ..= "1h" => ejects;
         /// How long a first ejection lasts; later ones are multiples (Envoy `base_ejection_time`). (time)
-        pub base_ejection: Ns = Ns::secs(30), "1ms" ..= "24h";
+        pub base_ejection: Ns = Ns::secs(30), "1ms" ..= "24h" => ejects;
         /// Longest ejection (Envoy `max_ejection_time`). (time)
-        pub max_ejection: Ns = Ns::secs(300), "1ms" ..= "24h";
+        pub max_ejection: Ns = Ns::secs(300), "1ms" ..= "24h" => ejects;
         /// Largest share of hosts that may be out (Envoy `max_ejection_percent`).
-        pub max_share: Share = Share(0.1);
+        pub max_share: Share = Share(0.1) => always;
         /// Whether one host may be out whatever the share (Envoy `always_eject_one_host`).
-        pub at_least_one: bool = true;
+        pub at_least_one: bool = true => share_lets_none_out;
         /// Whether a sweep ejects hosts whose success rate is far below the mean.
-        pub success_rate: bool = true;
+        pub success_rate: bool = true => ejects;
         /// Fewest hosts with enough calls for the success rates to be compared.
-        pub success_rate_hosts: u32 = 5, 0 ..= 1_000_000;
+        pub success_rate_hosts: u32 = 5, 0 ..= 1_000_000 => compares;
         /// Calls in one interval that make a host's success rate count.
-        pub success_rate_calls: u32 = 100, 0 ..= 1_000_000_000;
+        pub success_rate_calls: u32 = 100, 0 ..= 1_000_000_000 => compares;
         /// Standard deviations below the mean at which a host is ejected.
-        pub success_rate_factor: f64 = 1.9, 0 ..= 1000;
+        pub success_rate_factor: f64 = 1.9, 0 ..= 1000 => compares;
     }
+}
+
+impl Outlier {
+    /// Whether one of so many hosts may ever be out.
+    fn lets_one_out(&self, hosts: u32) -> bool {
+        self.at_least_one || self.share_lets_out(hosts)
+    }
+
+    fn share_lets_out(&self, hosts: u32) -> bool {
+        1.0 / f64::from(hosts) <= self.max_share.0
+    }
+}
+
+/// How many hosts the largest fleet has.
+fn most_hosts(at: &Scope<'_>) -> u32 {
+    at.world.fleets.iter().map(|(_, fleet)| fleet.count).max().unwrap_or(0)
+}
+
+fn ejects(outlier: &Outlier, at: &Scope<'_>) -> Silence {
+    let ejects = at.world.fleets.iter().any(|(_, fleet)| outlier.lets_one_out(fleet.count));
+    unless_with(ejects, || {
+        let (hosts, share) = (most_hosts(at), outlier.max_share.show());
+        format!("of {hosts} servers no whole one is within `max_share` = {share}, so none is ever ejected")
+    })
+}
+
+fn share_lets_none_out(outlier: &Outlier, at: &Scope<'_>) -> Silence {
+    let matters = at.world.fleets.iter().any(|(_, fleet)| !outlier.share_lets_out(fleet.count));
+    unless(matters, "`max_share` lets one out in any case")
+}
+
+fn compares(outlier: &Outlier, at: &Scope<'_>) -> Silence {
+    any([ejects(outlier, at), unless(outlier.success_rate, "`success_rate` is false: success rates are not compared")])
 }
 
 /// Every preset.

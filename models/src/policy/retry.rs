@@ -3,7 +3,7 @@
 //! Not modelled: hedged requests, adaptive throttling.
 
 use crate::random::{Purpose, draw, unit};
-use crate::setting::Preset;
+use crate::setting::{Preset, Scope, Silence, always, any, unless};
 use crate::units::{Ns, Share};
 use crate::{choices, settings};
 
@@ -22,16 +22,16 @@ settings! {
     /// success gives some back, an empty bucket means no retry.
     pub struct Budget {
         /// Tokens in a full bucket; it starts full. (AWS SDK: 500)
-        pub capacity: f64 = 500.0, 0 ..= 1_000_000_000;
+        pub capacity: f64 = 500.0, 0 ..= 1_000_000_000 => always;
         /// Tokens that a retry costs. (AWS SDK: 5)
-        pub cost: f64 = 5.0, 0 ..= 1_000_000;
+        pub cost: f64 = 5.0, 0 ..= 1_000_000 => always;
         /// Tokens that a retry after a timeout costs. (AWS SDK: 10)
-        pub timeout_cost: f64 = 10.0, 0 ..= 1_000_000;
+        pub timeout_cost: f64 = 10.0, 0 ..= 1_000_000 => always;
         /// Tokens that a success gives back.
-        pub refund: f64 = 1.0, 0 ..= 1_000_000;
+        pub refund: f64 = 1.0, 0 ..= 1_000_000 => always;
         /// Tokens that each call brings with its first attempt, whatever comes of it: with a cost of 1 and no refund, the
         /// share of calls that may be sent again (SRE book: 0.1).
-        pub per_call: f64 = 0.0, 0 ..= 1_000_000;
+        pub per_call: f64 = 0.0, 0 ..= 1_000_000 => always;
     }
 }
 
@@ -39,20 +39,36 @@ settings! {
     /// What a client does about a failed attempt; "none" sends nothing again.
     pub struct Retry (presets = PRESETS) {
         /// Further attempts after the first.
-        pub retries: u32 = 0, 0 ..= 100;
+        pub retries: u32 = 0, 0 ..= 100 => always;
         /// How the pause grows.
-        pub backoff: Backoff = Backoff::Fixed;
+        pub backoff: Backoff = Backoff::Fixed => resends_twice;
         /// Pause before the first retry. (time)
-        pub delay: Ns = Ns::millis(500), "0s" ..= "1h";
+        pub delay: Ns = Ns::millis(500), "0s" ..= "1h" => resends;
         /// Longest pause. (time)
-        pub max_delay: Ns = Ns::secs(30), "0s" ..= "24h";
+        pub max_delay: Ns = Ns::secs(30), "0s" ..= "24h" => resends;
         /// Share of the pause that is random: at 100% it lies anywhere between nothing and the whole ("full jitter").
-        pub jitter: Share = Share(0.0);
+        pub jitter: Share = Share(0.0) => pauses;
         /// Whether an attempt that timed out is retried too.
-        pub after_timeout: bool = true;
+        pub after_timeout: bool = true => resends;
         /// A budget shared by the population's clients.
-        pub budget: Option<Budget> = None;
+        pub budget: Option<Budget> = None => resends;
     }
+}
+
+const NO_RETRIES: &str = "`retries` is 0: nothing is sent again";
+
+fn resends(retry: &Retry, _: &Scope<'_>) -> Silence {
+    unless(retry.retries > 0, NO_RETRIES)
+}
+
+fn resends_twice(retry: &Retry, at: &Scope<'_>) -> Silence {
+    // A first pause is the same however pauses grow.
+    any([resends(retry, at), unless(retry.retries > 1, "`retries` is 1: there is no second pause to grow")])
+}
+
+fn pauses(retry: &Retry, at: &Scope<'_>) -> Silence {
+    let pause = retry.delay.min(retry.max_delay);
+    any([resends(retry, at), unless(pause > Ns::ZERO, "the pause is 0s: there is nothing to vary")])
 }
 
 /// Every preset.

@@ -9,6 +9,8 @@
 //! Not modelled: priorities among calls, last-in-first-out under load, limits that adapt (see
 //! [`adaptive`](super::adaptive)).
 
+use crate::component::collector::Fleet;
+use crate::setting::{Scope, Silence, always, any, unless};
 use crate::settings;
 use crate::units::Ns;
 
@@ -16,12 +18,23 @@ settings! {
     /// What a server refuses when it has too much to do.
     pub struct Shedding {
         /// Most calls accepted and unanswered; more are answered 503 at once; none: no bound.
-        pub pending: Option<u32> = None, 1 ..= 10_000_000;
+        pub pending: Option<u32> = None, 1 ..= 10_000_000 => always;
         /// A call that waited longer than this is answered 503 when its turn comes; none: no bound. (time)
-        pub age: Option<Ns> = None, "1ms" ..= "24h";
+        pub age: Option<Ns> = None, "1ms" ..= "24h" => always;
         /// Whether health checks go ahead of waiting calls and are never shed.
-        pub checks_first: bool = true;
+        pub checks_first: bool = true => is_checked_in_line;
     }
+}
+
+fn is_checked_in_line(_: &Shedding, at: &Scope<'_>) -> Silence {
+    let checks = at.world.balancer.health.enabled;
+    any([
+        unless(checks, "the balancer makes no checks: `balancer.health.enabled` is false"),
+        unless(
+            at.fleet().is_some_and(Fleet::is_checked_in_line),
+            "a thread of its own answers the checks: they do not wait",
+        ),
+    ])
 }
 
 impl Shedding {

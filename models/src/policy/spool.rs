@@ -10,6 +10,7 @@
 //!
 //! Not modelled: batches, growing pauses, disks that are slow or full, what a crash leaves half written.
 
+use crate::setting::{Scope, Silence, always, any, unless};
 use crate::units::{Bytes, Ns, Rate};
 use crate::{choices, settings};
 use std::collections::VecDeque;
@@ -28,20 +29,28 @@ settings! {
     /// A queue of accepted calls that are written to the store later.
     pub struct Spool {
         /// Where it keeps them.
-        pub to: SpoolTo = SpoolTo::Memory;
+        pub to: SpoolTo = SpoolTo::Memory => always;
         /// Calls it holds, those being written included; one more is refused with 503; none: no bound.
-        pub capacity: Option<u32> = Some(100_000), 1 ..= 1_000_000_000;
+        pub capacity: Option<u32> = Some(100_000), 1 ..= 1_000_000_000 => always;
         /// Fastest rate, per server, at which it is written to the store. (rate)
-        pub replay: Rate = Rate(100.0), "1/h" ..= "1M/s";
+        pub replay: Rate = Rate(100.0), "1/h" ..= "1M/s" => always;
         /// Writes under way at once.
-        pub side_by_side: u32 = 1, 1 ..= 100_000;
+        pub side_by_side: u32 = 1, 1 ..= 100_000 => always;
         /// Pause after a failed write. (time)
-        pub retry_every: Ns = Ns::secs(1), "0s" ..= "1h";
+        pub retry_every: Ns = Ns::secs(1), "0s" ..= "1h" => always;
         /// Data stored later than this after it was accepted counts as late. (time)
-        pub late_after: Ns = Ns::secs(1), "0s" ..= "24h";
+        pub late_after: Ns = Ns::secs(1), "0s" ..= "24h" => always;
         /// What a call in memory takes of the heap. (size)
-        pub memory_per_call: Bytes = Bytes(2_000), "0B" ..= "1GB";
+        pub memory_per_call: Bytes = Bytes(2_000), "0B" ..= "1GB" => is_in_memory;
     }
+}
+
+fn is_in_memory(spool: &Spool, at: &Scope<'_>) -> Silence {
+    let limited = at.fleet().is_some_and(|fleet| fleet.heap_limit < Bytes::UNLIMITED);
+    any([
+        unless(spool.to == SpoolTo::Memory, "`to` is \"disk\": it takes nothing of the heap"),
+        unless(limited, "the fleet has no `heap_limit`: what is in memory is not counted"),
+    ])
 }
 
 impl Spool {

@@ -1,6 +1,6 @@
 //! The scalar settings, names, lists and named tables.
 
-use super::{Data, Form, Reader, Setting, Span, Value};
+use super::{Data, Form, Reader, Scope, Setting, Span, Value};
 use crate::units::{self, Bytes, Ns, Quantity, Rate, Share};
 
 /// Reads a string with `parse`, and explains a bare number as a missing unit.
@@ -255,6 +255,9 @@ impl<T: Setting> Setting for Option<T> {
     fn toml(&self) -> String {
         self.as_ref().map_or("\"none\"".into(), T::toml)
     }
+    fn listen(&self, value: &Value, scope: &mut Scope<'_>) {
+        self.iter().for_each(|is| is.listen(value, scope));
+    }
     fn rows(&self, path: &str, out: &mut Vec<(String, String)>) {
         match self {
             Some(is) => is.rows(path, out),
@@ -281,11 +284,23 @@ impl<T: Setting> Setting for Vec<T> {
         }
         Some(out)
     }
+    fn listen(&self, value: &Value, scope: &mut Scope<'_>) {
+        let Data::List(items) = &value.data else { return };
+        for (index, (is, item)) in self.iter().zip(items).enumerate() {
+            scope.within(&index.to_string(), |scope| is.listen(item, scope));
+        }
+    }
     fn form() -> Form {
         Form::List(Box::new(T::form()))
     }
     fn show(&self) -> String {
         format!("[{}]", self.iter().map(T::show).collect::<Vec<_>>().join(", "))
+    }
+    fn magnitudes(&self) -> Vec<f64> {
+        self.iter().filter_map(T::magnitude).collect()
+    }
+    fn limit(text: &str) -> Option<f64> {
+        T::limit(text)
     }
     fn toml(&self) -> String {
         format!("[{}]", self.iter().map(T::toml).collect::<Vec<_>>().join(", "))
@@ -342,6 +357,14 @@ impl<T: Setting> Setting for Named<T> {
             out.extend(reader.within(&key.name, |reader| T::read(item, reader)).map(|read| (name, read)));
         }
         Some(Named(out))
+    }
+    fn listen(&self, value: &Value, scope: &mut Scope<'_>) {
+        let Data::Table(table) = &value.data else { return };
+        for (name, is) in self.iter() {
+            if let Some(item) = table.get(name) {
+                scope.within(name, |scope| is.listen(item, scope));
+            }
+        }
     }
     fn form() -> Form {
         Form::Named(Box::new(T::form()))

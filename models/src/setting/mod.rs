@@ -7,11 +7,13 @@
 //! a user sees them all at once. No file format is known here.
 
 mod basic;
+mod effect;
 mod reader;
 mod table;
 mod value;
 
 pub use basic::{Moment, Name, Named, Points};
+pub use effect::{Effect, Heard, NO_EFFECT, Scope, Silence, always, any, listen, unless, unless_with};
 pub use reader::{Clock, Problem, Reader, closest};
 pub use table::{
     Field, Form, Preset, Setting, Settings, Word, Written, below, inline, quoted, read_choice, read_field, read_preset,

@@ -28,12 +28,13 @@ pub struct Reader<'a> {
     clock: &'a dyn Clock,
     path: Vec<String>,
     problems: Vec<Problem>,
+    strangers: usize,
 }
 
 impl<'a> Reader<'a> {
     /// A reader that resolves times with `clock`.
     pub fn new(clock: &'a dyn Clock) -> Reader<'a> {
-        Reader { clock, path: Vec::new(), problems: Vec::new() }
+        Reader { clock, path: Vec::new(), problems: Vec::new(), strangers: 0 }
     }
 
     /// Resolves a time of the file.
@@ -76,6 +77,16 @@ impl<'a> Reader<'a> {
     /// How many mistakes there are so far.
     pub fn count(&self) -> usize {
         self.problems.len()
+    }
+
+    /// Notes that a key was met that nobody knows: what it was meant to say is missing.
+    pub fn met_a_stranger(&mut self) {
+        self.strangers += 1;
+    }
+
+    /// Whether a key was met that nobody knows.
+    pub fn has_strangers(&self) -> bool {
+        self.strangers > 0
     }
 
     /// All mistakes found.

@@ -1,6 +1,6 @@
 //! The traits behind the [`settings!`](crate::settings) and [`choices!`](crate::choices) macros.
 
-use super::{Data, Reader, Table, Value, closest};
+use super::{Data, Reader, Scope, Table, Value, closest};
 
 /// What a setting looks like in a file; feeds `explain` and the JSON schema.
 #[derive(Clone, PartialEq, Debug)]
@@ -48,6 +48,8 @@ pub struct Field {
     pub default: Option<String>,
     /// Lowest and highest value allowed, as written.
     pub range: Option<(&'static str, &'static str)>,
+    /// Whether its declaration says when it has an effect; every key of the format must.
+    pub says_when: bool,
 }
 
 /// A word that stands for a whole table: a preset (which the key `preset` takes too), or a shorthand.
@@ -123,10 +125,16 @@ pub trait Setting: Sized + Clone {
     fn magnitude(&self) -> Option<f64> {
         None
     }
+    /// The sizes for range checks: its own, or those of the items of a list.
+    fn magnitudes(&self) -> Vec<f64> {
+        self.magnitude().into_iter().collect()
+    }
     /// The size of a limit as written in a declaration.
     fn limit(_text: &str) -> Option<f64> {
         None
     }
+    /// Notes which of the keys that a file writes below it have an effect.
+    fn listen(&self, _value: &Value, _scope: &mut Scope<'_>) {}
     /// Reads it over a value that is there already; only tables keep what they are not told.
     fn read_over(&mut self, value: &Value, reader: &mut Reader<'_>) {
         if let Some(new) = Self::read(value, reader) {
@@ -141,6 +149,8 @@ pub trait Settings: Sized {
     fn fields() -> Vec<Field>;
     /// Reads the keys present over the values that are there.
     fn apply(&mut self, table: &Table, reader: &mut Reader<'_>);
+    /// Notes which of its keys that are written have an effect.
+    fn listen_to(&self, table: &Table, scope: &mut Scope<'_>);
     /// A value to start from, given the table (a preset), and keys that are thereby used up.
     fn start(table: &Table, reader: &mut Reader<'_>) -> (Self, &'static [&'static str]);
     /// The keys that must be written to get it back: those required, and those that differ from their default.
@@ -187,6 +197,7 @@ pub fn unknown_keys(table: &Table, known: &[&str], extra: &[&str], reader: &mut 
             let path = reader.path();
             let place = if path.is_empty() { String::new() } else { format!(" in [{path}]") };
             let message = format!("unknown key `{}`{place}", key.name);
+            reader.met_a_stranger();
             match closest(&key.name, known.iter().chain(extra).copied()) {
                 Some(near) => reader.problem_with_help(key.span, message, format!("did you mean `{near}`?")),
                 None => {
@@ -215,10 +226,19 @@ pub fn read_field<T: Setting>(
             return;
         }
         let Some((low, high)) = range else { return };
-        let (Some(is), Some(least), Some(most)) = (slot.magnitude(), T::limit(low), T::limit(high)) else { return };
-        if !(least..=most).contains(&is) {
-            let message = format!("`{name}` = {} is out of range", value.to_text());
-            reader.problem_with_help(value.span, message, format!("from {low} to {high}"));
+        let (Some(least), Some(most)) = (T::limit(low), T::limit(high)) else { return };
+        for (at, is) in slot.magnitudes().into_iter().enumerate() {
+            if !(least..=most).contains(&is) {
+                let (of, value) = match &value.data {
+                    Data::List(items) => {
+                        let item = items.get(at).unwrap_or(value);
+                        (format!("{} in `{name}`", item.to_text()), item)
+                    }
+                    _ => (format!("`{name}` = {}", value.to_text()), value),
+                };
+                let help = format!("from {low} to {high}");
+                reader.problem_with_help(value.span, format!("{of} is out of range"), help);
+            }
         }
     });
 }
@@ -299,13 +319,16 @@ pub fn read_preset<T: Setting + Default>(
 ///     /// A door.
 ///     pub struct Door {
 ///         /// Time to open.
-///         pub opens_in: brownout_models::units::Ns = brownout_models::units::Ns::secs(1), "1ms" ..= "1h";
+///         pub opens_in: brownout_models::units::Ns = brownout_models::units::Ns::secs(1), "1ms" ..= "1h"
+///             => |door, _| brownout_models::setting::unless(door.hinges > 0, "it has no hinges: it does not open");
 ///         /// Hinges.
-///         pub hinges (required): u32 = 0, 1 ..= 8;
+///         pub hinges (required): u32 = 0, 0 ..= 8 => brownout_models::setting::always;
 ///     }
 /// }
 /// assert_eq!(Door::default().opens_in.as_secs(), 1.0);
 /// ```
+///
+/// Behind `=>` stands when the key has an effect (see [`Effect`](super::Effect)); every key of the format must say so.
 ///
 /// In brackets after the name may stand `presets = PRESETS`, a slice of [`Preset`]: then the key `preset` names the
 /// bundle that the other keys change, and the bare name may stand in place of the table. Or `shorthand = f, words = g`
@@ -317,7 +340,8 @@ macro_rules! settings {
         pub struct $name:ident $(( $($hook:ident = $path:path),* ))? {
             $(
                 $(#[doc = $doc:literal])*
-                pub $field:ident $(($req:ident))? : $ty:ty = $default:expr $(, $lo:literal ..= $hi:literal)? ;
+                pub $field:ident $(($req:ident))? : $ty:ty = $default:expr $(, $lo:literal ..= $hi:literal)?
+                    $(=> $effect:expr)? ;
             )*
         }
     ) => {
@@ -343,7 +367,14 @@ macro_rules! settings {
                     form: <$ty as $crate::setting::Setting>::form(),
                     default: $crate::setting_default!($($req)? ; $crate::setting::Setting::show(&defaults.$field)),
                     range: $crate::setting_range!($($lo, $hi)?),
+                    says_when: $crate::setting_says_when!($($effect)?),
                 }, )* ]
+            }
+            fn listen_to(&self, table: &$crate::setting::Table, scope: &mut $crate::setting::Scope<'_>) {
+                let _ = (table, &scope); // a table may have no keys
+                $( $crate::setting::listen(
+                    self, &self.$field, $crate::setting_name!($field), $crate::setting_effect!($($effect)?), table, scope,
+                ); )*
             }
             fn apply(&mut self, table: &$crate::setting::Table, reader: &mut $crate::setting::Reader<'_>) {
                 let _ = (table, &reader); // a table may have no keys
@@ -373,6 +404,11 @@ macro_rules! settings {
             }
             fn read_over(&mut self, value: &$crate::setting::Value, reader: &mut $crate::setting::Reader<'_>) {
                 $crate::setting::read_settings_over(self, value, reader);
+            }
+            fn listen(&self, value: &$crate::setting::Value, scope: &mut $crate::setting::Scope<'_>) {
+                if let $crate::setting::Data::Table(table) = &value.data {
+                    $crate::setting::Settings::listen_to(self, table, scope);
+                }
             }
             fn form() -> $crate::setting::Form {
                 use $crate::setting::Settings;
@@ -436,6 +472,28 @@ macro_rules! setting_range {
     };
     ($lo:literal, $hi:literal) => {
         Some((stringify!($lo), stringify!($hi)))
+    };
+}
+
+#[doc(hidden)]
+#[macro_export]
+macro_rules! setting_says_when {
+    () => {
+        false
+    };
+    ($effect:expr) => {
+        true
+    };
+}
+
+#[doc(hidden)]
+#[macro_export]
+macro_rules! setting_effect {
+    () => {
+        $crate::setting::always
+    };
+    ($effect:expr) => {
+        $effect
     };
 }
 

@@ -10,7 +10,7 @@ use crate::component::operator::Action;
 use crate::kernel::{Account, Event, Fact, Kernel};
 use crate::ledger::Cause;
 use crate::random::{Purpose, draw, unit};
-use crate::setting::Name;
+use crate::setting::{Name, Scope, Silence, always, unless};
 use crate::settings;
 use crate::slab::Ref;
 use crate::units::{Ns, Share};
@@ -21,12 +21,16 @@ settings! {
     /// A log of calls that were not served.
     pub struct Log {
         /// The kinds of call that can be replayed from it.
-        pub calls (required): Vec<Name> = Vec::new();
+        pub calls (required): Vec<Name> = Vec::new() => always;
         /// Share of such calls whose log line has all of their data (a body is not logged).
-        pub share: Share = Share(1.0);
+        pub share: Share = Share(1.0) => always;
         /// Most calls that it keeps; later ones are lost. None: no bound.
-        pub capacity: Option<u64> = None, 1 ..= 100000000000;
+        pub capacity: Option<u64> = None, 1 ..= 100000000000 => keeps_any;
     }
+}
+
+fn keeps_any(log: &Log, _: &Scope<'_>) -> Silence {
+    unless(log.share.0 > 0.0, "`share` is 0%: it keeps nothing")
 }
 
 /// A call that the log has kept.

@@ -1,7 +1,7 @@
 //! How long a fault is in force, how it rises, and how often it comes.
 
 use crate::fault::Course;
-use crate::setting::{Data, Field, Reader, Settings, Value};
+use crate::setting::{Data, Field, Reader, Settings, Value, always};
 use crate::settings;
 use crate::units::Ns;
 
@@ -9,9 +9,9 @@ settings! {
     /// A fault that comes again and again.
     pub struct Repeat {
         /// From one beginning to the next. (time)
-        pub every (required): Ns = Ns::secs(60), "10ms" ..= "720h";
+        pub every (required): Ns = Ns::secs(60), "10ms" ..= "720h" => always;
         /// How often in all, the first time included; none: to the end of the run.
-        pub times: Option<u32> = None, 1 ..= 1000000;
+        pub times: Option<u32> = None, 1 ..= 1000000 => always;
     }
 }
 
@@ -19,11 +19,11 @@ settings! {
     /// How a fault is in force. An end restores what was there before, as far as other faults allow.
     pub struct Timing {
         /// How long; none: to the end of the run. (time)
-        pub r#for: Option<Ns> = None, "1ms" ..= "720h";
+        pub r#for: Option<Ns> = None, "1ms" ..= "720h" => always;
         /// Time in which it rises evenly to its severity, in sixteen steps; it counts towards `for`. (time)
-        pub ramp: Ns = Ns::ZERO, "0s" ..= "720h";
+        pub ramp: Ns = Ns::ZERO, "0s" ..= "720h" => always;
         /// Whether it comes again: how often, and after how long.
-        pub repeat: Option<Repeat> = None;
+        pub repeat: Option<Repeat> = None => always;
     }
 }
 

@@ -1,0 +1,141 @@
+//! Who uses what: questions about the world that declare when a key has an effect (see [`crate::setting::Effect`]).
+//!
+//! Each errs on the side of "it is used": what cannot be ruled out without running the world may matter.
+
+use super::WorldSpec;
+use crate::component::collector::{CallPlan, CheckKind, Fleet, OnFailure};
+use crate::component::operator::{Action, Entry};
+use crate::fault::{Class, Fault};
+use crate::setting::Name;
+
+fn names(name: &Option<Name>, store: &str) -> bool {
+    name.as_ref().is_some_and(|name| name.text == store)
+}
+
+impl CallPlan {
+    /// Whether it uses a store.
+    pub fn uses_store(&self) -> bool {
+        self.asks.is_some() || self.appends.is_some()
+    }
+
+    /// Whether it tries a store again in place.
+    pub fn retries_in_place(&self) -> bool {
+        self.on_error == OnFailure::Retry || self.on_severed == OnFailure::Retry
+    }
+
+    /// Whether an error of its store can kill the process.
+    pub fn can_kill(&self) -> bool {
+        self.uses_store() && (self.on_error == OnFailure::Crash || self.on_severed == OnFailure::Crash)
+    }
+}
+
+impl Fleet {
+    /// The store that its health endpoint queries, if it queries one.
+    pub fn checked_store(&self) -> Option<&Name> {
+        if !matches!(self.health.kind, CheckKind::Deep | CheckKind::Cached) {
+            return None;
+        }
+        let served = self.calls.iter().filter(|(kind, _)| self.is_for(kind));
+        self.health.asks.as_ref().or_else(|| served.filter_map(|(_, plan)| plan.asks.as_ref()).next())
+    }
+
+    /// Whether health checks pass through its accept queue.
+    pub fn is_checked_in_line(&self) -> bool {
+        matches!(self.health.kind, CheckKind::Shared | CheckKind::Deep)
+    }
+
+    /// Whether it opens connections to a store: appends need none.
+    pub fn connects_to(&self, store: &str) -> bool {
+        self.calls.iter().any(|(_, plan)| names(&plan.asks, store))
+            || self.checked_store().is_some_and(|name| name.text == store)
+    }
+
+    /// Whether it sends a store anything.
+    pub fn talks_to(&self, store: &str) -> bool {
+        self.connects_to(store) || self.calls.iter().any(|(_, plan)| names(&plan.appends, store))
+    }
+}
+
+impl WorldSpec {
+    /// Whether somebody sends a store anything.
+    pub fn is_used(&self, store: &str) -> bool {
+        self.fleets.iter().any(|(_, fleet)| fleet.talks_to(store))
+    }
+
+    /// Whether somebody opens connections to a store.
+    pub fn is_connected(&self, store: &str) -> bool {
+        self.fleets.iter().any(|(_, fleet)| fleet.connects_to(store))
+    }
+
+    /// Whether some kind of call writes to a store.
+    pub fn is_written(&self, store: &str) -> bool {
+        let writes = |plan: &CallPlan| names(&plan.appends, store) || (plan.writes && names(&plan.asks, store));
+        self.fleets.iter().any(|(_, fleet)| fleet.calls.iter().any(|(_, plan)| writes(plan)))
+    }
+
+    /// Whether a population sends calls of a kind.
+    pub fn is_sent(&self, kind: &str) -> bool {
+        self.clients.iter().any(|(_, clients)| clients.sends.text == kind)
+    }
+
+    /// Whether there is never more than one server to choose among.
+    pub fn has_lone_servers(&self) -> bool {
+        self.fleets.iter().all(|(_, fleet)| fleet.count == 1)
+    }
+
+    /// Whether something watches the calls themselves: passive checks of any kind.
+    pub fn has_passive_checks(&self) -> bool {
+        let health = &self.balancer.health;
+        health.outlier.is_some() || health.max_fails.is_some() || health.observe.is_some()
+    }
+
+    /// Whether a server can leave rotation and come back.
+    pub fn rotation_changes(&self) -> bool {
+        let moves = |entry: &Entry| {
+            matches!(
+                entry.action,
+                Action::TakeDown(_) | Action::BringBack(_) | Action::Fault(Fault::RollingDeploy(_), _)
+            )
+        };
+        self.balancer.health.enabled || self.has_passive_checks() || self.happening().any(moves)
+    }
+
+    /// Whether health checks pass through the accept queue of some fleet.
+    pub fn is_checked_in_line(&self) -> bool {
+        self.balancer.health.enabled && self.fleets.iter().any(|(_, fleet)| fleet.is_checked_in_line())
+    }
+
+    /// Whether a fault of the timeline disturbs a link.
+    pub fn has_link_faults(&self) -> bool {
+        self.happening().any(|entry| matches!(&entry.action, Action::Fault(fault, _) if fault.class() == Class::Link))
+    }
+
+    /// Whether the timeline has such a fault for a fleet.
+    pub fn has_fault_of(&self, fleet: &str, is_it: fn(&Fault) -> bool) -> bool {
+        let hits = |fault: &Fault| match fault.target() {
+            crate::fault::Target::Servers { fleet: name, .. } => name.text == fleet,
+            _ => false,
+        };
+        self.happening().any(|entry| matches!(&entry.action, Action::Fault(fault, _) if is_it(fault) && hits(fault)))
+    }
+
+    /// Whether operators restore a store's headroom, or set it up anew.
+    pub fn is_restored(&self, store: &str) -> bool {
+        let restores = |entry: &Entry| match &entry.action {
+            Action::Maintenance(job) => job.store.text == store,
+            Action::Replace(job) => job.store.text == store,
+            _ => false,
+        };
+        self.happening().any(restores) || self.stores.get(store).is_some_and(|store| store.spare.is_some())
+    }
+
+    /// Whether operators replay a kind of call from the balancer's log.
+    pub fn is_replayed(&self, kind: &str) -> bool {
+        self.happening().any(|entry| matches!(&entry.action, Action::Replay(replay) if replay.calls.text == kind))
+    }
+
+    /// The entries of the timeline that are switched on.
+    pub fn happening(&self) -> impl Iterator<Item = &Entry> {
+        self.timeline.iter().filter(|entry| entry.enabled)
+    }
+}

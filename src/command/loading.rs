@@ -1,0 +1,48 @@
+//! Loading a scenario for a command: mistakes and warnings go to stderr, and with `--strict` warnings are mistakes.
+
+use crate::terminal::Terminal;
+use brownout::exit::Exit;
+use brownout::scenarios::{Diagnostics, Request, Scenario, load};
+
+/// Whether warnings are mistakes.
+#[derive(clap::Args, Clone, Copy, Debug, Default)]
+pub struct Strictness {
+    /// Take warnings (a key without effect) for mistakes: exit code 2, and nothing is run
+    #[arg(long)]
+    pub strict: bool,
+}
+
+impl Strictness {
+    /// The scenario, with its warnings shown; or how to end, with what is wrong shown.
+    ///
+    /// # Errors
+    /// [`Exit::Usage`] for mistakes, among them warnings if these are mistakes.
+    pub fn load(self, request: &Request<'_>, terminal: &Terminal) -> Result<Scenario, Exit> {
+        let refuse = |mistakes: Diagnostics| {
+            terminal.complain(&mistakes.render(terminal.color_stderr()));
+            Exit::Usage
+        };
+        let scenario = load(request).map_err(refuse)?;
+        let scenario = if self.strict { scenario.strictly().map_err(refuse)? } else { scenario };
+        if scenario.warnings.warning_count() > 0 {
+            terminal.complain(&scenario.warnings.render_warnings(terminal.color_stderr()));
+        }
+        Ok(scenario)
+    }
+
+    /// Whether a scenario that somebody else will load may be run. Its mistakes are left to whoever loads it.
+    ///
+    /// # Errors
+    /// [`Exit::Usage`] if it has warnings and they are mistakes; they are shown.
+    pub fn allows(self, request: &Request<'_>, terminal: &Terminal) -> Result<(), Exit> {
+        let strictly = |scenario: Scenario| scenario.strictly().err();
+        let mistakes = if self.strict { load(request).ok().and_then(strictly) } else { None };
+        match mistakes {
+            None => Ok(()),
+            Some(mistakes) => {
+                terminal.complain(&mistakes.render(terminal.color_stderr()));
+                Err(Exit::Usage)
+            }
+        }
+    }
+}
