@@ -20,7 +20,7 @@ use crate::policy::balance::{Algorithm, Rotation};
 use crate::policy::health::HealthCheck;
 use crate::policy::redispatch::{self, ConnectFailure, Next, Redispatch};
 use crate::random::{Purpose, draw, unit};
-use crate::setting::{Preset, Scope, Silence, always, any, unless};
+use crate::setting::{Preset, Scope, Silence, always, first_of, unless};
 use crate::settings;
 use crate::slab::Ref;
 use crate::units::Ns;
@@ -109,7 +109,7 @@ fn tries_again_or_watches(balancer: &Balancer, at: &Scope<'_>) -> Silence {
 }
 
 fn may_queue(balancer: &Balancer, _: &Scope<'_>) -> Silence {
-    any([
+    first_of([
         unless(balancer.max_connections.is_some(), "without `max_connections` a server always has room"),
         unless(balancer.health.max_fails.is_none(), "with `health.max_fails` no call waits for a server"),
         unless(

@@ -9,7 +9,7 @@ use crate::kernel::{Event, Fact, Kernel, Lane};
 use crate::ledger::{Cause, Seen};
 use crate::policy::retry::{Retry, Tokens};
 use crate::random::{Distribution, Purpose, Stream, draw, unit};
-use crate::setting::{Name, Points, Scope, Silence, always, any, unless, unless_with};
+use crate::setting::{Name, Points, Scope, Silence, always, first_of, unless, unless_with};
 use crate::slab::Ref;
 use crate::spec::WorldPlan;
 use crate::units::{Ns, Rate, Share};
@@ -93,7 +93,7 @@ fn has_a_rate(clients: &Clients, _: &Scope<'_>) -> Silence {
 }
 
 fn is_in_bursts(clients: &Clients, at: &Scope<'_>) -> Silence {
-    any([has_a_rate(clients, at), unless(clients.arrivals == Arrivals::Burst, "`arrivals` is not \"burst\"")])
+    first_of([has_a_rate(clients, at), unless(clients.arrivals == Arrivals::Burst, "`arrivals` is not \"burst\"")])
 }
 
 fn takes_time(_: &Clients, at: &Scope<'_>) -> Silence {

@@ -28,7 +28,7 @@ use crate::policy::bulkhead::Limit;
 use crate::policy::shedding::Shedding;
 use crate::policy::spool::{Spool, SpoolTo};
 use crate::random::{Distribution, Purpose};
-use crate::setting::{Name, Named, Scope, Silence, Word, always, any, unless, unless_with};
+use crate::setting::{Name, Named, Scope, Silence, Word, always, first_of, unless, unless_with};
 use crate::slab::Ref;
 use crate::units::{Bytes, Ns};
 use crate::world::World;
@@ -221,7 +221,7 @@ fn waits_for_store(plan: &CallPlan, at: &Scope<'_>) -> Silence {
 }
 
 fn retries_in_place(plan: &CallPlan, at: &Scope<'_>) -> Silence {
-    any([
+    first_of([
         uses_store(plan, at),
         unless(
             plan.retries_in_place(),
@@ -236,7 +236,7 @@ fn has_bulkhead(plan: &CallPlan, _: &Scope<'_>) -> Silence {
 }
 
 fn waits_at_bulkhead(plan: &CallPlan, at: &Scope<'_>) -> Silence {
-    any([has_bulkhead(plan, at), unless(plan.queue > 0, "`queue` is 0: no call waits at the bulkhead")])
+    first_of([has_bulkhead(plan, at), unless(plan.queue > 0, "`queue` is 0: no call waits at the bulkhead")])
 }
 
 fn is_checked(_: &HealthEndpoint, at: &Scope<'_>) -> Silence {
@@ -262,14 +262,14 @@ fn queries(endpoint: &HealthEndpoint, at: &Scope<'_>) -> Silence {
 
 fn queries_a_store(endpoint: &HealthEndpoint, at: &Scope<'_>) -> Silence {
     let store = at.fleet().and_then(Fleet::checked_store);
-    any([
+    first_of([
         queries(endpoint, at),
         unless(store.is_some(), "no call of this fleet asks a store that the check could query"),
     ])
 }
 
 fn is_cached(endpoint: &HealthEndpoint, at: &Scope<'_>) -> Silence {
-    any([unless(endpoint.kind == CheckKind::Cached, "`kind` is not \"cached\""), queries_a_store(endpoint, at)])
+    first_of([unless(endpoint.kind == CheckKind::Cached, "`kind` is not \"cached\""), queries_a_store(endpoint, at)])
 }
 
 fn is_pooled(_: &Pool, at: &Scope<'_>) -> Silence {
@@ -289,7 +289,7 @@ fn is_event_loop(fleet: &Fleet, _: &Scope<'_>) -> Silence {
 
 fn counts_memory(fleet: &Fleet, at: &Scope<'_>) -> Silence {
     let limited = fleet.heap_limit < Bytes::UNLIMITED;
-    any([is_event_loop(fleet, at), unless(limited, "without `heap_limit` memory is not counted")])
+    first_of([is_event_loop(fleet, at), unless(limited, "without `heap_limit` memory is not counted")])
 }
 
 fn uses_memory(fleet: &Fleet, at: &Scope<'_>) -> Silence {
@@ -301,7 +301,7 @@ fn uses_memory(fleet: &Fleet, at: &Scope<'_>) -> Silence {
 
 fn takes_any(fleet: &Fleet, _: &Scope<'_>) -> Silence {
     let counted = fleet.shedding.as_ref().is_some_and(|shedding| shedding.pending.is_some());
-    any([
+    first_of([
         unless(fleet.concurrency == Concurrency::Workers, "an event loop accepts every connection at once"),
         unless(!counted, "`shedding.pending` bounds what is accepted: nothing waits to be"),
     ])

@@ -16,7 +16,7 @@ use crate::kernel::{Event, Fact, Kernel, Lane};
 use crate::ledger::Cause;
 use crate::policy::failover::Spare;
 use crate::random::{Distribution, Purpose, draw, unit};
-use crate::setting::{Name, Scope, Silence, always, any, unless};
+use crate::setting::{Name, Scope, Silence, always, first_of, unless};
 use crate::settings;
 use crate::slab::Ref;
 use crate::units::{Ns, Quantity, Rate};
@@ -84,7 +84,7 @@ fn is_used(_: &Store, at: &Scope<'_>) -> Silence {
 
 fn is_connected(store: &Store, at: &Scope<'_>) -> Silence {
     let connected = at.world.is_connected(at.name(1));
-    any([is_used(store, at), unless(connected, "appends need no connection, and nothing else asks this store")])
+    first_of([is_used(store, at), unless(connected, "appends need no connection, and nothing else asks this store")])
 }
 
 fn is_written(_: &Headroom, at: &Scope<'_>) -> Silence {

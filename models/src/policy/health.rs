@@ -15,7 +15,7 @@ use super::fail_open::FailOpenBelow;
 use super::max_fails::MaxFails;
 use super::observe::Observe;
 use super::outlier::Outlier;
-use crate::setting::{Preset, Scope, Silence, always, any, unless};
+use crate::setting::{Preset, Scope, Silence, always, first_of, unless};
 use crate::units::{Ns, Share};
 use crate::{choices, settings};
 
@@ -103,22 +103,25 @@ fn checks_or_observes(check: &HealthCheck, _: &Scope<'_>) -> Silence {
 
 fn is_ever_between(check: &HealthCheck, at: &Scope<'_>) -> Silence {
     let between = check.rise + check.fall > 2 || check.observe.is_some();
-    any([checks(check, at), unless(between, "with `rise` and `fall` of 1 a server is never on its way up or down")])
+    first_of([
+        checks(check, at),
+        unless(between, "with `rise` and `fall` of 1 a server is never on its way up or down"),
+    ])
 }
 
 fn may_begin_down(check: &HealthCheck, at: &Scope<'_>) -> Silence {
     let begins_down = check.initial == Initial::Down || check.follows_process || check.observe.is_some();
-    any([checks(check, at), unless(begins_down, "`initial` is \"up\": the first check finds a server that is up")])
+    first_of([checks(check, at), unless(begins_down, "`initial` is \"up\": the first check finds a server that is up")])
 }
 
 fn checks_several(check: &HealthCheck, at: &Scope<'_>) -> Silence {
     let servers: u32 = at.world.fleets.iter().map(|(_, fleet)| fleet.count).sum();
-    any([checks(check, at), unless(servers > 1, "there is one server: there is nothing to spread")])
+    first_of([checks(check, at), unless(servers > 1, "there is one server: there is nothing to spread")])
 }
 
 fn may_be_refuted(check: &HealthCheck, at: &Scope<'_>) -> Silence {
     let queries = at.world.fleets.iter().any(|(_, fleet)| fleet.checked_store().is_some());
-    any([
+    first_of([
         checks(check, at),
         unless(
             queries || !check.passes(200),
@@ -136,7 +139,7 @@ fn may_be_out(_: &HealthCheck, at: &Scope<'_>) -> Silence {
 
 fn comes_back(check: &HealthCheck, at: &Scope<'_>) -> Silence {
     let alone = at.world.has_lone_servers();
-    any([may_be_out(check, at), unless(!alone, "each fleet has one server: it gets all calls")])
+    first_of([may_be_out(check, at), unless(!alone, "each fleet has one server: it gets all calls")])
 }
 
 fn has_peers(_: &HealthCheck, at: &Scope<'_>) -> Silence {

@@ -16,7 +16,7 @@
 //! Not modelled: failure percentage ejection (off by default), jitter of the ejection time (0 by default), enforcing
 //! percentages, priorities, the threads that report to one another.
 
-use crate::setting::{Preset, Scope, Setting, Silence, always, any, unless, unless_with};
+use crate::setting::{Preset, Scope, Setting, Silence, always, first_of, unless, unless_with};
 use crate::settings;
 use crate::units::{Ns, Share};
 
@@ -76,7 +76,10 @@ fn share_lets_none_out(outlier: &Outlier, at: &Scope<'_>) -> Silence {
 }
 
 fn compares(outlier: &Outlier, at: &Scope<'_>) -> Silence {
-    any([ejects(outlier, at), unless(outlier.success_rate, "`success_rate` is false: success rates are not compared")])
+    first_of([
+        ejects(outlier, at),
+        unless(outlier.success_rate, "`success_rate` is false: success rates are not compared"),
+    ])
 }
 
 /// Every preset.

@@ -3,7 +3,7 @@
 //! Not modelled: hedged requests, adaptive throttling.
 
 use crate::random::{Purpose, draw, unit};
-use crate::setting::{Preset, Scope, Silence, always, any, unless};
+use crate::setting::{Preset, Scope, Silence, always, first_of, unless};
 use crate::units::{Ns, Share};
 use crate::{choices, settings};
 
@@ -63,12 +63,12 @@ fn resends(retry: &Retry, _: &Scope<'_>) -> Silence {
 
 fn resends_twice(retry: &Retry, at: &Scope<'_>) -> Silence {
     // A first pause is the same however pauses grow.
-    any([resends(retry, at), unless(retry.retries > 1, "`retries` is 1: there is no second pause to grow")])
+    first_of([resends(retry, at), unless(retry.retries > 1, "`retries` is 1: there is no second pause to grow")])
 }
 
 fn pauses(retry: &Retry, at: &Scope<'_>) -> Silence {
     let pause = retry.delay.min(retry.max_delay);
-    any([resends(retry, at), unless(pause > Ns::ZERO, "the pause is 0s: there is nothing to vary")])
+    first_of([resends(retry, at), unless(pause > Ns::ZERO, "the pause is 0s: there is nothing to vary")])
 }
 
 /// Every preset.

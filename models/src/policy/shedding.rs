@@ -10,7 +10,7 @@
 //! [`adaptive`](super::adaptive)).
 
 use crate::component::collector::Fleet;
-use crate::setting::{Scope, Silence, always, any, unless};
+use crate::setting::{Scope, Silence, always, first_of, unless};
 use crate::settings;
 use crate::units::Ns;
 
@@ -28,7 +28,7 @@ settings! {
 
 fn is_checked_in_line(_: &Shedding, at: &Scope<'_>) -> Silence {
     let checks = at.world.balancer.health.enabled;
-    any([
+    first_of([
         unless(checks, "the balancer makes no checks: `balancer.health.enabled` is false"),
         unless(
             at.fleet().is_some_and(Fleet::is_checked_in_line),

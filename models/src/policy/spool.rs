@@ -10,7 +10,7 @@
 //!
 //! Not modelled: batches, growing pauses, disks that are slow or full, what a crash leaves half written.
 
-use crate::setting::{Scope, Silence, always, any, unless};
+use crate::setting::{Scope, Silence, always, first_of, unless};
 use crate::units::{Bytes, Ns, Rate};
 use crate::{choices, settings};
 use std::collections::VecDeque;
@@ -47,7 +47,7 @@ settings! {
 
 fn is_in_memory(spool: &Spool, at: &Scope<'_>) -> Silence {
     let limited = at.fleet().is_some_and(|fleet| fleet.heap_limit < Bytes::UNLIMITED);
-    any([
+    first_of([
         unless(spool.to == SpoolTo::Memory, "`to` is \"disk\": it takes nothing of the heap"),
         unless(limited, "the fleet has no `heap_limit`: what is in memory is not counted"),
     ])

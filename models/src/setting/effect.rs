@@ -40,7 +40,7 @@ pub fn unless_with(has_effect: bool, why: impl FnOnce() -> String) -> Silence {
 }
 
 /// The first reason among several.
-pub fn any(reasons: impl IntoIterator<Item = Silence>) -> Silence {
+pub fn first_of(reasons: impl IntoIterator<Item = Silence>) -> Silence {
     reasons.into_iter().flatten().next()
 }
 

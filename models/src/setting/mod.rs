@@ -13,7 +13,7 @@ mod table;
 mod value;
 
 pub use basic::{Moment, Name, Named, Points};
-pub use effect::{Effect, Heard, NO_EFFECT, Scope, Silence, always, any, listen, unless, unless_with};
+pub use effect::{Effect, Heard, NO_EFFECT, Scope, Silence, always, first_of, listen, unless, unless_with};
 pub use reader::{Clock, Problem, Reader, closest};
 pub use table::{
     Field, Form, Preset, Setting, Settings, Word, Written, below, inline, quoted, read_choice, read_field, read_preset,
