@@ -28,6 +28,9 @@ impl Signals {
                 .and_then(|_| flag::register_usize(signal, signals.came.clone(), exit as usize))
                 .and_then(|_| flag::register(signal, signals.stop.clone()));
         }
+        // A limit on the size of files (`ulimit -f`) is an error of the write like any other, and not the end of us.
+        #[cfg(unix)]
+        let _ = flag::register(signal_hook::consts::SIGXFSZ, Arc::default());
         signals
     }
 

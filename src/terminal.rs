@@ -9,7 +9,7 @@ use brownout::output::{streams, text};
 use brownout::reports::terminal::Style;
 use std::fmt::Display;
 use std::io::{self, ErrorKind, IsTerminal, Write};
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// When to use colour.
@@ -63,6 +63,11 @@ impl Terminal {
     /// A flag that SIGINT and SIGTERM set: to end with what is finished.
     pub fn stop(&self) -> &Arc<AtomicBool> {
         self.signals.stop()
+    }
+
+    /// Whether a signal has asked to stop.
+    pub fn is_stopped(&self) -> bool {
+        self.stop().load(Ordering::Relaxed)
     }
 
     fn color_on(&self, is_terminal: bool) -> bool {
@@ -193,4 +198,9 @@ impl Stream {
             *state = if left { State::Left } else { State::Lost(why) };
         }
     }
+}
+
+/// Words that others wrote, for a line of ours: they stay in it.
+pub fn line(words: &dyn Display) -> String {
+    text::clean(&words.to_string(), true)
 }

@@ -287,6 +287,11 @@ pub fn comparisons((a, first): (&str, &Comparison), (b, second): (&str, &Compari
     Diff { markdown: said, differs, worse: worse > 0 || unsafe_now }
 }
 
+/// Whether two matrices have a cell that is the same design in both: without one there is nothing to compare.
+pub fn have_cells_in_common(first: &Comparison, second: &Comparison) -> bool {
+    !matches(first, second).is_empty()
+}
+
 fn matches<'a>(first: &'a Comparison, second: &'a Comparison) -> Vec<Match<'a>> {
     let points = |dimensions: &[Dimension], cell: &Cell| -> BTreeSet<(String, String)> {
         dimensions.iter().zip(&cell.at).map(|(d, p)| (d.name.clone(), d.points[*p].clone())).collect()

@@ -12,7 +12,7 @@ const NAMED: usize = 8;
 /// # Errors
 /// It cannot be written as JSON: a bug.
 pub fn to_json(report: &Report) -> Result<String, serde_json::Error> {
-    serde_json::to_string_pretty(report)
+    crate::json::marked(report, report.ended == "interrupted")
 }
 
 /// The report for a terminal. `all` lists every place that was reached, and every one that was not.

@@ -144,11 +144,12 @@ pub fn table(sides: &[Side<'_>], style: &Style) -> String {
 ///
 /// # Errors
 /// If it cannot be written.
-pub fn to_json(sides: &[Side<'_>]) -> Result<String, serde_json::Error> {
+pub fn to_json(sides: &[Side<'_>], interrupted: bool) -> Result<String, serde_json::Error> {
     let mut rows = rows(sides);
     rows.iter_mut().for_each(|row| row.figure = row.figure.trim().to_string());
     let seeds = sides.first().map(|side| side.outcomes.iter().map(|o| o.seed).collect()).unwrap_or_default();
-    serde_json::to_string_pretty(&Document { runtimes: sides.iter().map(|s| s.runtime).collect(), seeds, rows })
+    let document = Document { runtimes: sides.iter().map(|s| s.runtime).collect(), seeds, rows };
+    crate::json::marked(&document, interrupted)
 }
 
 #[cfg(test)]
@@ -179,7 +180,7 @@ mod tests {
         assert_eq!(words, ["track", "dropped", "51.0%", "±", "1.4%", "52.0%", "±", "1.4%", "+1.0pp"], "{text}");
         assert!(line("first ejection").contains("none"), "{text}");
         assert!(text.starts_with("A day\n2 seeds, mean ± standard deviation\n"), "{text}");
-        let json = to_json(&sides).unwrap();
+        let json = to_json(&sides, false).unwrap();
         assert!(json.contains("\"kernel\"") && json.contains("\"figure\": \"refused\""), "{json}");
     }
 }

@@ -107,6 +107,7 @@ impl Overlays {
             out
         };
         for (key, table) in tables(axes, "axes", problems) {
+            check_name("an axis", &key, problems);
             let axis = read_axis(&key, table, &overlays.axes, problems);
             overlays.axes.push(axis);
         }
@@ -270,6 +271,16 @@ impl Overlays {
     }
 }
 
+/// `--design` and `--axis` part names at blanks, `=` and `,`: a name with one of them could not be given back.
+fn check_name(what: &str, key: &Key, problems: &mut Vec<Problem>) {
+    let name = key.name.as_str();
+    if name.is_empty() || name.contains([' ', '=', ',']) || name.trim() != name {
+        let message = format!("{what} cannot be called \"{name}\": no command line could name it");
+        let help = "a name has no blanks, no `=` and no `,`: use `-`";
+        problems.push(problem(key.span, message, Some(help.into())));
+    }
+}
+
 #[derive(Clone, Copy)]
 enum Found {
     Point(usize, usize),
@@ -281,6 +292,7 @@ fn read_axis(key: &Key, mut table: Table, earlier: &[AxisTable], problems: &mut 
     let wins_over = table.remove("wins_over").map(|(_, value)| value);
     let mut axis = AxisTable { name: key.name.clone(), default: None, wins_over: Vec::new(), points: Vec::new() };
     for (name, value) in table.entries {
+        check_name("a point of an axis", &name, problems);
         if matches!(value.data, Data::Table(_)) {
             axis.points.push((name.name, value));
         } else {
@@ -346,6 +358,7 @@ struct Draft {
 fn read_designs(tables: Vec<(Key, Table)>, problems: &mut Vec<Problem>) -> Vec<DesignTable> {
     let mut drafts = Vec::new();
     for (key, mut table) in tables {
+        check_name("a design", &key, problems);
         let based_on = match table.remove("based_on").map(|(_, value)| value) {
             Some(Value { data: Data::Text(text), span, .. }) => Some((text, span)),
             Some(value) => {

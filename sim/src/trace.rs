@@ -310,7 +310,7 @@ pub fn follow(scenario: &Scenario, seed: u64, which: Which, stop: Option<&Atomic
     // Nothing of the time before is asked for: it is run without being looked at, step by step.
     if let Which::Between(from, ..) = which {
         while run.at().plus(scenario.step) < from.minus(EARLY) {
-            if run.step()?.is_some() {
+            if run.step()?.is_some() || stop.is_some_and(|stop| stop.load(Ordering::Relaxed)) {
                 break;
             }
         }

@@ -14,7 +14,7 @@ use brownout_models::metrics::populations;
 use brownout_models::units::Ns;
 use brownout_scenarios::{Notice, Scenario, Stretch};
 use std::collections::BTreeMap;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// What a scenario asks of a run.
 pub fn orders(scenario: &Scenario, seed: u64) -> Orders {
@@ -314,11 +314,11 @@ impl Twins {
     }
 }
 
-/// Runs both to the end, step by step, and describes the first fact in which they differ.
+/// Runs both to the end, or until `stop` is set, step by step, and describes the first fact in which they differ.
 ///
 /// # Errors
 /// [`Imbalance`] if a ledger does not balance.
-pub fn difference(twins: &mut Twins) -> Result<Option<String>, Imbalance> {
+pub fn difference(twins: &mut Twins, stop: Option<&AtomicBool>) -> Result<Option<String>, Imbalance> {
     loop {
         let ended = (twins.first.step()?, twins.second.step()?);
         if let (Some(a), Some(b)) = (twins.first.steps.last(), twins.second.steps.last())
@@ -337,7 +337,7 @@ pub fn difference(twins: &mut Twins) -> Result<Option<String>, Imbalance> {
                 show(&theirs)
             )));
         }
-        if ended.0.is_some() {
+        if ended.0.is_some() || stop.is_some_and(|stop| stop.load(Ordering::Relaxed)) {
             return Ok(None);
         }
     }

@@ -2,7 +2,7 @@
 
 use super::loading::Strictness;
 use super::prose::counted;
-use crate::terminal::Terminal;
+use crate::terminal::{Terminal, line};
 use brownout::exit::Exit;
 use brownout::scenarios::Request;
 use std::path::PathBuf;
@@ -26,11 +26,12 @@ pub struct Args {
 /// Runs the subcommand.
 pub fn run(args: &Args, terminal: &Terminal) -> Exit {
     let mut exit = Exit::Fine;
-    for path in &args.files {
+    for path in args.files.iter().take_while(|_| !terminal.is_stopped()) {
+        let name = line(&path.display());
         match args.strictness.load(&Request { path, set: &args.set, design: &args.design }, terminal) {
             Ok(scenario) => terminal.say(&match scenario.warnings.warning_count() {
-                0 => format!("{}: fine ({})", path.display(), scenario.title),
-                n => format!("{}: fine, with {}", path.display(), counted(n as u64, "warning")),
+                0 => format!("{name}: fine ({})", line(&scenario.title)),
+                n => format!("{name}: fine, with {}", counted(n as u64, "warning")),
             }),
             Err(mistakes) => exit = mistakes,
         }

@@ -9,11 +9,11 @@ use crate::terminal::Terminal;
 use brownout::exit::Exit;
 use brownout::lab::compare::{Ask, Comparison, Failure, Plan, days, pairs};
 use brownout::models::units::parse_share;
+use brownout::output::files::probe_folder;
 use brownout::reports::compare::{self as report, Detail};
 use brownout::scenarios::Request;
 use brownout::sim::outcome::Outcome;
 use std::path::PathBuf;
-use std::sync::atomic::AtomicBool;
 
 /// Arguments of `compare`.
 #[derive(clap::Args, Debug)]
@@ -120,6 +120,18 @@ pub fn run(args: &Args, terminal: &Terminal) -> Exit {
         Err(failure) => return refuse(&failure, terminal),
     };
     let (cells, runs) = plan.size();
+    if cells < 2 {
+        terminal.complain(
+            "error: one cell is nothing to compare: cross an axis that has several points (--axis), or sweep a number \
+             (--sweep PATH=VALUES); brownout run and brownout test take one design",
+        );
+        return Exit::Usage;
+    }
+    // Before anything is run, so that nothing is computed in vain.
+    if let Some(why) = args.out.as_deref().and_then(|dir| probe_folder(dir).err()) {
+        terminal.complain(&format!("error: {why}"));
+        return Exit::Limit;
+    }
     let more = if args.precision.is_some() { ", and more for the precision" } else { "" };
     terminal.complain(&format!(
         "{} x {} = {}{more}",
@@ -188,7 +200,7 @@ pub(super) fn refuse(failure: &Failure, terminal: &Terminal) -> Exit {
 /// What follows the comparison: files, and the exit code.
 fn finish(args: &Args, comparison: &Comparison, terminal: &Terminal) -> Exit {
     if let Some(dir) = &args.out {
-        match report::write_all(comparison, &shown(args, comparison), dir) {
+        match report::write_all(comparison, &shown(args, comparison, terminal), dir) {
             Ok(files) => {
                 let names: Vec<_> = files.iter().map(|f| f.display().to_string()).collect();
                 terminal.complain(&format!("wrote {}", names.join(", ")));
@@ -213,12 +225,19 @@ fn finish(args: &Args, comparison: &Comparison, terminal: &Terminal) -> Exit {
         terminal.complain(&format!("error: {}", limit.why));
         return Exit::Limit;
     }
+    if comparison.cells.iter().flat_map(|cell| &cell.runs).all(|run| run.rate.is_none()) {
+        terminal.complain(&format!(
+            "vacuous: {} has no value in any run, so nothing is compared; --metric compares another",
+            comparison.metric
+        ));
+        return Exit::Vacuous;
+    }
     Exit::Fine
 }
 
 /// The whole day of each baseline and of the design that a report would set beside it: `brownout report DIR` shows them.
 /// None of a comparison that was broken off, nor of more than a reader looks at.
-fn shown(args: &Args, comparison: &Comparison) -> Vec<Outcome> {
+fn shown(args: &Args, comparison: &Comparison, terminal: &Terminal) -> Vec<Outcome> {
     const MOST: usize = 12;
     let pairs = pairs(comparison, &[]).unwrap_or_default();
     let cells: Vec<usize> = pairs.iter().flat_map(|pair| [Some(pair.baseline), pair.chosen]).flatten().collect();
@@ -226,6 +245,6 @@ fn shown(args: &Args, comparison: &Comparison) -> Vec<Outcome> {
         return Vec::new();
     }
     // What ran for the comparison runs again; if it does not, the comparison has said why.
-    let days = days(&args.file, comparison, &cells, &AtomicBool::new(false), &|_, _| {});
+    let days = days(&args.file, comparison, &cells, terminal.stop(), &|_, _| {});
     days.map(|days| days.into_iter().flatten().collect()).unwrap_or_default()
 }

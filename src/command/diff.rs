@@ -63,9 +63,30 @@ fn load(path: &Path) -> Result<Saved, String> {
 
 fn compare(args: &Args, both: &(Saved, Saved)) -> Result<Diff, String> {
     let (a, b) = (args.before.display().to_string(), args.after.display().to_string());
+    let place = |path: &Path| path.canonicalize().ok();
+    if place(&args.before).is_some_and(|before| Some(before) == place(&args.after)) {
+        return Err(format!("{a} and {b} are the same file: there is nothing to compare"));
+    }
+    if let Some(why) = apart(both) {
+        return Err(format!("{a} and {b} {why}: there is nothing to compare"));
+    }
     match both {
         (Saved::Run(first), Saved::Run(second)) => Ok(diff::outcomes((&a, first), (&b, second))),
         (Saved::Comparison(first), Saved::Comparison(second)) => Ok(diff::comparisons((&a, first), (&b, second))),
         _ => Err(format!("{a} and {b} are not both outcomes or both comparisons: only like is compared with like")),
+    }
+}
+
+/// Why two documents of one kind have nothing that could be compared.
+fn apart(both: &(Saved, Saved)) -> Option<&'static str> {
+    match both {
+        (Saved::Run(a), Saved::Run(b)) if !a.calls.keys().any(|kind| b.calls.contains_key(kind)) => {
+            Some("have no kind of call in common")
+        }
+        (Saved::Comparison(a), Saved::Comparison(b)) if a.metric != b.metric => Some("compare different metrics"),
+        (Saved::Comparison(a), Saved::Comparison(b)) if !diff::have_cells_in_common(a, b) => {
+            Some("have no cell in common")
+        }
+        _ => None,
     }
 }

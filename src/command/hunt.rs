@@ -184,12 +184,15 @@ fn show(args: &Args, report: &Report, terminal: &Terminal) -> Exit {
     } else {
         terminal.say(&report::text(report, &terminal.style(), args.coverage));
     }
+    let unsaved = report.unsaved();
+    unsaved.iter().for_each(|why| terminal.complain(&format!("error: {why}")));
     exit(report)
 }
 
 fn exit(report: &Report) -> Exit {
     match report.ended.as_str() {
         "interrupted" => Exit::Interrupted,
+        _ if !report.unsaved().is_empty() => Exit::Limit,
         _ if !report.found.is_empty() => Exit::Violated,
         _ if report.shows_nothing() => Exit::Vacuous,
         _ => Exit::Fine,
@@ -208,7 +211,7 @@ fn each(args: &Args, axis: &str, terminal: &Terminal) -> Exit {
         let why = format!("--each {axis}: no such axis; there are: {}", known.join(", "));
         return refuse(&Failure::Usage(vec![why]), terminal);
     };
-    let mut reports = Vec::new();
+    let (mut reports, mut failed) = (Vec::new(), None);
     for point in &axis.points {
         let design: Vec<String> = args.design.iter().cloned().chain([format!("{}={point}", axis.name)]).collect();
         match hunt(args, &design, terminal) {
@@ -219,13 +222,24 @@ fn each(args: &Args, axis: &str, terminal: &Terminal) -> Exit {
                     break;
                 }
             }
-            Err(failure) => return refuse(&failure, terminal),
+            Err(failure) => {
+                failed = Some(failure);
+                break;
+            }
         }
     }
-    terminal.say(&report::table(&axis.name, &reports, &terminal.style()));
+    // What is finished is shown, whatever came after it.
+    if !reports.is_empty() {
+        terminal.say(&report::table(&axis.name, &reports, &terminal.style()));
+    }
+    if let Some(failure) = failed {
+        return refuse(&failure, terminal);
+    }
+    let unsaved = reports.iter().flat_map(|(_, report)| report.unsaved());
+    unsaved.for_each(|why| terminal.complain(&format!("error: {why}")));
     let codes: Vec<Exit> = reports.iter().map(|(_, report)| exit(report)).collect();
-    let worst = [Exit::Interrupted, Exit::Violated, Exit::Vacuous].into_iter().find(|code| codes.contains(code));
-    worst.unwrap_or(Exit::Fine)
+    let order = [Exit::Interrupted, Exit::Limit, Exit::Violated, Exit::Vacuous];
+    order.into_iter().find(|code| codes.contains(code)).unwrap_or(Exit::Fine)
 }
 
 /// Says why there was no hunt, or why it was broken off.

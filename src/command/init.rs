@@ -41,7 +41,10 @@ pub fn run(args: &Args, terminal: &Terminal) -> Exit {
         return Exit::Limit;
     }
     let beside = args.file.with_file_name(SCHEMA);
-    let schema = match write(&beside, &schema(), args.force) {
+    // Beside a device or a pipe no editor looks for it.
+    let written = args.file.is_file().then(|| write(&beside, &schema(), args.force));
+    let schema = match written.unwrap_or(Ok(())) {
+        Ok(()) if !args.file.is_file() => String::new(),
         Ok(()) => format!("wrote {} for your editor: it completes keys and marks slips\n", beside.display()),
         // An older one still serves; --force renews it.
         Err(why) if why.is_there_already() => String::new(),

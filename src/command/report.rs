@@ -6,11 +6,12 @@ use crate::terminal::Terminal;
 use brownout::exit::Exit;
 use brownout::lab::compare::{Ask, Comparison, Plan, days, pairs};
 use brownout::lab::ranges;
-use brownout::output::files::{folder, write as write_file, write_within};
+use brownout::output::files::{self, folder, probe, probe_folder, write_within};
 use brownout::reports::report::{self, Material};
 use brownout::reports::saved::{Saved, read};
 use brownout::scenarios::Request;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::Ordering;
 
 /// Arguments of `report`.
 #[derive(clap::Args, Debug)]
@@ -55,6 +56,12 @@ pub struct Args {
 
 /// Runs the subcommand.
 pub fn run(args: &Args, terminal: &Terminal) -> Exit {
+    // Before anything is run, so that nothing is computed in vain.
+    let plots = args.plots.as_deref().map_or(Ok(()), probe_folder);
+    if let Err(why) = probe(&args.out).and(plots) {
+        terminal.complain(&format!("error: {why}"));
+        return Exit::Limit;
+    }
     let made = match &args.files[..] {
         [scenario] if scenario.extension().is_some_and(|end| end == "toml") => simulate(args, scenario, terminal),
         files => gather(args, files),
@@ -84,7 +91,7 @@ fn write(args: &Args, material: &Material, terminal: &Terminal) -> Exit {
             return Exit::Usage;
         }
     };
-    let written = write_file(&args.out, page.as_bytes()).map_err(|why| why.to_string());
+    let written = files::write(&args.out, page.as_bytes()).map_err(|why| why.to_string());
     let mut said = match written {
         Ok(()) => format!("wrote {}", args.out.display()),
         Err(why) => {
@@ -215,13 +222,14 @@ fn simulate(args: &Args, scenario: &Path, terminal: &Terminal) -> Made {
     let shown = days(scenario, &matrix, &cells, stop, &|done, _| bar.set_position(done as u64));
     bar.finish_and_clear();
     material.days = shown.map_err(|why| refuse(why, terminal))?.into_iter().flatten().collect();
-    for sweep in &args.sweep {
+    let stopped = || stop.load(Ordering::Relaxed);
+    for sweep in args.sweep.iter().take_while(|_| !stopped()) {
         let (axes, design) = narrowed(args, &matrix, &cells);
         let sweep = std::slice::from_ref(sweep);
         material.comparisons.push(compare(args, scenario, (&axes, &design, sweep), terminal)?);
     }
     material.comparisons.insert(0, matrix);
-    if let Some(evidence) = &args.ranges {
+    if let Some(evidence) = args.ranges.as_ref().filter(|_| !stopped()) {
         let request = Request { path: scenario, set: &args.set, design: &args.design };
         let bar = bar_of_runs();
         let walk = ranges::ranges(&request, evidence, 3, args.first_seed, stop, &|done, all| {
@@ -231,8 +239,7 @@ fn simulate(args: &Args, scenario: &Path, terminal: &Terminal) -> Made {
         bar.finish_and_clear();
         material.walks.push(walk.map_err(|why| refuse(why, terminal))?);
     }
-    let interrupted = stop.load(std::sync::atomic::Ordering::Relaxed);
-    Ok((material, interrupted))
+    Ok((material, stopped()))
 }
 
 /// Options of `compare` that a sweep needs, so that it runs only what goes wrong by default, the baseline and the chosen

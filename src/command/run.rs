@@ -97,27 +97,38 @@ pub fn run(args: &Args, terminal: &Terminal) -> Exit {
         let detail = Detail { assumptions: args.assumptions, timeline: args.timeline };
         terminal.say(&reports::terminal::run(&outcome, &Style { detail, ..terminal.style() }));
     }
-    if let Err(why) = args.trace.write(&scenario, &outcome, bounds, terminal) {
-        terminal.complain(&format!("error: {why}"));
-        return Exit::Limit;
+    let written = write_files(args, terminal, &outcome);
+    let traced = match args.trace.write(&scenario, &outcome, bounds, terminal) {
+        Ok(exit) => exit,
+        Err(why) => {
+            terminal.complain(&format!("error: {why}"));
+            Exit::Limit
+        }
+    };
+    match [written, traced].into_iter().find(|exit| *exit != Exit::Fine) {
+        Some(exit) => exit,
+        None => finish(args, terminal, &scenario, &outcome),
     }
-    finish(args, terminal, &scenario, &outcome)
 }
 
-/// What follows the outcome: files, the check, and the exit code.
-fn finish(args: &Args, terminal: &Terminal, scenario: &Scenario, outcome: &Outcome) -> Exit {
-    if let Some(dir) = &args.out {
-        match reports::write_all(outcome, dir) {
-            Ok(files) => {
-                let names: Vec<_> = files.iter().map(|f| f.display().to_string()).collect();
-                terminal.complain(&format!("wrote {}", names.join(", ")));
-            }
-            Err(why) => {
-                terminal.complain(&format!("error: {why}"));
-                return Exit::Limit;
-            }
+/// Writes the files asked for.
+fn write_files(args: &Args, terminal: &Terminal, outcome: &Outcome) -> Exit {
+    let Some(dir) = &args.out else { return Exit::Fine };
+    match reports::write_all(outcome, dir) {
+        Ok(files) => {
+            let names: Vec<_> = files.iter().map(|f| f.display().to_string()).collect();
+            terminal.complain(&format!("wrote {}", names.join(", ")));
+            Exit::Fine
+        }
+        Err(why) => {
+            terminal.complain(&format!("error: {why}"));
+            Exit::Limit
         }
     }
+}
+
+/// What follows the outcome and its files: the check, and the exit code.
+fn finish(args: &Args, terminal: &Terminal, scenario: &Scenario, outcome: &Outcome) -> Exit {
     if outcome.ended.starts_with("interrupted") {
         return Exit::Interrupted;
     }
@@ -153,7 +164,11 @@ fn idle_fault<'o>(scenario: &Scenario, outcome: &'o Outcome) -> Option<&'o str> 
 }
 
 fn check_determinism(terminal: &Terminal, scenario: &Scenario, seed: u64) -> Exit {
-    match sim::difference(&mut sim::Twins::new(scenario, (seed, seed))) {
+    match sim::difference(&mut sim::Twins::new(scenario, (seed, seed)), Some(terminal.stop())) {
+        Ok(None) if terminal.is_stopped() => {
+            terminal.complain("interrupted: two runs were not compared to their ends");
+            Exit::Interrupted
+        }
         Ok(None) => {
             terminal.complain("deterministic: two runs recorded the same facts in the same order");
             Exit::Fine
@@ -192,6 +207,10 @@ fn walk_ranges(args: &Args, evidence: &str, terminal: &Terminal) -> Exit {
                 terminal.complain("interrupted: some points are missing");
                 return Exit::Interrupted;
             }
+            if walk.ranges.is_empty() {
+                terminal.complain("vacuous: no number of the scenario has a range, so nothing was moved");
+                return Exit::Vacuous;
+            }
         }
         Err(Failure::Scenario(mistakes)) => {
             terminal.complain(&mistakes.render(terminal.color_stderr()));
@@ -218,6 +237,10 @@ fn walk_ranges(args: &Args, evidence: &str, terminal: &Terminal) -> Exit {
 fn same_again(args: &Args, terminal: &Terminal, scenario: &Scenario, outcome: &Outcome) -> Exit {
     let from = args.part.begins(scenario);
     match simulate(args.runtime, scenario, args.seed, from, terminal.stop()) {
+        Ok(again) if again.ended.starts_with("interrupted") => {
+            terminal.complain("interrupted: two runs were not compared to their ends");
+            Exit::Interrupted
+        }
         Ok(again) if again.digest == outcome.digest => {
             terminal.complain("deterministic: two runs recorded the same facts in the same order");
             Exit::Fine

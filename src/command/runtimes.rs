@@ -1,5 +1,6 @@
 //! `brownout compare --runtimes`: the same scenario on several runtimes, side by side.
 
+use super::prose::counted;
 use super::runtime::{Failure, Part, Runtime, cannot, simulate};
 use crate::terminal::Terminal;
 use brownout::exit::Exit;
@@ -37,24 +38,38 @@ pub fn run(
         return failure.tell(seeds.start, terminal);
     }
     let mut sides: Vec<Side> = Vec::new();
-    for runtime in runtimes {
-        let mut outcomes = Vec::new();
+    'all: for runtime in runtimes {
+        sides.push(Side { runtime: runtime.word(), outcomes: Vec::new() });
         for seed in seeds.clone() {
             match simulate(*runtime, &scenario, seed, from, terminal.stop()) {
-                Ok(outcome) if outcome.ended == "complete" => outcomes.push(outcome),
-                Ok(outcome) if outcome.ended.starts_with("interrupted") => return Exit::Interrupted,
+                Ok(outcome) if outcome.ended == "complete" => {
+                    let Some(side) = sides.last_mut() else { break 'all };
+                    side.outcomes.push(outcome);
+                }
+                Ok(outcome) if outcome.ended.starts_with("interrupted") => break 'all,
                 Ok(outcome) => return Failure::Machine(outcome.ended).tell(seed, terminal),
                 Err(failure) => return failure.tell(seed, terminal),
             }
         }
-        sides.push(Side { runtime: runtime.word(), outcomes });
     }
+    let runs: Vec<String> = sides.iter().map(|s| format!("{} {}", s.outcomes.len(), s.runtime)).collect();
+    let interrupted = sides.len() < runtimes.len() || sides.iter().any(|s| s.outcomes.len() < seeds.clone().count());
+    // A runtime of which no run is finished has nothing to show.
+    sides.retain(|side| !side.outcomes.is_empty());
     if json {
-        if let Err(exit) = terminal.document("the comparison", to_json(&sides)) {
+        if let Err(exit) = terminal.document("the comparison", to_json(&sides, interrupted)) {
             return exit;
         }
     } else {
         terminal.say(&table(&sides, &terminal.style()));
+    }
+    if interrupted {
+        terminal.complain(&format!(
+            "interrupted: of {} each, finished: {}",
+            counted(seeds.count() as u64, "run"),
+            runs.join(", ")
+        ));
+        return Exit::Interrupted;
     }
     Exit::Fine
 }

@@ -7,7 +7,7 @@ use crate::patience::{bar_of_runs, lose_a_call};
 use crate::terminal::Terminal;
 use brownout::exit::Exit;
 use brownout::lab::suite::{Ask, Case, Ended, Plan, Report, Seeds, Shard, Source};
-use brownout::output::files::write;
+use brownout::output::files::{probe, write};
 use brownout::reports::suite;
 use brownout::scenarios::Request;
 use std::path::PathBuf;
@@ -72,6 +72,11 @@ pub fn run(args: &Args, terminal: &Terminal) -> Exit {
     };
     if let Some(exit) = files.iter().filter_map(|source| allows(source).err()).last() {
         return exit;
+    }
+    // Before anything is run, so that nothing is computed in vain.
+    if let Some(why) = args.junit.as_deref().and_then(|path| probe(path).err()) {
+        terminal.complain(&format!("error: {why}"));
+        return Exit::Limit;
     }
     let seeds = match (args.seeds, args.seed.is_empty()) {
         (Some(n), _) => Seeds::Count(n),

@@ -66,7 +66,7 @@ pub fn to_json(c: &Comparison) -> Result<String, serde_json::Error> {
         troubles: &c.troubles,
         cells: cells.collect(),
     };
-    let mut text = serde_json::to_string_pretty(&whole)?;
+    let mut text = json::marked(&whole, c.is_interrupted())?;
     text.push('\n');
     Ok(text)
 }

@@ -1,6 +1,7 @@
 //! `brownout run --trace`: a part of the run as a Chrome trace.
 
 use crate::terminal::Terminal;
+use brownout::exit::Exit;
 use brownout::models::setting::Clock;
 use brownout::models::units::Ns;
 use brownout::output::files::Draft;
@@ -57,7 +58,7 @@ impl TraceArgs {
         }
     }
 
-    /// Runs the scenario once more, looking on, and writes the trace, if one is asked for.
+    /// Runs the scenario once more, looking on, and writes the trace, if one is asked for. One without calls is vacuous.
     ///
     /// # Errors
     /// A message.
@@ -67,12 +68,17 @@ impl TraceArgs {
         outcome: &Outcome,
         bounds: Bounds,
         terminal: &Terminal,
-    ) -> Result<(), String> {
-        let Some(path) = &self.trace else { return Ok(()) };
+    ) -> Result<Exit, String> {
+        let Some(path) = &self.trace else { return Ok(Exit::Fine) };
         let from = bounds.from.unwrap_or_else(|| beginning(scenario, outcome));
         let to = bounds.to.unwrap_or(Ns::NEVER);
         let which = Which::Between(from, to, self.trace_calls as usize);
-        let followed = follow(scenario, outcome.seed, which, None).map_err(|imbalance| imbalance.to_string())?;
+        let followed = follow(scenario, outcome.seed, which, Some(terminal.stop()));
+        let followed = followed.map_err(|imbalance| imbalance.to_string())?;
+        if terminal.is_stopped() {
+            terminal.complain("interrupted: no trace was written");
+            return Ok(Exit::Interrupted);
+        }
         let spans = spans(scenario, &followed);
         let about = About { scenario: outcome.scenario.clone(), design: outcome.design.clone(), seed: outcome.seed };
         let mut draft = BufWriter::new(Draft::of(path).map_err(|why| why.to_string())?);
@@ -94,7 +100,7 @@ impl TraceArgs {
             clock(from),
             clock(end),
         ));
-        Ok(())
+        Ok(if spans.calls == 0 { Exit::Vacuous } else { Exit::Fine })
     }
 }
 

@@ -43,9 +43,12 @@ fn meant(word: &str) -> Result<Vec<Source>, String> {
         }
         return Ok(found.into_iter().map(|path| Source { path, found: true }).collect());
     }
-    // A file may have any name, also one with stars in it.
-    if path.exists() || !word.contains(['*', '?', '[']) {
+    // A file may have any name, also one with stars in it. One that cannot be looked at is reported by whoever reads it.
+    if path.try_exists().unwrap_or(true) {
         return Ok(vec![Source { path: path.into(), found: false }]);
+    }
+    if !word.contains(['*', '?', '[']) {
+        return Err(format!("there is no file and no folder {word}; nothing was run"));
     }
     let paths = glob::glob(word).map_err(|why| format!("{word} is no pattern: {why}"))?;
     let mut found: Vec<PathBuf> = paths.filter_map(Result::ok).filter(|path| path.is_file()).take(FILES + 1).collect();

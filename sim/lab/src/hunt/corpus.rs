@@ -64,6 +64,7 @@ pub(super) struct Folder {
 impl Folder {
     /// Opens a folder, and makes it if it is not there.
     pub(super) fn open(path: &Path) -> Result<Folder, Failure> {
+        files::probe_folder(path)?;
         files::folder(path)?;
         Ok(Folder { path: path.to_path_buf() })
     }

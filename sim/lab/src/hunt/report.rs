@@ -31,7 +31,7 @@ pub struct Report {
     pub from_corpus: u64,
     /// Schedules of the corpus now.
     pub corpus: usize,
-    /// Why it ended: "found", "runs", "time", "nothing new", "interrupted", "fails without faults"; of a
+    /// Why it ended: "found", "runs", "time", "nothing new", "interrupted", "fails without faults", "not saved"; of a
     /// schedule from a file "shrunk", or "holds".
     pub ended: String,
     /// Runs in which an expectation had nothing to judge.
@@ -48,9 +48,19 @@ pub struct Report {
     pub found: Vec<Found>,
     /// The worst that was found for a metric.
     pub worst: Option<Worst>,
+    /// Why the corpus was not kept to the end; the hunt ended there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub corpus_unsaved: Option<String>,
 }
 
 impl Report {
+    /// What was to be written into files and could not be, with the reasons.
+    pub fn unsaved(&self) -> Vec<&str> {
+        let found = self.found.iter().map(|found| &found.unsaved);
+        let worst = self.worst.iter().map(|worst| &worst.unsaved);
+        [&self.corpus_unsaved].into_iter().chain(found).chain(worst).filter_map(|why| why.as_deref()).collect()
+    }
+
     /// Whether nothing was found and that shows nothing: no fault ever changed anything, or no run had anything to judge.
     pub fn shows_nothing(&self) -> bool {
         let no_effect = self.kinds.iter().all(|kind| kind.took_effect == 0);
@@ -106,6 +116,9 @@ pub struct Found {
     pub file: Option<String>,
     /// The line that repeats it.
     pub repeat: Option<String>,
+    /// Why there is no file although one was wanted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unsaved: Option<String>,
 }
 
 /// A number of the scenario that, changed alone, makes a find harmless.
@@ -169,4 +182,7 @@ pub struct Worst {
     pub file: Option<String>,
     /// The line that repeats it.
     pub repeat: Option<String>,
+    /// Why there is no file although one was wanted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unsaved: Option<String>,
 }

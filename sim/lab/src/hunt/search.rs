@@ -9,6 +9,7 @@ use super::trial::{Bench, Target, Trial};
 use super::vocabulary::{Filter, Vocabulary};
 use super::{Ask, Base, Failure, Task, story, worst};
 use brownout_models::units::Ns;
+use brownout_output::files;
 use rayon::prelude::*;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -107,6 +108,8 @@ impl Hunt {
         if !wrong.is_empty() {
             return Err(Failure::Usage(wrong));
         }
+        // Before anything is run, so that nothing is searched for in vain.
+        ask.out.map_or(Ok(()), files::probe_folder)?;
         Ok(Hunt {
             base,
             vocabulary,
@@ -235,6 +238,8 @@ impl<'a> Search<'a> {
             let patience = self.hunt.patience;
             if self.watch.stop.load(Ordering::Relaxed) {
                 return Ok("interrupted");
+            } else if self.report.corpus_unsaved.is_some() {
+                return Ok("not saved");
             } else if !self.hunt.keep_going && !self.finds.is_empty() {
                 return Ok("found");
             } else if self.report.runs >= self.hunt.runs {
@@ -249,7 +254,7 @@ impl<'a> Search<'a> {
             if self.batch(&jobs, true)? {
                 self.draws += size;
                 if let Some(folder) = &self.hunt.folder {
-                    folder.mark(self.draws)?;
+                    self.note_unsaved(folder.mark(self.draws))?;
                 }
             }
         }
@@ -310,7 +315,8 @@ impl<'a> Search<'a> {
         keep |= worst::note(&mut self.elite, draw, &job.schedule, job.seed, trial);
         if let (Some(folder), true, true) = (&self.hunt.folder, keep, new) {
             let kept = Kept { draw, schedule: job.schedule.clone(), seed: job.seed, score: trial.score };
-            folder.write(&kept, &self.hunt.vocabulary, &self.hunt.base.scenario)?;
+            let written = folder.write(&kept, &self.hunt.vocabulary, &self.hunt.base.scenario);
+            self.note_unsaved(written)?;
         }
         Ok(())
     }
@@ -361,8 +367,19 @@ impl<'a> Search<'a> {
         Ok(self.end(ended))
     }
 
+    /// Notes that a corpus cannot be kept: what was found so far is still worked up and shown.
+    fn note_unsaved(&mut self, written: Result<(), Failure>) -> Result<(), Failure> {
+        match written {
+            Err(Failure::File(why)) => self.report.corpus_unsaved = Some(why),
+            other => other?,
+        }
+        Ok(())
+    }
+
     fn end(mut self, ended: &str) -> Report {
-        self.report.ended = ended.into();
+        // Whatever it was doing: what it was told to break off is not finished.
+        let stopped = self.watch.stop.load(Ordering::Relaxed);
+        self.report.ended = if stopped { "interrupted" } else { ended }.into();
         self.report.corpus = self.corpus.kept.len();
         self.report.coverage = self.coverage.within(&self.hunt.vocabulary).0.into_iter().collect();
         self.report

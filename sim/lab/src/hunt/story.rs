@@ -14,7 +14,7 @@ use brownout_models::units::Ns;
 use brownout_output::files;
 use brownout_scenarios::Scenario;
 use brownout_sim::ledger::Counts;
-use brownout_sim::run::{Orders, Run, Step};
+use brownout_sim::run::{Ended, Orders, Run, Step};
 use std::path::Path;
 
 /// Further seeds under which a find is run again.
@@ -29,7 +29,9 @@ pub(super) fn work_up(search: &Search<'_>, find: &Find) -> Result<Found, Failure
     let vocabulary = search.hunt.vocabulary();
     let fails = |trial: &Trial| trial.violates(Some(find.number));
     let Shrunk { schedule, tried, complete } = make_smaller(search, find.schedule.clone(), find.seed, &fails)?;
-    let Some(trial) = search.bench.try_one(&schedule, find.seed)? else { return Ok(in_haste(search, find)) };
+    let Some(trial) = search.bench.try_one(&schedule, find.seed)? else {
+        return in_haste(search, find, &schedule, tried);
+    };
     let verdict = trial.broken.into_iter().find(|b| b.number == find.number).map(|b| b.verdict).unwrap_or_default();
     let seeds: Vec<u64> = (find.seed + 1..=find.seed + SEEDS).collect();
     let others = search.side_by_side(&seeds, |seed| search.bench.try_one(&schedule, *seed));
@@ -58,29 +60,33 @@ pub(super) fn work_up(search: &Search<'_>, find: &Find) -> Result<Found, Failure
         } else {
             Vec::new()
         },
-        file: None,
-        repeat: None,
+        ..Found::default()
     };
     let head = vec![format!("Found by brownout hunt: violates `{} {}`.", found.kind, found.condition)];
     let written = write(search, &schedule, find.seed, "", head, &found.story)?;
-    (found.file, found.repeat) = written.map_or((None, None), |(file, repeat)| (Some(file), Some(repeat)));
+    (found.file, found.repeat, found.unsaved) = written;
     Ok(found)
 }
 
-/// A find that there was no time to work up.
-fn in_haste(search: &Search<'_>, find: &Find) -> Found {
+/// A find that there was no time to work up, with the smallest schedule so far.
+fn in_haste(search: &Search<'_>, find: &Find, schedule: &Schedule, tried: u64) -> Result<Found, Failure> {
     let expects = search.hunt.base.scenario().expect.iter().filter(|e| e.applies).nth(find.number);
-    Found {
+    let mut found = Found {
         condition: expects.map_or(String::new(), |e| e.text.clone()),
         kind: expects.map_or(String::new(), |e| e.kind.word().to_string()),
         line: expects.map_or(0, |e| e.line as u64),
         violated: find.violated,
-        schedule: find.schedule.faults.iter().map(|fault| search.hunt.vocabulary().words(fault)).collect(),
-        toml: find.schedule.to_toml(&search.hunt.base.scenario().calendar),
+        schedule: schedule.faults.iter().map(|fault| search.hunt.vocabulary().words(fault)).collect(),
+        toml: schedule.to_toml(&search.hunt.base.scenario().calendar),
         seed: find.seed,
         faults_before: find.schedule.faults.len(),
+        shrinking: tried,
         ..Found::default()
-    }
+    };
+    let head = vec![format!("Found by brownout hunt: violates `{} {}`.", found.kind, found.condition)];
+    let written = write(search, schedule, find.seed, "", head, &[])?;
+    (found.file, found.repeat, found.unsaved) = written;
+    Ok(found)
 }
 
 /// Makes a schedule as small as it can be made while its runs are still bad.
@@ -156,8 +162,30 @@ fn safe(
     Ok(out)
 }
 
-/// Writes a schedule into a file of its own, if files are wanted: its name, and the line that repeats it.
+/// What became of a find that was to be written: its file and the line that repeats it, or why there is none.
+pub(super) type Written = (Option<String>, Option<String>, Option<String>);
+
+/// Writes a schedule into a file of its own, if files are wanted. What cannot be written is still there to be printed.
+///
+/// # Errors
+/// What is wrong with the schedule, not with the file.
 pub(super) fn write(
+    search: &Search<'_>,
+    schedule: &Schedule,
+    seed: u64,
+    suffix: &str,
+    head: Vec<String>,
+    story: &[StoryLine],
+) -> Result<Written, Failure> {
+    match save(search, schedule, seed, suffix, head, story) {
+        Ok(saved) => Ok(saved.map_or((None, None, None), |(file, repeat)| (Some(file), Some(repeat), None))),
+        Err(Failure::File(why)) => Ok((None, None, Some(why))),
+        Err(other) => Err(other),
+    }
+}
+
+/// As [`write`]: the file's name, and the line that repeats it.
+fn save(
     search: &Search<'_>,
     schedule: &Schedule,
     seed: u64,
@@ -197,7 +225,7 @@ fn name(search: &Search<'_>, schedule: &Schedule, suffix: &str) -> String {
     words.join("-").chars().map(plain).collect()
 }
 
-/// The run of a schedule, told.
+/// The run of a schedule, told; nothing if there was no time for it.
 pub(super) fn tell(search: &Search<'_>, schedule: &Schedule, seed: u64) -> Result<Vec<StoryLine>, Failure> {
     let base = &search.hunt.base;
     let scenario = base.with(schedule)?;
@@ -205,12 +233,13 @@ pub(super) fn tell(search: &Search<'_>, schedule: &Schedule, seed: u64) -> Resul
     let run = |scenario: &Scenario| {
         let orders = Orders { step, event_limit: search.bench.event_limit, ..brownout_sim::orders(scenario, seed) };
         let mut run = Run::new(&scenario.plan, orders);
-        match run.finish(None, &mut |_| {}) {
-            Ok(_) => Ok(run),
+        match run.finish(Some(search.watch.stop), &mut |_| {}) {
+            Ok(Ended::Interrupted) => Ok(None),
+            Ok(_) => Ok(Some(run)),
             Err(imbalance) => Err(Failure::Broken(imbalance.to_string())),
         }
     };
-    let (quiet, run) = (run(base.scenario())?, run(&scenario)?);
+    let (Some(quiet), Some(run)) = (run(base.scenario())?, run(&scenario)?) else { return Ok(Vec::new()) };
     let mut tale = Tale { scenario: &scenario, quiet: &quiet, run: &run, lines: Vec::new() };
     for fault in &schedule.faults {
         tale.fault(fault, &search.hunt.vocabulary().words(fault));

@@ -6,6 +6,7 @@ use super::schedule::Schedule;
 use super::search::{Hunt, Search, size};
 use super::trial::Trial;
 use super::{Failure, story};
+use std::cell::Cell;
 use std::cmp::Ordering;
 
 /// Schedules that are varied.
@@ -55,11 +56,14 @@ pub(super) fn work_up(search: &mut Search<'_>) -> Result<(), Failure> {
         return Ok(());
     }
     let enough = quiet + (score - quiet) * KEEPS;
+    let kept = Cell::new(score);
     let shrunk = story::make_smaller(search, worst.schedule, worst.seed, &|trial| {
-        trial.score.is_some_and(|score| score >= enough)
+        let still = trial.score.filter(|score| *score >= enough);
+        still.into_iter().for_each(|score| kept.set(score));
+        still.is_some()
     })?;
     let trial = search.bench.try_one(&shrunk.schedule, worst.seed)?;
-    let left = trial.and_then(|trial| trial.score).unwrap_or(score);
+    let left = trial.and_then(|trial| trial.score).unwrap_or(kept.get());
     report.worst = Some(show(score));
     report.value = show(left);
     report.schedule = shrunk.schedule.faults.iter().map(|fault| hunt.vocabulary().words(fault)).collect();
@@ -68,7 +72,7 @@ pub(super) fn work_up(search: &mut Search<'_>) -> Result<(), Failure> {
     report.story = story::tell(search, &shrunk.schedule, worst.seed)?;
     let head = vec![format!("Found by brownout hunt: {} comes to {}.", report.metric, report.value)];
     let written = story::write(search, &shrunk.schedule, worst.seed, "worst", head, &report.story)?;
-    (report.file, report.repeat) = written.map_or((None, None), |(file, repeat)| (Some(file), Some(repeat)));
+    (report.file, report.repeat, report.unsaved) = written;
     search.report.worst = Some(report);
     Ok(())
 }
