@@ -131,10 +131,15 @@ impl Terminal {
         self.out.write(&mut io::stdout().lock(), text);
     }
 
-    /// Says something on stderr.
+    /// Says something on stderr, in one line whatever others have written into it.
     pub fn complain(&self, message: &str) {
+        self.err.write(&mut io::stderr().lock(), &text::for_a_log(&text::clean(message, true), false));
+    }
+
+    /// Says something on stderr that is laid out in lines, each of them made safe.
+    pub fn complain_at_length(&self, page: &str) {
         let color = self.color_on(io::stderr().is_terminal());
-        self.err.write(&mut io::stderr().lock(), &text::for_a_log(message, color));
+        self.err.write(&mut io::stderr().lock(), &text::for_a_log(page, color));
     }
 
     /// Gives commands to the build server on stderr: lines in which all that a file says has been made safe.
@@ -146,7 +151,7 @@ impl Terminal {
     pub fn usage(&self, said: &clap::Error) -> Exit {
         let page = |color: bool| if color { said.render().ansi().to_string() } else { said.render().to_string() };
         if said.use_stderr() {
-            self.complain(&page(self.color_stderr()));
+            self.complain_at_length(&page(self.color_stderr()));
             Exit::Usage
         } else {
             self.say(&page(self.color_on(io::stdout().is_terminal())));

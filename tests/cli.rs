@@ -236,6 +236,18 @@ fn a_reader_that_has_gone_is_no_crash() {
     assert_eq!((output.status.code(), text(&output.stderr)), (Some(0), ""));
 }
 
+/// The exit codes are one list, in code, in the help and on the page of outcomes.
+#[test]
+fn exit_codes_are_the_same_wherever_they_are_listed() {
+    let help = text(&finished(&["--help"]).stdout).to_owned();
+    let page = include_str!("../docs/outcome.md");
+    for exit in brownout::exit::Exit::ALL {
+        let (code, meaning) = (exit as u8, exit.meaning());
+        assert!(help.contains(&format!("\n  {code:<4} {meaning}\n")), "{code}: {help}");
+        assert!(page.contains(&format!("\n| {code} | {meaning} |\n")), "{code} {meaning}");
+    }
+}
+
 #[test]
 fn completions_are_a_script_for_every_shell() {
     for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {

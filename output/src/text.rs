@@ -123,19 +123,21 @@ pub fn in_markdown(words: &str) -> String {
     safe
 }
 
-/// `word` as one word of a POSIX shell; of bash, zsh and ksh where it holds characters that cannot be shown.
+/// `word` as one word of a POSIX shell; of bash, zsh and ksh where it holds what [`for_a_log`] would alter.
 pub fn shell(word: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./=:,@%+".contains(c);
     if !word.is_empty() && word.chars().all(plain) {
         word.to_owned()
-    } else if !word.chars().any(is_hidden) {
+    } else if !word.contains("##[") && !word.chars().any(is_hidden) {
         format!("'{}'", word.replace('\'', "'\\''"))
     } else {
         let mut quoted = "$'".to_owned();
-        for c in word.chars() {
+        for (at, c) in word.char_indices() {
             match c {
                 '\'' | '\\' => quoted.extend(['\\', c]),
-                c if is_hidden(c) => quoted.push_str(&format!("\\U{:08x}", u32::from(c))),
+                c if is_hidden(c) || word[at..].starts_with("##[") => {
+                    quoted.push_str(&format!("\\U{:08x}", u32::from(c)))
+                }
                 c => quoted.push(c),
             }
         }
@@ -183,6 +185,7 @@ mod tests {
         assert_eq!(shell("scenarios/october-28.toml"), "scenarios/october-28.toml");
         assert_eq!(shell("it's here"), r"'it'\''s here'");
         assert_eq!(shell("a\x1b'"), r"$'a\U0000001b\''");
+        assert_eq!(shell("a##[b"), r"$'a\U00000023#[b'");
         assert_eq!(shell(""), "''");
     }
 }

@@ -186,7 +186,7 @@ pub(super) fn refuse(failure: &Failure, terminal: &Terminal) -> Exit {
                 if !cells.is_empty() {
                     terminal.complain(&format!("in {cells}:"));
                 }
-                terminal.complain(&mistakes.render(terminal.color_stderr()));
+                terminal.complain_at_length(&mistakes.render(terminal.color_stderr()));
             }
         }
         Failure::Threads(why) => {
@@ -212,9 +212,10 @@ fn finish(args: &Args, comparison: &Comparison, terminal: &Terminal) -> Exit {
         }
     }
     if let Some(broken) = comparison.troubles.iter().find(|trouble| trouble.broken) {
+        terminal.complain(&format!("error: {}", broken.why));
+        let seed = broken.seed;
         terminal.complain(&format!(
-            "error: {}\nThis is a bug in Brownout: please report it with the seed {} and the command above.",
-            broken.why, broken.seed
+            "This is a bug in Brownout: please report it with the seed {seed} and the command above."
         ));
         return Exit::Broken;
     }

@@ -51,7 +51,7 @@ pub fn run(args: &Args, terminal: &Terminal) -> Exit {
         Some(path) => match load_designs(&Request { path, set: &[], design: &[] }) {
             Ok((_, designs)) => designs,
             Err(mistakes) => {
-                terminal.complain(&mistakes.render(terminal.color_stderr()));
+                terminal.complain_at_length(&mistakes.render(terminal.color_stderr()));
                 return Exit::Usage;
             }
         },

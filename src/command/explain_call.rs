@@ -41,7 +41,7 @@ pub fn run(args: &Args, terminal: &Terminal) -> Exit {
     let scenario = match load(&Request { path: &args.file, set: &args.set, design: &args.design }) {
         Ok(scenario) => scenario,
         Err(mistakes) => {
-            terminal.complain(&mistakes.render(terminal.color_stderr()));
+            terminal.complain_at_length(&mistakes.render(terminal.color_stderr()));
             return Exit::Usage;
         }
     };
@@ -53,7 +53,8 @@ pub fn run(args: &Args, terminal: &Terminal) -> Exit {
     match explain(args, &scenario, terminal.stop(), terminal) {
         Ok(exit) => exit,
         Err(imbalance) => {
-            terminal.complain(&format!("error: {imbalance}\nThis is a bug in Brownout."));
+            terminal.complain(&format!("error: {imbalance}"));
+            terminal.complain("This is a bug in Brownout.");
             Exit::Broken
         }
     }

@@ -250,7 +250,7 @@ fn refuse(failure: &Failure, terminal: &Terminal) -> Exit {
             Exit::Usage
         }
         Failure::Scenario(mistakes) => {
-            terminal.complain(&mistakes.render(terminal.color_stderr()));
+            terminal.complain_at_length(&mistakes.render(terminal.color_stderr()));
             Exit::Usage
         }
         Failure::Threads(why) => {
@@ -262,9 +262,9 @@ fn refuse(failure: &Failure, terminal: &Terminal) -> Exit {
             Exit::Limit
         }
         Failure::Broken(why) => {
-            terminal.complain(&format!(
-                "error: {why}\nThis is a bug in Brownout: please report it with the file and the command."
-            ));
+            // With the schedule, as a timeline.
+            terminal.complain_at_length(&format!("error: {why}"));
+            terminal.complain("This is a bug in Brownout: please report it with the file and the command.");
             Exit::Broken
         }
     }

@@ -1,8 +1,9 @@
 //! `brownout init`: a small commented scenario to start from, and beside it the schema for the editor.
 
-use crate::terminal::Terminal;
+use crate::terminal::{Terminal, line};
 use brownout::exit::Exit;
 use brownout::output::files::{self, WriteError};
+use brownout::output::text::shell;
 use brownout::scenarios::schema;
 use std::path::{Path, PathBuf};
 
@@ -31,7 +32,7 @@ pub fn run(args: &Args, terminal: &Terminal) -> Exit {
         terminal.say(TEMPLATE);
         return Exit::Fine;
     }
-    let name = args.file.display().to_string();
+    let name = line(&args.file.display());
     if let Err(why) = write(&args.file, TEMPLATE, args.force) {
         if why.is_there_already() {
             terminal.complain(&format!("error: {name} is there already; --force overwrites it, or name another file"));
@@ -45,7 +46,7 @@ pub fn run(args: &Args, terminal: &Terminal) -> Exit {
     let written = args.file.is_file().then(|| write(&beside, &schema(), args.force));
     let schema = match written.unwrap_or(Ok(())) {
         Ok(()) if !args.file.is_file() => String::new(),
-        Ok(()) => format!("wrote {} for your editor: it completes keys and marks slips\n", beside.display()),
+        Ok(()) => format!("wrote {} for your editor: it completes keys and marks slips\n", line(&beside.display())),
         // An older one still serves; --force renews it.
         Err(why) if why.is_there_already() => String::new(),
         Err(why) => {
@@ -53,12 +54,13 @@ pub fn run(args: &Args, terminal: &Terminal) -> Exit {
             return Exit::Limit;
         }
     };
+    let word = shell(&args.file.display().to_string());
     terminal.say(&format!(
         "wrote {name}: a small system to start from\n{schema}
-  brownout check {name}      after each change: every mistake, with its place
-  brownout run {name}        what is lost as it is, and why
-  brownout list {name}       the designs to compare
-  brownout compare {name}    which of them would have helped\n"
+  brownout check {word}      after each change: every mistake, with its place
+  brownout run {word}        what is lost as it is, and why
+  brownout list {word}       the designs to compare
+  brownout compare {word}    which of them would have helped\n"
     ));
     Exit::Fine
 }

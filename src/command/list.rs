@@ -8,6 +8,7 @@ use brownout::models::fault::{Class, Kind, kinds};
 use brownout::models::ledger::{Cause, Seen};
 use brownout::models::metrics::{self, Metric, Unit};
 use brownout::models::setting::closest;
+use brownout::output::text::shell;
 use brownout::scenarios::catalogue::{self, Key, PresetInfo, Words};
 use brownout::scenarios::{Design, Request, load_designs};
 use serde_json::{Value, json};
@@ -317,7 +318,7 @@ fn designs(file: &Path, as_json: bool, terminal: &Terminal) -> Exit {
     let (scenario, designs) = match load_designs(&Request { path: file, set: &[], design: &[] }) {
         Ok(found) => found,
         Err(mistakes) => {
-            terminal.complain(&mistakes.render(terminal.color_stderr()));
+            terminal.complain_at_length(&mistakes.render(terminal.color_stderr()));
             return Exit::Usage;
         }
     };
@@ -347,9 +348,10 @@ fn designs(file: &Path, as_json: bool, terminal: &Terminal) -> Exit {
         page.rows(&rows);
     }
     page.heading("Next", "");
+    let word = shell(&file.display().to_string());
     page.rows(&[
-        (format!("brownout explain NAME --file {}", file.display()), "old and new values of a design".into()),
-        (format!("brownout compare {}", file.display()), "which design would have helped".into()),
+        (format!("brownout explain NAME --file {word}"), "old and new values of a design".into()),
+        (format!("brownout compare {word}"), "which design would have helped".into()),
     ]);
     terminal.say(&page.finish());
     Exit::Fine

@@ -19,13 +19,13 @@ impl Strictness {
     /// [`Exit::Usage`] for mistakes, among them warnings if these are mistakes.
     pub fn load(self, request: &Request<'_>, terminal: &Terminal) -> Result<Scenario, Exit> {
         let refuse = |mistakes: Diagnostics| {
-            terminal.complain(&mistakes.render(terminal.color_stderr()));
+            terminal.complain_at_length(&mistakes.render(terminal.color_stderr()));
             Exit::Usage
         };
         let scenario = load(request).map_err(refuse)?;
         let scenario = if self.strict { scenario.strictly().map_err(refuse)? } else { scenario };
         if scenario.warnings.warning_count() > 0 {
-            terminal.complain(&scenario.warnings.render_warnings(terminal.color_stderr()));
+            terminal.complain_at_length(&scenario.warnings.render_warnings(terminal.color_stderr()));
         }
         Ok(scenario)
     }
@@ -40,7 +40,7 @@ impl Strictness {
         match mistakes {
             None => Ok(()),
             Some(mistakes) => {
-                terminal.complain(&mistakes.render(terminal.color_stderr()));
+                terminal.complain_at_length(&mistakes.render(terminal.color_stderr()));
                 Err(Exit::Usage)
             }
         }

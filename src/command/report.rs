@@ -2,7 +2,7 @@
 
 use super::prose::counted;
 use crate::patience::{bar_of_runs, lose_a_call};
-use crate::terminal::Terminal;
+use crate::terminal::{Terminal, line};
 use brownout::exit::Exit;
 use brownout::lab::compare::{Ask, Comparison, Plan, days, pairs};
 use brownout::lab::ranges;
@@ -69,7 +69,10 @@ pub fn run(args: &Args, terminal: &Terminal) -> Exit {
     let (material, interrupted) = match made {
         Ok(made) => made,
         Err((exit, why)) => {
-            terminal.complain(&why);
+            // What has been said already has no words left.
+            if !why.is_empty() {
+                terminal.complain(&why);
+            }
             return exit;
         }
     };
@@ -93,7 +96,7 @@ fn write(args: &Args, material: &Material, terminal: &Terminal) -> Exit {
     };
     let written = files::write(&args.out, page.as_bytes()).map_err(|why| why.to_string());
     let mut said = match written {
-        Ok(()) => format!("wrote {}", args.out.display()),
+        Ok(()) => format!("wrote {}", line(&args.out.display())),
         Err(why) => {
             terminal.complain(&format!("error: {why}"));
             return Exit::Limit;
@@ -101,7 +104,7 @@ fn write(args: &Args, material: &Material, terminal: &Terminal) -> Exit {
     };
     if let Some(dir) = &args.plots {
         match plots(material, dir) {
-            Ok(n) => said.push_str(&format!(" and {} in {}", counted(n as u64, "picture"), dir.display())),
+            Ok(n) => said.push_str(&format!(" and {} in {}", counted(n as u64, "picture"), line(&dir.display()))),
             Err(why) => {
                 terminal.complain(&format!("error: {why}"));
                 return Exit::Limit;
@@ -296,7 +299,7 @@ fn compare(
     match comparison.troubles.iter().find(|trouble| trouble.broken) {
         Some(broken) => {
             let why = format!(
-                "error: {}\nThis is a bug in Brownout: please report it with the seed {}.",
+                "error: {}; this is a bug in Brownout: please report it with the seed {}",
                 broken.why, broken.seed
             );
             Err((Exit::Broken, why))
@@ -307,7 +310,10 @@ fn compare(
 
 fn refuse(failure: ranges::Failure, terminal: &Terminal) -> (Exit, String) {
     match failure {
-        ranges::Failure::Scenario(mistakes) => (Exit::Usage, mistakes.render(terminal.color_stderr())),
+        ranges::Failure::Scenario(mistakes) => {
+            terminal.complain_at_length(&mistakes.render(terminal.color_stderr()));
+            (Exit::Usage, String::new())
+        }
         ranges::Failure::Evidence(known) if known.is_empty() => {
             (Exit::Usage, "error: --ranges: the scenario has no evidence".to_owned())
         }

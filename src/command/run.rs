@@ -213,7 +213,7 @@ fn walk_ranges(args: &Args, evidence: &str, terminal: &Terminal) -> Exit {
             }
         }
         Err(Failure::Scenario(mistakes)) => {
-            terminal.complain(&mistakes.render(terminal.color_stderr()));
+            terminal.complain_at_length(&mistakes.render(terminal.color_stderr()));
             return Exit::Usage;
         }
         Err(Failure::Evidence(known)) => {

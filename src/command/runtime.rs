@@ -89,9 +89,8 @@ impl Failure {
     pub fn tell(&self, seed: u64, terminal: &Terminal) -> Exit {
         match self {
             Failure::Broken(why) => {
-                terminal.complain(&format!(
-                    "error: {why}\nThis is a bug in Brownout: please report it with the seed {seed}."
-                ));
+                terminal.complain(&format!("error: {why}"));
+                terminal.complain(&format!("This is a bug in Brownout: please report it with the seed {seed}."));
                 Exit::Broken
             }
             Failure::Refused(why) => usage(why, terminal),

@@ -25,7 +25,7 @@ pub fn run(
     let mut scenario = match load(request) {
         Ok(scenario) => scenario,
         Err(mistakes) => {
-            terminal.complain(&mistakes.render(terminal.color_stderr()));
+            terminal.complain_at_length(&mistakes.render(terminal.color_stderr()));
             return Exit::Usage;
         }
     };

@@ -24,9 +24,9 @@ fn annotation(case: &Case) -> String {
     format!("::error file={}{line},title={}::{}\n", property(&file), property(&title), data(&message))
 }
 
-/// Text of a message: what ends a line is written as the runner reads it.
+/// Text of a message: what ends a line is written as the runner reads it, and an older form of command spelled out.
 fn data(text: &str) -> String {
-    let lines: Vec<String> = text.lines().map(|line| text::clean(line, true)).collect();
+    let lines: Vec<String> = text.lines().map(|line| text::clean(line, true).replace("##[", "\\u{23}#[")).collect();
     lines.join("\n").replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A")
 }
 
@@ -43,5 +43,6 @@ mod tests {
     fn nothing_ends_an_annotation_early() {
         assert_eq!(property("a,b:c\n::error::x 5%\u{1b}[31m"), "a%2Cb%3Ac%0A%3A%3Aerror%3A%3Ax 5%25\\u{1b}[31m");
         assert_eq!(data("a, b: c\r\nd"), "a, b: c%0Ad");
+        assert_eq!(data("##[add-mask]a"), "\\u{23}#[add-mask]a");
     }
 }
