@@ -6,5 +6,6 @@ pub mod collector;
 pub mod network;
 pub mod operator;
 pub mod probe;
+mod rest;
 pub mod store;
 pub mod trouble;

@@ -5,8 +5,9 @@
 //! given it up. It is not counted against the limit on connections.
 
 use crate::component::collector::CheckKind;
+use crate::component::rest::which;
 use crate::kernel::{Event, Kernel, Lane, Timer};
-use crate::policy::health::{Health, Pace};
+use crate::policy::health::{Health, HealthCheck, Pace};
 use crate::policy::observe::Finding;
 use crate::random::{Purpose as Draw, Stream, mix};
 use crate::slab::Ref;
@@ -19,8 +20,8 @@ pub struct Checker {
     pub health: Health,
     /// Whether operators keep it out of rotation.
     held_out: bool,
-    /// Whether a deployment does.
-    draining: bool,
+    /// How many deployments do.
+    draining: u32,
     /// Whether it is in rotation.
     pub in_rotation: bool,
     number: u32,
@@ -28,6 +29,8 @@ pub struct Checker {
     /// When the next check begins; one foreseen for another time was put off or brought forward.
     due: Ns,
     pending: bool,
+    /// When the next background query of a cached check is due; never, if there is none.
+    pub(crate) queries_at: Ns,
     timer: Timer,
     at: Ref,
     stream: Stream,
@@ -50,9 +53,31 @@ pub fn checks_of(seed: u64, server: u32) -> Stream {
 }
 
 impl Checker {
+    /// What is random about the messages of a check that is under way, by its number: it hangs on when that began, not on
+    /// how many went before. None for one that is over.
+    pub(crate) fn salt_of(&self, number: u32) -> Option<u64> {
+        (self.pending && self.number == number).then(|| mix(self.started.0))
+    }
+
+    /// How many checks have been made.
+    pub fn made(&self) -> u32 {
+        self.number
+    }
+
+    /// See [`World::leftovers`].
+    pub(crate) fn leftovers(&self, check: &HealthCheck, now: Ns) -> Vec<&'static str> {
+        let (goes_on, queries_on) = (self.pending || self.due >= now, self.queries_at >= now);
+        which([
+            (self.is_held(), "it is held out"),
+            (!self.in_rotation, "it is out of rotation"),
+            (check.enabled && !goes_on, "no check of it is foreseen"),
+            (!queries_on, "no background query of it is foreseen"),
+        ])
+    }
+
     /// Whether somebody keeps it out of rotation, whatever its checks say.
     pub fn is_held(&self) -> bool {
-        self.held_out || self.draining
+        self.held_out || self.draining > 0
     }
 }
 
@@ -73,12 +98,13 @@ impl World {
             self.checkers.push(Checker {
                 health: Health::new(check),
                 held_out: false,
-                draining: false,
+                draining: 0,
                 in_rotation: Health::new(check).is_up(check),
                 number: 0,
                 started: Ns::ZERO,
                 due: first,
                 pending: false,
+                queries_at: Ns::NEVER,
                 timer: Timer::NONE,
                 at: Ref::NONE,
                 stream: checks_of(seed, server as u32),
@@ -92,6 +118,7 @@ impl World {
             let endpoint = &self.spec.fleets.0[fleet].1.health;
             if endpoint.kind == CheckKind::Cached {
                 let phase = self.checkers[server].stream.unit() * endpoint.every.0 as f64;
+                self.checkers[server].queries_at = Ns(phase as u64);
                 k.at(Ns(phase as u64), Event::CachedQuery(server as u32));
             }
         }
@@ -99,15 +126,18 @@ impl World {
 
     /// A check is due.
     pub(crate) fn check<K: Kernel>(&mut self, k: &mut K, server: u32) {
-        if self.trouble.on && self.checks_are_off(k, server) {
+        let checker = &self.checkers[server as usize];
+        // First: of several events only the one that is due counts, also while no checks are made.
+        if checker.due != k.now() || checker.pending {
+            return;
+        }
+        if self.trouble.on && self.checks_are_off() {
+            self.expect_check(k, server, k.now());
             return;
         }
         let fleet = self.servers[server as usize].fleet;
         let kind = self.spec.fleets.0[fleet as usize].1.health.kind;
         let checker = &mut self.checkers[server as usize];
-        if checker.due != k.now() || checker.pending {
-            return;
-        }
         checker.number += 1;
         checker.started = k.now();
         checker.pending = true;
@@ -227,21 +257,28 @@ impl World {
         checker.timer = Timer::NONE;
         let passed = check.passes(status);
         checker.health.on_result(check, check.result(status));
-        let interval = checker.health.interval(check);
+        let (is_up, started) = (checker.health.is_up(check), checker.started);
+        self.expect_check(k, server, started);
+        if passed && is_up {
+            self.check_passed(server);
+        }
+        self.settle_rotation(k, server);
+    }
+
+    /// Foresees the next check of a server, after one that began at `started` and is over now.
+    fn expect_check<K: Kernel>(&mut self, k: &mut K, server: u32, started: Ns) {
+        let check = &self.spec.balancer.health;
+        let checker = &mut self.checkers[server as usize];
         if check.jitter.0 == 0.0 && check.pace == Pace::FromEnd {
+            let interval = checker.health.interval(check);
             let lane = checker.lanes.iter().find(|(i, _)| *i == interval).map_or(checker.lanes[0].1, |(_, lane)| *lane);
             checker.due = k.now().plus(interval);
             k.after(lane, Event::Check(server));
         } else {
-            let stretch = 1.0 + check.jitter.0 * (2.0 * checker.stream.unit() - 1.0);
-            let from = if check.pace == Pace::FromEnd { k.now() } else { checker.started };
-            checker.due = from.plus(interval.scaled(stretch)).max(k.now());
+            let dice = checker.stream.unit();
+            checker.due = check.next_check(checker.health, started, k.now(), dice);
             k.at(checker.due, Event::Check(server));
         }
-        if passed && checker.health.is_up(check) {
-            self.check_passed(server);
-        }
-        self.settle_rotation(k, server);
     }
 
     /// Live traffic has found so many errors at a server that its health suffers, or that it is to be checked sooner.
@@ -267,7 +304,8 @@ impl World {
         let before = checker.is_held();
         match by {
             Holder::Operators => checker.held_out = out,
-            Holder::Deployment => checker.draining = out,
+            Holder::Deployment if out => checker.draining += 1,
+            Holder::Deployment => checker.draining -= 1,
         }
         let out = checker.is_held();
         if before == out {

@@ -11,6 +11,7 @@ mod spare;
 
 use crate::component::collector::OnFailure;
 use crate::component::network::Link;
+use crate::component::rest::which;
 use crate::fault::{AtStop, Connects, Layer, Onset, Stack, StoreKnobs};
 use crate::kernel::{Event, Fact, Kernel, Lane};
 use crate::ledger::Cause;
@@ -127,9 +128,14 @@ pub struct StoreAt {
     /// Least headroom just before it was raised, since somebody last asked; infinite if it was not.
     least: f64,
     asked_at: Ns,
+    /// The level below which it never is, as it leaves service there; none if it goes on.
+    left_at_stop: f64,
     /// Background use, in units per nanosecond.
     burn: f64,
+    /// Counts the looks at the level that were foreseen: only the last one counts.
     estimate: u32,
+    /// With this level or less (as of `level_at`) the look that is foreseen comes too late.
+    look_is_late_at: f64,
     alerted: bool,
     stopped: Option<u32>,
     /// Whether the stop has been signed, for a store that goes on without headroom.
@@ -162,7 +168,7 @@ impl StoreAt {
 
     /// Headroom at a time, without changing anything.
     pub fn headroom(&self, now: Ns) -> f64 {
-        self.level - self.burn_now() * now.minus(self.level_at).0 as f64
+        self.after_use(self.level - self.burn_now() * now.minus(self.level_at).0 as f64)
     }
 
     /// Least headroom since this was last asked. It only falls, except when it is refilled.
@@ -183,9 +189,36 @@ impl StoreAt {
         self.stop_signed = false;
     }
 
+    /// A level that use has lowered to so much: a store that stops does so before it uses up what the stop leaves.
+    fn after_use(&self, level: f64) -> f64 {
+        level.max(self.left_at_stop.min(self.level))
+    }
+
+    /// The level that is waited for: the alert, if it is still to come, or the stop.
+    fn threshold(&self, headroom: &Headroom) -> f64 {
+        if self.alerted { headroom.stop.0 } else { headroom.alert.0.max(headroom.stop.0) }
+    }
+
+    /// When background use alone reaches a level; never, without any.
+    fn reaches(&self, level: f64) -> Option<Ns> {
+        let nanos = (self.burn_now() > 0.0).then(|| ((self.level - level) / self.burn_now()).max(0.0))?;
+        Some(self.level_at.plus(Ns((nanos as u64).saturating_add(1))))
+    }
+
     /// A store that has left service for lack of headroom burns none.
     fn burn_now(&self) -> f64 {
         if self.stopped.is_some() { 0.0 } else { self.burn }
+    }
+
+    /// See [`World::leftovers`]; so many connections to it the servers have, and so many queries there are.
+    pub(crate) fn leftovers(&self, open: u32, queries: usize) -> Vec<&'static str> {
+        which([
+            (self.running as usize + self.waiting() > queries, "it runs a query that is over"),
+            (!self.hung_connects.is_empty(), "a connect hangs"),
+            (self.open != open, "it counts other connections than the servers have"),
+            (self.is_cut_off, "a fault of a link is in force"),
+            (self.stopped.is_some(), "it has stopped for lack of headroom"),
+        ])
     }
 
     /// "up", or the faults in force.
@@ -216,8 +249,10 @@ impl World {
                 level_at: Ns::ZERO,
                 least: f64::INFINITY,
                 asked_at: Ns::ZERO,
+                left_at_stop: headroom.filter(|h| h.at_stop.is_some()).map_or(f64::NEG_INFINITY, |h| h.stop.0),
                 burn: headroom.map_or(0.0, |h| h.background.0 / 1e9),
                 estimate: 0,
+                look_is_late_at: f64::NEG_INFINITY,
                 alerted: false,
                 stopped: None,
                 stop_signed: false,
@@ -584,34 +619,49 @@ impl World {
     pub fn burn_headroom<K: Kernel>(&mut self, k: &mut K, store: u16) {
         let Some(headroom) = &self.spec.stores.0[store as usize].1.headroom else { return };
         let s = &mut self.stores[store as usize];
-        s.level -= headroom.per_write.0;
-        let level = s.headroom(k.now());
-        let threshold = if s.alerted { headroom.stop.0 } else { headroom.alert.0.max(headroom.stop.0) };
-        if level <= threshold && s.stopped.is_none() {
+        s.level = s.after_use(s.level - headroom.per_write.0);
+        if s.stopped.is_some() {
+            return;
+        }
+        if s.headroom(k.now()) <= s.threshold(headroom) {
             self.threshold_reached(k, store);
+        } else if s.level <= s.look_is_late_at {
+            // Not at the threshold itself, which each write would move: so there are few looks, however many writes.
+            self.look_at_headroom(k, store, |now, reached| Ns(now.0 + reached.minus(now).0 / 2));
         }
     }
 
     /// Foresees when background use reaches the next threshold.
     pub(crate) fn expect_threshold<K: Kernel>(&mut self, k: &mut K, store: u16) {
+        self.look_at_headroom(k, store, |_, reached| reached);
+    }
+
+    /// Foresees a look at the level, at a time between the present and when background use reaches the next threshold.
+    fn look_at_headroom<K: Kernel>(&mut self, k: &mut K, store: u16, when: impl Fn(Ns, Ns) -> Ns) {
         let Some(headroom) = &self.spec.stores.0[store as usize].1.headroom else { return };
         let s = &mut self.stores[store as usize];
         s.estimate += 1;
-        if s.burn_now() <= 0.0 {
-            return;
-        }
-        let threshold = if s.alerted { headroom.stop.0 } else { headroom.alert.0.max(headroom.stop.0) };
-        let nanos = ((s.headroom(k.now()) - threshold) / s.burn_now()).max(0.0);
-        let at = k.now().plus(Ns((nanos as u64).saturating_add(1)));
+        s.look_is_late_at = f64::NEG_INFINITY;
+        let threshold = s.threshold(headroom);
+        let Some(reached) = s.reaches(threshold) else { return };
+        let at = when(k.now(), reached).max(k.now());
+        s.look_is_late_at = threshold + s.burn_now() * at.minus(s.level_at).0 as f64;
         if at <= k.end() {
             k.at(at, Event::Headroom(store, s.estimate));
         }
     }
 
-    /// Background use may have reached a threshold; writes since the estimate only bring it nearer.
+    /// Background use may have reached a threshold, or writes since the estimate have brought it nearer.
     pub(crate) fn headroom_due<K: Kernel>(&mut self, k: &mut K, store: u16, estimate: u32) {
-        if self.stores[store as usize].estimate == estimate && self.stores[store as usize].stopped.is_none() {
+        let Some(headroom) = &self.spec.stores.0[store as usize].1.headroom else { return };
+        let s = &self.stores[store as usize];
+        if s.estimate != estimate || s.stopped.is_some() {
+            return;
+        }
+        if s.reaches(s.threshold(headroom)).is_some_and(|reached| reached <= k.now()) {
             self.threshold_reached(k, store);
+        } else {
+            self.expect_threshold(k, store);
         }
     }
 

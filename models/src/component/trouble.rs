@@ -14,6 +14,8 @@
 //! Not modelled: fast retransmission, a smoothed round-trip time, acknowledgements that are lost, bandwidth. A request to
 //! a server on a connection that is kept open counts as a connect, and opening a connection to a store as one round trip.
 
+mod requests;
+
 use crate::component::clients::Connection;
 use crate::fault::{BalancerKnobs, Effects, Knobs, Layer, LinkKnobs, Part, Stack, Target, Which};
 use crate::kernel::{Event, Kernel};
@@ -22,6 +24,7 @@ use crate::random::{Purpose as Draw, draw, mix, unit};
 use crate::slab::{Ref, Slab};
 use crate::units::Ns;
 use crate::world::{Back, Front, Purpose, World};
+use requests::LostRequest;
 
 /// How often a message is sent again (Linux' `tcp_retries2`).
 const RETRIES: u8 = 15;
@@ -38,6 +41,8 @@ pub struct Trouble {
     in_force: u32,
     links: Vec<LinkFault>,
     held: Slab<Held>,
+    /// Requests that are lost, and waited for by whoever has their connections.
+    requests: Vec<LostRequest>,
     /// The run's seed, for streams of random numbers that a fault opens.
     pub seed: u64,
     /// Faults of the balancer.
@@ -67,6 +72,11 @@ impl Trouble {
     pub fn is_sound(&self) -> bool {
         let none = self.in_force == 0 && self.fronts == 0 && self.links.is_empty() && self.balancer.is_empty();
         none && !self.on && self.knobs == BalancerKnobs::default()
+    }
+
+    /// Whether no message is held up either.
+    pub(crate) fn is_at_rest(&self) -> bool {
+        self.is_sound() && self.held.len() == 0
     }
 
     /// A fault begins or ends.
@@ -226,7 +236,7 @@ struct Held {
 
 impl World {
     /// Lays a fault on a link.
-    pub(crate) fn lay_on_link(&mut self, layer: Layer) {
+    pub(crate) fn lay_on_link<K: Kernel>(&mut self, k: &mut K, layer: Layer) {
         let Target::Link { from, to, which } = layer.fault.target() else { return };
         let (near, far) = if from.rank() < to.rank() { (from, to) } else { (to, from) };
         let (link, ours, store) = match near.rank() {
@@ -237,25 +247,28 @@ impl World {
                 (Link::Store, self.has_servers(near, which), store)
             }
         };
+        self.count_lost_requests(k);
         self.trouble.fronts += u32::from(link == Link::Front);
         self.trouble.links.push(LinkFault { layer, link, ours, store });
-        self.links_changed();
+        self.links_changed(k);
     }
 
     /// Takes a fault off its link, or sets how much of its severity it has reached.
-    pub(crate) fn change_on_link(&mut self, ticket: u32, level: Option<f64>) {
+    pub(crate) fn change_on_link<K: Kernel>(&mut self, k: &mut K, ticket: u32, level: Option<f64>) {
         let Some(at) = self.trouble.links.iter().position(|l| l.layer.ticket == ticket) else { return };
+        self.count_lost_requests(k);
         match level {
             Some(level) => self.trouble.links[at].layer.level = level,
             None => {
                 let gone = self.trouble.links.remove(at);
                 self.trouble.fronts -= u32::from(gone.link == Link::Front);
-                self.links_changed();
             }
         }
+        self.links_changed(k);
     }
 
-    fn links_changed(&mut self) {
+    fn links_changed<K: Kernel>(&mut self, k: &mut K) {
+        self.requests_change(k);
         for (store, at) in self.stores.iter_mut().enumerate() {
             let of = |l: &LinkFault| l.link == Link::Store && l.store == Some(store as u16);
             at.is_cut_off = self.trouble.links.iter().any(of);
@@ -430,15 +443,10 @@ impl World {
             return;
         };
         // The connection is there; a request that is lost is waited for by whoever has accepted that.
-        let knobs = self.knobs_at(message.at);
-        let (mut tries, mut waits) = (0, Ns::ZERO);
-        while tries < RETRIES && message.request_is_lost(&knobs, tries) {
-            self.credit_links(message.at, |knobs| knobs.loss_outward > 0.0);
-            waits = waits.plus(sent_again(false, tries));
-            tries += 1;
-        }
+        let waits = self.request_waits(k, &message);
         self.stands_still(event);
         self.request_at_server(k, t, waits);
+        self.request_is_awaited(k, t, message, waits);
     }
 
     /// What faults make of a link: for a runtime that carries messages by itself.
@@ -579,7 +587,10 @@ impl World {
             let steps = u32::from(t.dispatches) << 8 ^ u32::from(t.connects) << 4 ^ u32::from(t.asks);
             (mix(t.salt ^ (u64::from(event) << 56)), (u32::from(t.attempt) << 12) ^ steps)
         };
-        let check = |event: u64, s: u32| mix(self.trouble.seed ^ u64::from(s) ^ event << 56);
+        let check = |event: u64, s: u32, number: u32| {
+            let salt = self.checkers[s as usize].salt_of(number)?;
+            Some((mix(self.trouble.seed ^ u64::from(s) ^ event << 56 ^ salt), 0))
+        };
         let opens = match event {
             Event::AtServer(_) | Event::CheckAtServer(..) => self.spec.balancer.connection == Connection::PerCall,
             Event::AtBalancer(_) => true,
@@ -606,8 +617,8 @@ impl World {
                 let t = of_try(t).filter(|t| t.front == Front::Waiting)?;
                 (server(t.server), false, false, here(6, t))
             }
-            Event::CheckAtServer(s, number) => (server(s), true, true, (check(7, s), number)),
-            Event::CheckAnswer(s, number, _) => (server(s), false, false, (check(8, s), number)),
+            Event::CheckAtServer(s, number) => (server(s), true, true, check(7, s, number)?),
+            Event::CheckAnswer(s, number, _) => (server(s), false, false, check(8, s, number)?),
             Event::ConnectAtStore(t) => of_try(t).and_then(|t| Some((self.store_link(t)?, true, true, here(9, t))))?,
             Event::QueryAtStore(q) => {
                 let asker = of_try(self.queries.get(q)?.asker)?;

@@ -12,8 +12,9 @@ settings! {
 
 impl FaultKind for CheckerStopped {
     const WORD: &'static str = "checker-stopped";
-    const DOC: &'static str = "The balancer makes no checks; what it believes of each server stays as it is, so the \
-                               dead stay in rotation and the mended out of it.";
+    const DOC: &'static str = "The balancer makes no checks; what it believes of each server stays as it is, so \
+                               the dead stay in rotation and the recovered out of it. When it ends, checks go \
+                               on at their pace.";
     const CLASS: Class = Class::Balancer;
     const COURSE: Course = Course::OnOff;
     const COUNTS: &'static str = "checks not made";

@@ -18,10 +18,11 @@ settings! {
 
 impl FaultKind for ClockSkew {
     const WORD: &'static str = "clock-skew";
-    const DOC: &'static str = "The clock of the processes runs fast or slow, and with it every timer that is set \
-                               meanwhile: deadlines, connect and query timeouts, waits for a bulkhead, pauses \
-                               before another try, the period of cached checks. Of several such faults the \
-                               strongest counts. Timers keep three digits.";
+    const DOC: &'static str = "The clock of the processes runs fast or slow, and with it every timer that is \
+                               set meanwhile: deadlines, connect and query timeouts, waits for a bulkhead, \
+                               pauses before another try. Cached checks come by that clock too, and at their \
+                               own period again when it ends. Of several such faults the strongest counts. \
+                               Timers keep three digits.";
     const CLASS: Class = Class::Server;
     const COURSE: Course = Course::OnOff;
     const COUNTS: &'static str = "timers set wrong";

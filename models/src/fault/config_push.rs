@@ -13,8 +13,8 @@ settings! {
 impl FaultKind for ConfigPush {
     const WORD: &'static str = "config-push";
     const DOC: &'static str = "A new configuration is loaded: what the balancer had learnt of each server, by \
-                               checks and by calls, is forgotten, and each is as when the run began. What operators \
-                               hold out stays out.";
+                               checks and by calls, is forgotten, and each is as when the run began; none is \
+                               eased in by `slow_start`. What operators hold out stays out.";
     const CLASS: Class = Class::Balancer;
     const COURSE: Course = Course::Instant;
     const COUNTS: &'static str = "servers of which something had been learnt";

@@ -20,9 +20,9 @@ settings! {
 
 impl FaultKind for MemoryLeak {
     const WORD: &'static str = "memory-leak";
-    const DOC: &'static str = "Each process loses memory every second, beside what its pending calls hold; at the \
-                               fleet's `heap_limit` it dies, and starts afresh with none lost. When it ends, the \
-                               memory is free again.";
+    const DOC: &'static str = "Each process loses memory every second, beside what its pending calls hold; at \
+                               the fleet's `heap_limit` it dies, and starts afresh with none lost. When it \
+                               ends, what it has taken is free again.";
     const CLASS: Class = Class::Server;
     const COURSE: Course = Course::OnOff;
     const COUNTS: &'static str = "processes killed at their heap limit";

@@ -16,10 +16,11 @@ settings! {
 
 impl FaultKind for Pause {
     const WORD: &'static str = "pause";
-    const DOC: &'static str = "The processes stop, the operating system's kernel goes on: it accepts connections up \
-                               to the backlog, nothing is answered, no timer of the process goes off. When it ends, \
-                               what has piled up is dealt with in its order (SIGSTOP, a frozen virtual machine, a \
-                               long garbage collection).";
+    const DOC: &'static str = "The processes stop, the operating system's kernel goes on: it accepts \
+                               connections up to the backlog, nothing is answered, no timer of the process goes \
+                               off. A process that is started meanwhile stands still as soon as it listens. \
+                               When it ends, what has piled up is dealt with in its order (SIGSTOP, a frozen \
+                               virtual machine, a long garbage collection).";
     const CLASS: Class = Class::Server;
     const COURSE: Course = Course::OnOff;
     const COUNTS: &'static str = "connects and messages that reached a process that stood still";

@@ -16,9 +16,10 @@ settings! {
 
 impl FaultKind for Surge {
     const WORD: &'static str = "surge";
-    const DOC: &'static str = "Calls arrive at several times their rate. The calls of the day are the same with it \
-                               and without; those that come on top arrive at random, in bursts where the population \
-                               calls in bursts, and with recorded calls at their times.";
+    const DOC: &'static str = "Calls arrive at several times their rate. The calls of the day are the same with \
+                               it and without; those that come on top arrive at random, in bursts where the \
+                               population calls in bursts, and with recorded calls at their times. They do not \
+                               count among a population's `calls`, and come no more when those are made.";
     const CLASS: Class = Class::Clients;
     const COURSE: Course = Course::Gradual;
     const COUNTS: &'static str = "calls offered on top";

@@ -19,9 +19,9 @@ settings! {
 
 impl FaultKind for WorkerLeak {
     const WORD: &'static str = "worker-leak";
-    const DOC: &'static str = "Each process loses a worker (or a core of its event loop) now and then, until none \
-                               is left; a process that starts afresh has all of them. When it ends, they are back \
-                               (a deadlock, a call without a timeout).";
+    const DOC: &'static str = "Each process loses a worker (or a core of its event loop) now and then, until \
+                               none is left; a process that starts afresh has all of them. When it ends, those \
+                               that it has taken are back (a deadlock, a call without a timeout).";
     const CLASS: Class = Class::Server;
     const COURSE: Course = Course::OnOff;
     const COUNTS: &'static str = "workers lost";

@@ -131,8 +131,10 @@ impl Rotation {
     }
 }
 
-/// Whether a server that came back at `since` and is eased in over `slow_start` takes this call.
-pub fn takes(salt: u64, attempt: u32, server: u32, since: Ns, slow_start: Ns, now: Ns) -> bool {
+/// Whether a server that came back at `since` and is eased in over `slow_start` takes this call. One that did not come back
+/// (`since` is none: it was there before the run, or before the balancer started) is not eased in.
+pub fn takes(salt: u64, attempt: u32, server: u32, since: Option<Ns>, slow_start: Ns, now: Ns) -> bool {
+    let Some(since) = since else { return true };
     let gone = now.minus(since);
     gone >= slow_start
         || unit(draw(salt ^ u64::from(server), Purpose::SlowStart, attempt)) <= gone.0 as f64 / slow_start.0 as f64
@@ -146,10 +148,11 @@ mod tests {
     fn a_server_that_is_back_is_eased_in_linearly() {
         let (since, over) = (Ns::secs(100), Ns::secs(30));
         let share = |at: u64| {
-            let taken = (0..10_000).filter(|salt| takes(*salt, 0, 3, since, over, Ns::secs(at))).count();
+            let taken = (0..10_000).filter(|salt| takes(*salt, 0, 3, Some(since), over, Ns::secs(at))).count();
             (taken as f64 / 10_000.0 * 50.0).round() / 50.0
         };
         assert_eq!([100, 115, 130, 400].map(share), [0.0, 0.5, 1.0, 1.0]);
+        assert!(takes(1, 0, 3, None, over, Ns::ZERO), "it was there before");
     }
 
     fn row(algorithm: Algorithm, loads: [u32; 4], n: u64) -> Vec<u32> {

@@ -269,6 +269,14 @@ impl HealthCheck {
         self.timeout.unwrap_or(self.interval.minus(connected_after))
     }
 
+    /// When the next check of a server in this state begins, after one that began at `started` and is over at `ended`.
+    /// `dice`, from 0 to 1, says where within `jitter` it falls. A check that is due and not made is over as it begins.
+    pub fn next_check(&self, health: Health, started: Ns, ended: Ns, dice: f64) -> Ns {
+        let stretch = 1.0 + self.jitter.0 * (2.0 * dice - 1.0);
+        let from = if self.pace == Pace::FromEnd { ended } else { started };
+        from.plus(health.interval(self).scaled(stretch)).max(ended)
+    }
+
     /// Whether an answer of that status passes.
     pub fn passes(&self, status: u16) -> bool {
         (self.pass_from..=self.pass_to).contains(&status)

@@ -19,7 +19,7 @@ use crate::crew::Crew;
 use crate::departure::Departure;
 use crate::http::{Ticket, answer, serve_one, serve_seeing};
 use crate::platform::{Either, Listener, Platform, first};
-use crate::town::{Exit, HEALTH, HTTP, Meter, ServerMeters, Town};
+use crate::town::{Day, Exit, HEALTH, HTTP, Meter, ServerMeters, Town};
 use asking::Asker;
 use brownout_models::component::collector::{CallPlan, CheckKind, Concurrency, Fleet};
 use brownout_models::component::probe::checks_of;
@@ -398,6 +398,21 @@ impl<P: Platform> Process<P> {
         span.by_clock(rate)
     }
 
+    /// Waits for what is due at a time if the clock of the process goes on as it does; if that turns, for as long as is left by
+    /// it then. Gives the time that it became.
+    async fn when_its_clock_shows(&self, mut due: Ns) -> Ns {
+        let clock = |day: &Day| day.servers[self.server as usize].knobs.clock;
+        loop {
+            let was = self.town.day().read(clock);
+            let turns = self.town.day().wait_for(|day| clock(day) != was);
+            if let Either::Left(()) = first(self.platform.sleep_until(due), turns).await {
+                return due;
+            }
+            let (now, is) = (self.platform.now(), self.town.day().read(clock));
+            due = now.plus(due.minus(now).scaled(was / is));
+        }
+    }
+
     fn store_of(&self, plan: &CallPlan) -> Option<u16> {
         let name = plan.appends.as_ref().or(plan.asks.as_ref())?;
         self.town.spec().stores.index(&name.text).map(|at| at as u16)
@@ -432,7 +447,7 @@ impl<P: Platform> Process<P> {
         let periods = self.platform.now().minus(phase).0.div_ceil(health.every.0);
         let mut next = phase.plus(Ns(health.every.0.saturating_mul(periods)));
         loop {
-            self.platform.sleep_until(next).await;
+            next = self.when_its_clock_shows(next).await;
             next = next.plus(self.by_its_clock(health.every));
             let salt = draw(u64::from(self.server), Purpose::Query, next.0 as u32);
             let ticket = Ticket { call: 0, attempt: 0, salt, chance: 0 };

@@ -339,6 +339,19 @@ impl<P: Platform> Services<P> {
 
     fn start_server(&self, server: u32) {
         let (town, make) = (self.town.clone(), self.handler.clone());
-        self.platform.start(self.town.server_machine(server), |p| collector::run(p, town, server, make));
+        let machine = self.town.server_machine(server);
+        self.platform.start(machine, |p| collector::run(p, town, server, make));
+        let (town, platform) = (self.town.clone(), self.platform.clone());
+        let is_still = move || town.day().read(|day| day.servers[server as usize].knobs.still);
+        if is_still() {
+            // It was a fault of the process before; this one stands still, too, as soon as it listens.
+            self.platform.spawn(async move {
+                platform.sleep(Ns::millis(1)).await;
+                if is_still() {
+                    // A platform that cannot has failed when the fault began.
+                    let _ = platform.pause(machine, true);
+                }
+            });
+        }
     }
 }

@@ -465,12 +465,18 @@ pub async fn supervise<P: Platform>(town: Town, platform: P, exit: Exit, start: 
 
 /// If dying is a loop, a process that has just started dies again after some time.
 pub async fn die_again<P: Platform>(town: &Town, platform: &P, server: u32) {
-    let incarnation = town.witness().incarnation(server);
-    let dies_after = || town.day().read(|day| day.servers[server as usize].knobs.dies_after);
-    let Some(after) = dies_after() else { return };
-    platform.sleep(after).await;
-    let witness = town.witness();
-    if dies_after().is_some() && witness.incarnation(server) == incarnation && witness.is_alive(server) {
+    let (witness, started) = (town.witness(), platform.now());
+    let incarnation = witness.incarnation(server);
+    loop {
+        // Looked at again when it is due: the loop may have ended, or go on for another that takes longer.
+        let dies_after = town.day().read(|day| day.servers[server as usize].knobs.dies_after);
+        let Some(dies) = dies_after.map(|after| started.plus(after)) else { return };
+        if dies <= platform.now() {
+            break;
+        }
+        platform.sleep_until(dies).await;
+    }
+    if witness.incarnation(server) == incarnation && witness.is_alive(server) {
         witness.affected_server(server, |knobs| knobs.dies_after.is_some());
         town.exit(Exit { server, incarnation, after: Ns::ZERO });
     }

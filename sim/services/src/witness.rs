@@ -308,7 +308,12 @@ impl Witness {
         }
         *at = (at.0 + 1, false);
         if let Some(relay) = &mut books.relay {
+            let had_leaked = relay.world().leaked(server) != (0, 0);
             relay.process_is(server, false);
+            if had_leaked {
+                // What leaks had taken is free again: the next process must not be told of it.
+                self.script.notify_one();
+            }
         }
         books.record(now, Fact::Process { server, alive: false });
         let lost: Vec<u64> = books

@@ -1,7 +1,7 @@
 //! Faults of the balancer: checks that are not made, checks by far too many, and forgetting.
 
 use crate::fault::{BalancerKnobs, Layer, Onset};
-use crate::kernel::{Event, Kernel};
+use crate::kernel::Kernel;
 use crate::policy::health::Health;
 use crate::random::mix;
 use crate::world::World;
@@ -27,15 +27,11 @@ impl World {
     }
 
     /// Whether a check that is due is not made.
-    pub(crate) fn checks_are_off<K: Kernel>(&mut self, k: &mut K, server: u32) -> bool {
+    pub(crate) fn checks_are_off(&mut self) -> bool {
         if self.trouble.knobs.checks_stopped {
             self.trouble.balancer.credit(&mut self.effects, |knobs: &BalancerKnobs| knobs.checks_stopped);
-            let check = &self.spec.balancer.health;
-            let interval = self.checkers[server as usize].health.interval(check);
-            k.at(k.now().plus(interval), Event::Check(server));
-            return true;
         }
-        false
+        self.trouble.knobs.checks_stopped
     }
 
     /// How many others' checks come with a check by way of the server's accept queue: before it, and in all. Its place
@@ -71,5 +67,7 @@ impl World {
             self.effects.add(entry, u64::from(learnt));
             self.settle_rotation(k, server as u32);
         }
+        // A balancer that starts eases nobody in ("slowstart never applies when haproxy starts").
+        self.backends.iter_mut().for_each(|backend| backend.watch.ease_nobody_in());
     }
 }

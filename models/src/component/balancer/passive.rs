@@ -35,8 +35,8 @@ pub struct Watch {
     observed: Vec<Observed>,
     /// Whether max_fails has a server out, and its end has been foreseen.
     out: Vec<bool>,
-    /// Since when each is in rotation.
-    since: Vec<Ns>,
+    /// Since when each is in rotation, where that matters; none: since before the run, or before the balancer started.
+    since: Vec<Option<Ns>>,
     changes: Vec<(usize, bool)>,
 }
 
@@ -51,10 +51,14 @@ impl Watch {
             peers: check.max_fails.iter().flat_map(|_| vec![Peer::default(); count]).collect(),
             observed: check.observe.iter().flat_map(|_| vec![Observed::default(); count]).collect(),
             out: vec![false; count],
-            // Long before the run.
-            since: vec![Ns::ZERO; if check.slow_start.is_some() { count } else { 0 }],
+            since: vec![None; if check.slow_start.is_some() { count } else { 0 }],
             changes: Vec::new(),
         }
+    }
+
+    /// How many servers there are.
+    pub(crate) fn servers(&self) -> usize {
+        self.out.len()
     }
 
     fn index(&self, server: u32) -> usize {
@@ -84,23 +88,29 @@ impl Watch {
     pub fn forget(&mut self) -> Vec<bool> {
         let out: Vec<bool> = (0..self.out.len() as u32).map(|at| self.is_out(self.first + at)).collect();
         self.out.fill(false);
-        self.peers.iter_mut().for_each(Peer::reset);
+        self.peers.fill(Peer::default());
+        self.observed.fill(Observed::default());
         if self.outliers.is_some() {
             self.outliers = Some(Outliers::new(self.out.len()));
         }
         out
     }
 
-    /// Since when a server is in rotation.
-    pub fn since(&self, server: u32) -> Ns {
-        self.since[self.index(server)]
+    /// Since when a server is in rotation, if it came back during the run and is to be eased in.
+    pub fn since(&self, server: u32) -> Option<Ns> {
+        self.since.get(self.index(server)).copied().flatten()
+    }
+
+    /// Whoever is in rotation has its full share.
+    pub fn ease_nobody_in(&mut self) {
+        self.since.fill(None);
     }
 
     /// A server comes back into rotation.
     pub fn back_at(&mut self, server: u32, now: Ns) {
         let at = self.index(server);
         if let Some(since) = self.since.get_mut(at) {
-            *since = now;
+            *since = Some(now);
         }
     }
 

@@ -1,6 +1,7 @@
 //! Faults of clients: more calls, other calls, and far too many retries.
 
 use super::{Arrivals, Curve};
+use crate::component::rest::which;
 use crate::fault::{ClientKnobs, Fault, Layer};
 use crate::kernel::{Event, Kernel};
 use crate::ledger::Seen;
@@ -17,6 +18,14 @@ pub(super) struct Surge {
     stream: Stream,
     /// Counts the changes: what was foreseen before the last one is void.
     number: u32,
+}
+
+impl super::Population {
+    /// See [`World::leftovers`].
+    pub(crate) fn leftovers(&self) -> Vec<&'static str> {
+        let surges = self.surge.as_ref().is_some_and(|surge| surge.curve.is_some());
+        which([(surges && self.knobs.surge == 0.0, "calls come on top")])
+    }
 }
 
 impl World {
@@ -56,21 +65,23 @@ impl World {
         let before = population.knobs;
         population.knobs = population.stack.knobs();
         if population.knobs.surge != before.surge {
-            self.surge_changed(k, index);
+            self.surge_changed(k, index, before.surge == 0.0);
         }
     }
 
     /// Calls come on top at another rate. As their gaps are exponential, the next one is drawn anew.
-    fn surge_changed<K: Kernel>(&mut self, k: &mut K, index: u16) {
+    fn surge_changed<K: Kernel>(&mut self, k: &mut K, index: u16, begins: bool) {
         let (name, spec) = &self.spec.clients.0[index as usize];
         let seed = self.trouble.seed;
         let population = &mut self.populations[index as usize];
-        let fresh = || {
-            let stream = Stream::new(seed, &format!("clients/{}/surge", name.text));
-            Box::new(Surge { curve: None, stream, number: 0 })
-        };
-        let surge = population.surge.get_or_insert_with(fresh);
+        // A stream for each surge, by its beginning: it is the same whether or not another came before.
+        let stream = || Stream::new(seed, &format!("clients/{}/surge/{}", name.text, k.now().0));
+        let surge =
+            population.surge.get_or_insert_with(|| Box::new(Surge { curve: None, stream: stream(), number: 0 }));
         surge.number += 1;
+        if begins {
+            surge.stream = stream();
+        }
         let burst = if spec.arrivals == Arrivals::Burst { f64::from(spec.burst) } else { 1.0 };
         let rate = Rate(spec.rate.0 * population.knobs.surge / burst);
         surge.curve = (spec.trace.is_none() && rate.0 > 0.0).then(|| Curve::new(rate, &spec.profile).from(k.now()));
@@ -100,10 +111,10 @@ impl World {
 
     fn offer_on_top<K: Kernel>(&mut self, k: &mut K, index: u16) {
         let population = &mut self.populations[index as usize];
+        // Those on top are not among the `calls` of the population's own, and end with them.
         if population.left == 0 {
             return;
         }
-        population.left -= 1;
         let Some(surge) = &mut population.surge else { return };
         let salt = surge.stream.bits();
         population.stack.credit(&mut self.effects, |knobs: &ClientKnobs| knobs.surge > 0.0);
@@ -135,13 +146,17 @@ impl World {
             return false;
         }
         let layers = self.populations[index as usize].stack.layers().iter();
-        let mut shifted = layers.filter_map(|layer| match &layer.fault {
-            Fault::MixShift(shift) if unit(draw(salt, Purpose::Shift, layer.ticket)) <= shift.share.0 * layer.level => {
-                Some((layer.entry, self.spec.clients.index(&shift.to.text)?))
-            }
+        let shifts = layers.filter_map(|layer| match &layer.fault {
+            Fault::MixShift(shift) => Some((layer, shift)),
             _ => None,
         });
-        let Some((entry, to)) = shifted.next_back() else { return false };
+        // By its place among those in force, not by how many faults went before.
+        let shifted = shifts.zip(0_u32..).filter_map(|((layer, shift), place)| {
+            let changes = unit(draw(salt, Purpose::Shift, place)) <= shift.share.0 * layer.level;
+            changes.then_some(())?;
+            Some((layer.entry, self.spec.clients.index(&shift.to.text)?))
+        });
+        let Some((entry, to)) = shifted.last() else { return false };
         self.effects.count(entry);
         self.offer_now(k, to as u16, salt);
         true

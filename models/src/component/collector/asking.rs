@@ -296,7 +296,11 @@ impl World {
             // A fleet that needs no store has nothing to query: the flag stays as it is.
             return;
         }
+        if self.checkers[number as usize].queries_at > k.now() {
+            return; // its clock has turned since this was foreseen
+        }
         let every = self.by_its_clock(number, self.fleet_of(number).health.every);
+        self.checkers[number as usize].queries_at = k.now().plus(every);
         k.at(k.now().plus(every), Event::CachedQuery(number));
         if !self.servers[number as usize].alive {
             return;

@@ -52,6 +52,8 @@ impl World {
             *pool = PoolAt { size: pool.size, queue: pool.queue, ..PoolAt::default() };
         }
         let incarnation = server.incarnation;
+        self.set_room(number);
+        self.set_workers(k, number);
         k.record(Fact::Process { server: number, alive: false });
         self.spools_crash(k, number);
         for t in std::mem::take(&mut self.servers[number as usize].active) {
@@ -103,6 +105,7 @@ impl World {
             return;
         }
         self.servers[number as usize].alive = true;
+        self.servers[number as usize].is_up_since(k.now());
         k.record(Fact::Process { server: number, alive: true });
         self.spools_start(k, number);
         self.dies_again(k, number);

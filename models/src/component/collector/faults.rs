@@ -4,6 +4,8 @@
 //! the backlog, and every message and timer of its own is kept until it resumes, then dealt with in its order. A timer
 //! that has lost its meaning by then does nothing.
 
+use super::{Fleet, PoolAt};
+use crate::component::rest::which;
 use crate::fault::{Layer, Leak, Onset, ServerKnobs, Which};
 use crate::kernel::{Event, Kernel, Lane, Timer};
 use crate::random::Purpose as Draw;
@@ -14,21 +16,79 @@ use crate::world::{Back, World};
 /// What a process has lost, and what waits while it stands still.
 #[derive(Default)]
 pub(super) struct Troubles {
+    /// What each leak has taken.
+    lost: Vec<Lost>,
+    /// Events that it has not heard of, with the timer that each was.
+    unheard: Vec<(Event, Timer)>,
+    /// When the process started.
+    up_since: Ns,
+}
+
+/// What one leak has taken from a process.
+struct Lost {
+    /// The ticket of the fault.
+    ticket: u32,
     /// Workers, or cores.
     workers: u32,
     /// Memory, in bytes.
     memory: u64,
-    /// Events that it has not heard of, with the timer that each was.
-    unheard: Vec<(Event, Timer)>,
+}
+
+impl Troubles {
+    /// Workers, or cores, that are lost.
+    fn workers(&self) -> u32 {
+        self.lost.iter().map(|lost| lost.workers).sum()
+    }
+
+    /// Memory that is lost, in bytes.
+    fn memory(&self) -> u64 {
+        self.lost.iter().fold(0, |sum, lost| sum.saturating_add(lost.memory))
+    }
+
+    /// What the leak of a fault has taken so far.
+    fn of(&mut self, ticket: u32) -> &mut Lost {
+        let at = self.lost.iter().position(|lost| lost.ticket == ticket).unwrap_or(self.lost.len());
+        if at == self.lost.len() {
+            self.lost.push(Lost { ticket, workers: 0, memory: 0 });
+        }
+        &mut self.lost[at]
+    }
 }
 
 impl super::Server {
-    /// The process is gone, and with it what it had lost. What it does now and then goes on with the next one.
+    /// The process is gone, and with it what it had lost. What comes now and then goes on with the next one, and so does
+    /// the fault that makes it leak.
     pub(super) fn forget_leaks(&mut self) {
-        self.troubles.workers = 0;
-        self.troubles.memory = 0;
-        let periodic = |event: &Event| matches!(event, Event::CachedQuery(_) | Event::Drain(..));
+        self.troubles.lost.clear();
+        let periodic = |event: &Event| matches!(event, Event::CachedQuery(_) | Event::Drain(..) | Event::Leaks(..));
         self.troubles.unheard.retain(|(event, _)| periodic(event));
+    }
+
+    /// The process has started.
+    pub(super) fn is_up_since(&mut self, now: Ns) {
+        self.troubles.up_since = now;
+    }
+
+    /// See [`World::leftovers`].
+    pub(crate) fn leftovers(&self, fleet: &Fleet) -> Vec<&'static str> {
+        let pools = |has: fn(&PoolAt) -> bool| self.pools.iter().any(has);
+        // A check under way may have a worker and a connection.
+        let checks = self.active.len() as u32;
+        which([
+            (!self.alive, "its process is dead"),
+            (self.dying, "its process is dying"),
+            (!self.troubles.lost.is_empty(), "a leak has taken something"),
+            (!self.troubles.unheard.is_empty(), "it has not heard of something"),
+            (self.busy > checks || self.busy > self.workers, "a worker is busy with nothing"),
+            (self.workers != fleet.workers_or_cores(), "it has not all of its workers"),
+            (self.room != fleet.room(), "its backlog has another size"),
+            (self.queue.len() > self.active.len(), "a call waits to be accepted"),
+            (checks == 0 && self.memory > 0, "memory is held by nothing"),
+            (pools(|pool| pool.waits > 0), "a call waits for a connection"),
+            (checks == 0 && pools(|pool| pool.open != pool.idle), "a connection is in use by nothing"),
+            (checks == 0 && pools(|pool| pool.open != pool.at_store), "a store counts other connections than it has"),
+            (self.spooled() > 0, "a call is in a spool"),
+        ])
     }
 }
 
@@ -46,7 +106,7 @@ impl World {
     /// Workers, and bytes of memory, that leaks have taken from a process.
     pub fn leaked(&self, number: u32) -> (u32, u64) {
         let troubles = &self.servers[number as usize].troubles;
-        (troubles.workers, troubles.memory)
+        (troubles.workers(), troubles.memory())
     }
 
     /// A process has died at its heap limit where another runtime runs it: an effect of the leaks of memory that it has.
@@ -102,35 +162,43 @@ impl World {
         let server = &mut self.servers[number as usize];
         let before = server.knobs;
         server.knobs = server.stack.knobs();
-        let leaks = |leak: fn(Leak) -> bool| {
-            server.stack.layers().iter().any(|l| matches!(l.fault.onset(), Onset::Leak(what) if leak(what)))
-        };
-        let (workers, memory) = (leaks(|l| matches!(l, Leak::Worker(_))), leaks(|l| matches!(l, Leak::Memory(_))));
-        if !workers {
-            server.troubles.workers = 0;
-        }
-        if !memory {
-            server.memory -= std::mem::take(&mut server.troubles.memory);
-        }
         let after = server.knobs;
+        let stack = &server.stack;
+        let had = server.troubles.memory();
+        // What a leak has taken comes back with its end, whatever others take.
+        server.troubles.lost.retain(|lost| stack.layers().iter().any(|layer| layer.ticket == lost.ticket));
+        server.memory -= had - server.troubles.memory();
         if after.still != before.still {
-            let fleet = &self.spec.fleets.0[server.fleet as usize].1;
-            // The kernel goes on accepting.
-            let backlog = (server.queue.len() as u32).saturating_add(fleet.backlog).saturating_add(1);
-            server.room = if after.still { backlog } else { fleet.room() };
+            self.set_room(number);
         }
         self.set_workers(k, number);
+        if before.clock != after.clock {
+            self.clock_turns(k, number, before.clock, after.clock);
+        }
         if before.still && !after.still {
             self.resume(k, number);
         }
     }
 
+    /// How many calls may wait to be accepted now. For a process that stands still its kernel goes on accepting, beside
+    /// what the process has accepted itself.
+    pub(super) fn set_room(&mut self, number: u32) {
+        let server = &mut self.servers[number as usize];
+        let fleet = &self.spec.fleets.0[server.fleet as usize].1;
+        let accepted = match fleet.room() {
+            u32::MAX => server.queue.len() as u32,
+            _ => fleet.accept_queue.min(server.queue.len() as u32),
+        };
+        let backlog = fleet.backlog.saturating_add(1).saturating_add(accepted);
+        server.room = if server.knobs.still { backlog } else { fleet.room() };
+    }
+
     /// How many workers there are now; those that came back take what waits.
-    fn set_workers<K: Kernel>(&mut self, k: &mut K, number: u32) {
+    pub(super) fn set_workers<K: Kernel>(&mut self, k: &mut K, number: u32) {
         let all = self.fleet_of(number).workers_or_cores();
         let server = &mut self.servers[number as usize];
         let before = server.workers;
-        server.workers = if server.knobs.still { 0 } else { all - server.troubles.workers };
+        server.workers = if server.knobs.still { 0 } else { all - server.troubles.workers() };
         if server.workers > before && server.alive {
             self.work_on(k, number);
         }
@@ -190,7 +258,8 @@ impl World {
                 _ => true,
             };
             if due {
-                self.handle(k, event);
+                // Not by way of the links: what is a message has arrived.
+                self.handle_late(k, event);
             }
         }
         for store in 0..self.stores.len() as u16 {
@@ -230,14 +299,15 @@ impl World {
             return;
         }
         match leak {
-            Leak::Worker(_) if server.troubles.workers < all => {
-                server.troubles.workers += 1;
+            Leak::Worker(_) if server.troubles.workers() < all => {
+                server.troubles.of(ticket).workers += 1;
                 self.effects.count(entry);
                 self.set_workers(k, number);
             }
             Leak::Worker(_) => {}
             Leak::Memory(bytes) => {
-                server.troubles.memory = server.troubles.memory.saturating_add(bytes.0);
+                let lost = server.troubles.of(ticket);
+                lost.memory = lost.memory.saturating_add(bytes.0);
                 server.memory = server.memory.saturating_add(bytes.0);
                 if server.memory > limit {
                     self.effects.count(entry);
@@ -255,13 +325,19 @@ impl World {
         }
     }
 
-    /// A process that started some time ago dies, if the loop goes on.
+    /// A process that started some time ago dies, if the loop goes on and is not of another that would take longer.
     pub(crate) fn loop_dies<K: Kernel>(&mut self, k: &mut K, number: u32, incarnation: u32) {
         let server = &self.servers[number as usize];
-        if server.alive && server.incarnation == incarnation && server.knobs.dies_after.is_some() {
-            server.stack.credit(&mut self.effects, |knobs: &ServerKnobs| knobs.dies_after.is_some());
-            self.crash(k, number);
+        if !server.alive || server.incarnation != incarnation {
+            return;
         }
+        let Some(dies) = server.knobs.dies_after.map(|after| server.troubles.up_since.plus(after)) else { return };
+        if dies > k.now() {
+            k.at(dies, Event::LoopDies(number, incarnation));
+            return;
+        }
+        server.stack.credit(&mut self.effects, |knobs: &ServerKnobs| knobs.dies_after.is_some());
+        self.crash(k, number);
     }
 
     /// Sets a timer of a process, as its clock runs.
@@ -276,6 +352,18 @@ impl World {
         }
         let skewed = k.timer_lane(is);
         k.arm(skewed, event)
+    }
+
+    /// The clock of a process runs at another rate from now on: what it does now and then comes accordingly. What it has
+    /// set a timer for goes off as it was set.
+    fn clock_turns<K: Kernel>(&mut self, k: &mut K, number: u32, was: f64, is: f64) {
+        let checker = &mut self.checkers[number as usize];
+        let left = checker.queries_at.minus(k.now());
+        if checker.queries_at.is_never() || left == Ns::ZERO {
+            return;
+        }
+        checker.queries_at = k.now().plus(left.scaled(was / is));
+        k.at(checker.queries_at, Event::CachedQuery(number));
     }
 
     /// How long a span of a process's own clock takes. Three digits of it are kept, so that there are not too many.

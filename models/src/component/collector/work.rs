@@ -79,6 +79,20 @@ impl World {
         self.enqueue(k, t, number);
     }
 
+    /// The request of a connection that is there, and that a worker may have taken, will come at another time.
+    pub(crate) fn request_comes_at<K: Kernel>(&mut self, k: &mut K, t: Ref, at: Ns) {
+        let try_ = &mut self.tries[t];
+        let sooner = at < try_.since;
+        let is_taken = try_.back == Back::Working;
+        if sooner || !is_taken {
+            try_.since = at;
+        }
+        if sooner && is_taken {
+            // The end of the work that was foreseen before comes when the try is elsewhere, and means nothing.
+            self.work(k, t);
+        }
+    }
+
     /// Whether a connect that a fault has made late opens a connection: else it is refused, or goes unanswered.
     pub(crate) fn may_open<K: Kernel>(&mut self, k: &mut K, t: Ref) -> bool {
         let try_ = &mut self.tries[t];

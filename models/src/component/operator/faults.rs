@@ -47,6 +47,12 @@ impl super::Desk {
         self.next_ticket
     }
 
+    /// Whether no fault, deployment or shedding is under way.
+    pub(crate) fn is_at_rest(&self) -> bool {
+        let none = self.faults.iter().all(|history| history.active.is_empty());
+        none && self.deploys.is_empty() && self.shedding.iter().all(|on| *on == 0)
+    }
+
     /// When the fault of an entry was in force.
     pub fn spells(&self, entry: usize) -> &[Spell] {
         &self.faults[entry].spells
@@ -147,7 +153,7 @@ impl World {
                 let fleet = self.fleet_index(fleet);
                 self.lay_on_servers(k, fleet, which, layer);
             }
-            Target::Link { .. } => self.lay_on_link(layer),
+            Target::Link { .. } => self.lay_on_link(k, layer),
             Target::Balancer => self.lay_on_balancer(k, layer),
             Target::Clients(name) => self.lay_on_clients(k, name, &layer),
         }
@@ -161,7 +167,7 @@ impl World {
                 let fleet = self.fleet_index(fleet);
                 self.change_on_servers(k, (fleet, which), ticket, level);
             }
-            Target::Link { .. } => self.change_on_link(ticket, level),
+            Target::Link { .. } => self.change_on_link(k, ticket, level),
             Target::Balancer => self.change_on_balancer(ticket, level),
             Target::Clients(name) => self.change_on_clients(k, name, ticket, level),
         }

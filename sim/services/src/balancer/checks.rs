@@ -6,7 +6,6 @@ use crate::http::{Ticket, exchange};
 use crate::platform::{LinkAt, Platform};
 use crate::town::{HEALTH, HTTP};
 use brownout_models::component::collector::CheckKind;
-use brownout_models::policy::health::Pace;
 use brownout_models::random::{Stream, mix};
 use brownout_models::units::Ns;
 use hyper::Method;
@@ -54,7 +53,8 @@ impl<P: Platform> Balancer<P> {
             let started = self.platform.now();
             if self.town.day().read(|day| day.balancer.checks_stopped) {
                 self.town.witness().relay(|relay| relay.affected_balancer(|knobs| knobs.checks_stopped));
-                next = started.plus(self.rotator.state().servers[server as usize].health.interval(check));
+                let health = self.rotator.state().servers[server as usize].health;
+                next = check.next_check(health, started, started, stream.unit());
                 continue;
             }
             let salt = mix(stream.bits());
@@ -64,19 +64,17 @@ impl<P: Platform> Balancer<P> {
             } else {
                 self.probe_among(more, server, salt, started).await
             };
-            let (interval, up) = {
+            let health = {
                 let mut state = self.rotator.state();
                 let health = &mut state.servers[server as usize].health;
                 health.on_result(check, check.result(status));
-                (health.interval(check), health.is_up(check))
+                *health
             };
-            if up && check.passes(status) {
+            if health.is_up(check) && check.passes(status) {
                 self.rotator.check_passed(server);
             }
             self.rotator.settle(server);
-            let stretch = if check.jitter.0 > 0.0 { 1.0 + check.jitter.0 * (2.0 * stream.unit() - 1.0) } else { 1.0 };
-            let from = if check.pace == Pace::FromEnd { self.platform.now() } else { started };
-            next = from.plus(interval.scaled(stretch));
+            next = check.next_check(health, started, self.platform.now(), stream.unit());
         }
     }
 
@@ -150,6 +148,8 @@ impl<P: Platform> Balancer<P> {
         let known = learnt.iter().filter(|learnt| **learnt).count() as u64;
         self.town.witness().relay(|relay| relay.forgot(number, known));
         (0..learnt.len() as u32).for_each(|server| self.rotator.settle(server));
+        // A balancer that starts eases nobody in.
+        self.rotator.state().servers.iter_mut().for_each(|server| server.since = None);
     }
 
     /// Where readiness is a state of the process, a server whose process has died is out at once.

@@ -40,8 +40,8 @@ pub struct ServerState {
     pub observed: Observed,
     /// Whether passive checks have it out, until it may be tried again.
     pub out: bool,
-    /// Since when it is in rotation.
-    pub since: Ns,
+    /// Since when it is in rotation; none: since before the run, or before the balancer started.
+    pub since: Option<Ns>,
     /// When its next check begins; none while one is under way, or if there are none.
     pub next_check: Option<Ns>,
 }
@@ -75,7 +75,7 @@ impl State {
     /// As the script's world has it: of a run at its beginning, all servers as the health checks say.
     pub fn new(town: &Town, world: &World) -> State {
         let health = &town.spec().balancer.health;
-        let servers = world.checkers.iter().map(|checker| ServerState {
+        let servers = world.checkers.iter().zip(0_u32..).map(|(checker, server)| ServerState {
             health: checker.health,
             held_out: checker.is_held(),
             in_rotation: checker.in_rotation,
@@ -83,7 +83,7 @@ impl State {
             peer: Peer::default(),
             observed: Observed::default(),
             out: false,
-            since: Ns::ZERO,
+            since: world.backends[town.servers()[server as usize].fleet as usize].watch.since(server),
             next_check: None,
         });
         let mut next = 0;
@@ -302,7 +302,7 @@ impl Rotator {
         at.in_rotation = up;
         if up {
             backend.rotation.insert(server);
-            at.since = now;
+            at.since = Some(now);
         } else {
             backend.rotation.remove(server);
         }
