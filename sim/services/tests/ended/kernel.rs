@@ -42,6 +42,8 @@ fn numbers(at: Ns, fact: Fact) -> Happened {
         Fact::Failed(a, seen) => call(a, 7, seen as u64),
         Fact::Rotation { server, up } => (at, u64::MAX, u64::from(server), u64::from(up)),
         Fact::Process { server, alive } => (at, u64::MAX - 1, u64::from(server), u64::from(alive)),
+        // Which faults began is said by the timeline.
+        Fact::FailsOpen { .. } | Fact::Fault { .. } => (at, u64::MAX - 3, 0, 0),
         Fact::Outage { store, begins } => (at, u64::MAX - 2, u64::from(store), u64::from(begins)),
     }
 }
@@ -60,7 +62,7 @@ fn run(scenario: &Scenario, entries: &[Entry]) -> After {
         for kept in run.ledger().kept.iter().flatten() {
             let fact = numbers(kept.at, kept.fact);
             let seen = *first_seen.entry(fact.1).or_insert(kept.at);
-            if seen >= QUIET || (fact.1 > u64::MAX - 3 && kept.at >= QUIET) {
+            if fact.1 != u64::MAX - 3 && (seen >= QUIET || (fact.1 > u64::MAX - 3 && kept.at >= QUIET)) {
                 facts.push(fact);
             }
         }
