@@ -44,7 +44,11 @@ pub enum Event {
     /// A client sends again.
     Resend(Ref),
     /// A connect reaches the store.
-    ConnectAtStore(Ref),
+    ConnectAtStore(Ref, Knock),
+    /// A store has accepted the connection that was next; with the number of the accept.
+    StoreAccepts(u16, u32),
+    /// A store has started up; with the number of the start.
+    StoreStarts(u16, u32),
     /// A connection to the store is set up.
     Connected(Ref),
     /// A query reaches the store.
@@ -122,6 +126,7 @@ impl Event {
                 | Event::FaultAgain(..)
                 | Event::FaultRises(..)
                 | Event::Headroom(..)
+                | Event::StoreStarts(..)
                 | Event::Failover(_)
                 | Event::Replicated(..)
                 | Event::Surge(..)
@@ -129,6 +134,15 @@ impl Event {
                 | Event::Deploy(..)
         )
     }
+}
+
+/// Which connect of a try it is: one try may connect to its store several times, and each connect may be sent again.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Knock {
+    /// For which of the try's asks.
+    pub asks: u16,
+    /// How often it has been sent.
+    pub sent: u16,
 }
 
 /// A queue for events that are all due the same time after they are raised.

@@ -25,6 +25,7 @@ use crate::kernel::{Kernel, Lane};
 use crate::policy::adaptive::{Adaptive, Limiter};
 use crate::policy::breaker::Breaker;
 use crate::policy::bulkhead::Limit;
+use crate::policy::listen::{self, Arrival};
 use crate::policy::shedding::Shedding;
 use crate::policy::spool::{Spool, SpoolTo};
 use crate::random::{Distribution, Purpose};
@@ -351,7 +352,7 @@ impl Fleet {
             // Who counts what is pending has accepted it.
             Some(shedding) if shedding.pending.is_some() => u32::MAX,
             _ if self.concurrency == Concurrency::EventLoop => u32::MAX,
-            _ => self.backlog.saturating_add(1).saturating_add(self.accept_queue),
+            _ => listen::room(self.backlog).saturating_add(self.accept_queue),
         }
     }
 
@@ -457,6 +458,11 @@ impl Server {
     /// Calls waiting to be accepted.
     pub fn queued(&self) -> usize {
         self.queue.len()
+    }
+    /// Whether one more connect finds no room; a worker that is free takes it at once.
+    #[inline(always)]
+    fn is_full(&self) -> bool {
+        self.busy >= self.workers && listen::arrival(true, self.queue.len() as u32, self.room) == Arrival::Unanswered
     }
     /// Calls and checks that it has.
     pub fn pending(&self) -> usize {

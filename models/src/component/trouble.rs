@@ -20,6 +20,7 @@ use crate::component::clients::Connection;
 use crate::fault::{BalancerKnobs, Effects, Knobs, Layer, LinkKnobs, Part, Stack, Target, Which};
 use crate::kernel::{Event, Kernel};
 use crate::ledger::{Cause, Seen};
+use crate::policy::listen;
 use crate::random::{Purpose as Draw, draw, mix, unit};
 use crate::slab::{Ref, Slab};
 use crate::units::Ns;
@@ -218,8 +219,8 @@ fn delays(knobs: &LinkKnobs) -> bool {
 
 /// How long after it was sent (again) a message is sent once more.
 fn sent_again(connects: bool, tries: u8) -> Ns {
-    let first = if connects { Ns::secs(1) } else { Ns::millis(200) };
-    Ns(first.0 << tries.min(20)).min(LONGEST)
+    let pause = if connects { listen::pause(u32::from(tries) + 1) } else { Ns(Ns::millis(200).0 << tries.min(20)) };
+    pause.min(LONGEST)
 }
 
 /// A message that is late, or lost and sent again.
@@ -537,7 +538,7 @@ impl World {
                 self.connect_unanswered(k, t);
                 return;
             }
-            Event::ConnectAtStore(t) => {
+            Event::ConnectAtStore(t, _) => {
                 given_up |= self.tries.get(t).is_none_or(|t| t.back != Back::Connecting || t.at_store);
             }
             Event::CheckAtServer(server, number) if message.opens && tries == 0 => {
@@ -619,7 +620,12 @@ impl World {
             }
             Event::CheckAtServer(s, number) => (server(s), true, true, check(7, s, number)?),
             Event::CheckAnswer(s, number, _) => (server(s), false, false, check(8, s, number)?),
-            Event::ConnectAtStore(t) => of_try(t).and_then(|t| Some((self.store_link(t)?, true, true, here(9, t))))?,
+            Event::ConnectAtStore(t, knock) => {
+                let t = of_try(t).filter(|t| t.asks == knock.asks)?;
+                let (salt, number) = here(9, t);
+                // Each time that it is sent, its dice are thrown anew.
+                (self.store_link(t)?, true, true, (salt, number ^ (u32::from(knock.sent - 1) << 4)))
+            }
             Event::QueryAtStore(q) => {
                 let asker = of_try(self.queries.get(q)?.asker)?;
                 (self.store_link(asker)?, true, false, here(10, asker))

@@ -10,6 +10,7 @@ pub mod bulkhead;
 pub mod fail_open;
 pub mod failover;
 pub mod health;
+pub mod listen;
 pub mod max_fails;
 pub mod observe;
 pub mod outlier;

@@ -1,6 +1,7 @@
 //! A store: accepts connections, runs queries, and is out of service in the ways that the day says.
 //!
-//! It executes what it was sent, whoever still waits for the answer; what it cuts off before it was executed is lost.
+//! A stopped store accepts nothing; the operating system completes connections for it, up to its backlog. It executes what
+//! it was sent, whoever still waits for the answer; what it cuts off before it was executed is lost.
 
 use crate::crew::Crew;
 use crate::platform::{Either, Listener, Platform, first};
@@ -45,7 +46,7 @@ impl<P: Platform> StoreService<P> {
     /// Runs a store until its process ends.
     pub async fn run(platform: P, town: Town, number: u16) {
         let spec = town.store(number);
-        let turns = spec.concurrency.map_or(Semaphore::MAX_PERMITS, |n| n as usize);
+        let (turns, room) = (spec.concurrency.map_or(Semaphore::MAX_PERMITS, |n| n as usize), spec.room());
         let store = Arc::new(StoreService {
             turns: Arc::new(Semaphore::new(turns)),
             open: AtomicU32::new(0),
@@ -57,20 +58,40 @@ impl<P: Platform> StoreService<P> {
         loop {
             store.until(|now| now.knobs.connects != Connects::Refused).await;
             let (door, way) = (store.town.store_door(number), store.town.store_way(number));
-            let Ok(listener) = platform.listen(door, u32::MAX, way).await else {
+            let Ok(listener) = platform.listen(door, room, way).await else {
                 // The port is still taken by the one before.
                 platform.sleep(Ns::millis(1)).await;
                 continue;
             };
-            // Shut down: nobody listens until it is started again.
-            let down = store.until(|now| now.knobs.connects == Connects::Refused);
-            let accept = async {
-                while let Ok(stream) = listener.accept().await {
-                    let store = store.clone();
-                    crew.run(async move { store.connection(stream).await });
-                }
+            // Shut down: nobody listens until it is started again. Cut while it stands still: what waits at the socket
+            // of the old process is closed with it.
+            let cuts = store.now().cuts;
+            let down = store.until(|now| match now.knobs.connects {
+                Connects::Refused => true,
+                Connects::Unanswered => now.cuts != cuts,
+                Connects::Accepted => false,
+            });
+            first(down, store.accept(&listener, &crew)).await;
+        }
+    }
+
+    /// Accepts connections one after another, dead ones too, while the process is not stopped.
+    async fn accept(self: &Arc<Self>, listener: &P::Listener, crew: &Crew<P>) {
+        let takes = self.town.store(self.number).accept;
+        loop {
+            self.until(|now| now.knobs.connects == Connects::Accepted).await;
+            let stopped = self.until(|now| now.knobs.connects != Connects::Accepted);
+            let accepted = match first(stopped, listener.accept()).await {
+                Either::Left(()) => continue,
+                Either::Right(accepted) => accepted,
             };
-            first(down, accept).await;
+            let Ok(stream) = accepted else { return };
+            if takes > Ns::ZERO {
+                self.platform.sleep(takes).await;
+                self.until(|now| now.knobs.connects == Connects::Accepted).await;
+            }
+            let store = self.clone();
+            crew.run(async move { store.connection(stream).await });
         }
     }
 
@@ -105,11 +126,6 @@ impl<P: Platform> StoreService<P> {
     }
 
     async fn talk(&self, stream: &mut P::Stream) {
-        // A stopped process has its connections accepted by the operating system, and says nothing.
-        if self.now().knobs.connects == Connects::Unanswered {
-            self.affected(|knobs| knobs.connects == Connects::Unanswered);
-        }
-        self.until(|now| now.knobs.connects != Connects::Unanswered).await;
         let Ok(Ask::Hello(connection)) = Ask::receive(stream).await else { return };
         self.until(|now| now.knobs.connects != Connects::Unanswered).await;
         let spec = self.town.store(self.number);

@@ -1,7 +1,7 @@
 //! Asking a store: a connection from the pool, connecting, the query, one deadline over all, and what failure does.
 
 use super::OnFailure;
-use crate::kernel::{Event, Kernel, Timer};
+use crate::kernel::{Event, Kernel, Knock, Timer};
 use crate::ledger::Cause;
 use crate::random::{Purpose as Draw, draw};
 use crate::slab::Ref;
@@ -68,7 +68,8 @@ impl World {
         if let Some(store) = store {
             self.stores[store as usize].connects += 1;
         }
-        self.send_to_store(k, t, Event::ConnectAtStore(t));
+        let asks = self.tries[t].asks;
+        self.send_to_store(k, t, Event::ConnectAtStore(t, Knock { asks, sent: 1 }));
     }
 
     /// A connection to the store is set up: the query follows.

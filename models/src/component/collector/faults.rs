@@ -8,6 +8,7 @@ use super::{Fleet, PoolAt};
 use crate::component::rest::which;
 use crate::fault::{Layer, Leak, Onset, ServerKnobs, Which};
 use crate::kernel::{Event, Kernel, Lane, Timer};
+use crate::policy::listen;
 use crate::random::Purpose as Draw;
 use crate::slab::Ref;
 use crate::units::Ns;
@@ -189,7 +190,7 @@ impl World {
             u32::MAX => server.queue.len() as u32,
             _ => fleet.accept_queue.min(server.queue.len() as u32),
         };
-        let backlog = fleet.backlog.saturating_add(1).saturating_add(accepted);
+        let backlog = listen::room(fleet.backlog).saturating_add(accepted);
         server.room = if server.knobs.still { backlog } else { fleet.room() };
     }
 

@@ -3,6 +3,7 @@
 use crate::component::clients::Connection;
 use crate::kernel::{Event, Kernel, Timer};
 use crate::ledger::Cause;
+use crate::policy::listen;
 use crate::random::Purpose as Draw;
 use crate::slab::Ref;
 use crate::units::Ns;
@@ -32,7 +33,7 @@ impl World {
             self.send_to_balancer(k, t, if OPEN { Event::Reset(t) } else { Event::Refused(t) });
             return;
         }
-        if !OPEN && server.busy >= server.workers && server.queue.len() as u32 >= server.room {
+        if !OPEN && server.is_full() {
             try_.cause = Cause::BacklogFull;
             self.connect_unanswered(k, t);
             return;
@@ -101,7 +102,7 @@ impl World {
             self.connect_refused(k, t);
             return false;
         }
-        if server.busy >= server.workers && server.queue.len() as u32 >= server.room {
+        if server.is_full() {
             try_.cause = Cause::BacklogFull;
             self.connect_unanswered(k, t);
             return false;
@@ -114,15 +115,14 @@ impl World {
         self.servers[self.tries[t].server as usize].is_event_loop
     }
 
-    /// A connect that finds the backlog full is dropped; the other side sends it again after 1, 3, 7 ... seconds
-    /// (Linux' initial retransmission timeout, doubled) until it gives up.
+    /// A connect that finds the backlog full is dropped; the other side sends it again (see [`listen`]) until it gives up.
     pub(crate) fn connect_unanswered<K: Kernel>(&mut self, k: &mut K, t: Ref) {
         let Try { purpose, since, connects, dispatches, .. } = self.tries[t];
         let gives_up = since.plus(self.connect_limit(purpose));
         if connects == 1 {
             k.at(gives_up.max(k.now()), Event::ConnectTimeout(t, dispatches));
         }
-        let again = since.plus(Ns::secs((1 << connects.min(40)) - 1)).plus(self.spec.network.servers.latency);
+        let again = since.plus(listen::sent_again(u32::from(connects))).plus(self.spec.network.servers.latency);
         if again < gives_up {
             self.tries[t].connects += 1;
             // On a link with much jitter the first may arrive after the second was sent.

@@ -189,7 +189,8 @@ impl World {
         let before = s.knobs;
         let kept = if shares_headroom { s.stopped } else { None };
         s.stack.keep_only(kept);
-        s.knobs = s.stack.knobs();
+        s.starts_no_more();
+        s.work_out_knobs();
         if let (None, Some(level), false) = (kept, headroom, shares_headroom) {
             s.refill(level, k.now());
             s.stopped = None;

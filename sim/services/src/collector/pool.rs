@@ -113,6 +113,8 @@ impl<P: Platform> Pool<P> {
         let witness = self.town.witness();
         witness.connects(self.store);
         let open = self.town.server_meters(self.server).pool_open.hold();
+        // The process of a stopped store does not see the connection: whoever connects knows of the effect.
+        witness.affected(self.store, |knobs| knobs.connects == Connects::Unanswered);
         let way = self.town.store_way(self.store).over(LinkAt::Store(self.server, self.store));
         let connected = self.platform.connect(self.town.store_door(self.store), way, Handshake::WithFirst).await;
         let mut stream = connected.map_err(|_| {

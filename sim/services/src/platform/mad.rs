@@ -15,6 +15,7 @@ pub use stream::MadStream;
 use super::weather::{Met, Parcel, Weather, delays};
 use super::{Door, Handshake, LinkAt, Listener, Machine, Platform, Silence, Way, first};
 use brownout_models::fault::LinkKnobs;
+use brownout_models::policy::listen::{self, Arrival};
 use brownout_models::random::mix;
 use brownout_models::units::Ns;
 use madsim::net::{NetSim, TcpListener, TcpStream};
@@ -32,8 +33,6 @@ use tokio::sync::Notify;
 
 /// By how much time is stretched, unless somebody's own service needs the machine's own seconds.
 pub const STRETCH: u64 = 1000;
-/// First retransmission of an unanswered connect (Linux); doubled each time.
-const RETRANSMISSION: Ns = Ns::secs(1);
 
 /// A listening port, as the operating system sees it.
 struct Port {
@@ -174,12 +173,15 @@ impl Mad {
 
     fn find(&self, door: Door) -> Found {
         let (found, waiting) = match self.ports().ports.get_mut(&door) {
-            Some(port) if port.listens && port.waiting < port.room => {
-                port.waiting += 1;
-                (Found::Room(port.number), Some(port.waiting))
-            }
-            Some(port) if port.listens => (Found::Silence, None),
-            _ => (Found::Nobody, None),
+            None => (Found::Nobody, None),
+            Some(port) => match listen::arrival(port.listens, port.waiting, port.room) {
+                Arrival::Refused => (Found::Nobody, None),
+                Arrival::Unanswered => (Found::Silence, None),
+                Arrival::Queued => {
+                    port.waiting += 1;
+                    (Found::Room(port.number), Some(port.waiting))
+                }
+            },
         };
         waiting.into_iter().for_each(|waiting| self.met(Met::Backlog(door, waiting)));
         found
@@ -262,7 +264,7 @@ impl Platform for Mad {
         let salt = self.next_salt();
         let (connect, answer) =
             (Parcel { salt, number: CONNECT, outward: true }, Parcel { salt, number: ANSWER, outward: false });
-        let (mut pause, mut again, mut tries) = (RETRANSMISSION, self.now(), 0);
+        let (begun, mut tries) = (self.now(), 0);
         let (number, back) = loop {
             let knobs = self.weather_on(way.link);
             if let Some(link) =
@@ -286,10 +288,8 @@ impl Platform for Mad {
                     Found::Silence => silence.note(false),
                 }
             }
-            again = again.plus(pause);
-            pause = pause.plus(pause);
             tries += 1;
-            self.sleep_until(again).await;
+            self.sleep_until(begun.plus(listen::sent_again(tries))).await;
         };
         // Until the connection is in the listener's queue, its place there is only reserved.
         let mut place = Place { mad: self, door, number: Some(number) };

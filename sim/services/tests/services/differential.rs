@@ -135,6 +135,12 @@ const ROWS: &[Row] = &[
     with(&REPLAYED_AT_ONCE, day("crash loop, log replay", &["log-replay"])),
     with(&REPLAYED_BY_WHO_WAITS, day("replay, aborts on close", &["log-replay"])),
     swings(fault("store hangs", "degradation/hang.toml")),
+    // It comes back within these: the dead are accepted before the living, or it starts up first.
+    swings(over(
+        "390s..450s",
+        with(&DEAD_FIRST, fault("store resumes, backlog full of the dead", "degradation/hang.toml")),
+    )),
+    over("390s..450s", with(&["stores.identify.start_up=15s"], fault("store starts up", "degradation/refuse.toml"))),
     fault("store refuses", "degradation/refuse.toml"),
     fault("store refuses writes", "degradation/refuse-writes.toml"),
     fault("store severs", "degradation/sever.toml"),
@@ -326,6 +332,7 @@ const REPLAYED_BY_WHO_WAITS: [&str; 5] = [
     REPLAYED_AT_ONCE[3],
     "balancer.abort_on_close=true",
 ];
+const DEAD_FIRST: [&str; 2] = ["stores.identify.backlog=20", "stores.identify.accept=100ms"];
 const ONE_MORE: [&str; 2] =
     ["fleets.collectors.calls.identify.on_error=retry", "fleets.collectors.calls.identify.retry_at_most=1"];
 const NOTICES: [&str; 2] = ["fleets.collectors.notices_departure=true", "balancer.idle_timeout=3s"];
