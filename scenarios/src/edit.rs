@@ -165,9 +165,14 @@ impl Edit {
         let Some(clients) = self.document.get_mut("clients").and_then(Item::as_table_like_mut) else { return };
         for (_, population) in clients.iter_mut() {
             let Some(table) = population.as_table_like_mut() else { continue };
-            let trace = table.get("trace").and_then(Item::as_str).map(str::to_string);
-            if let Some(path) = trace.and_then(|trace| relative(&from.join(trace), to)) {
-                table.insert("trace", toml_edit::value(path.display().to_string()));
+            let Some(trace) = table.get_mut("trace") else { continue };
+            let file = match trace.as_table_like_mut() {
+                Some(table) => table.get_mut("file"),
+                None => Some(trace),
+            };
+            let Some(file) = file else { continue };
+            if let Some(path) = file.as_str().and_then(|file| relative(&from.join(file), to)) {
+                *file = toml_edit::value(path.display().to_string());
             }
         }
     }

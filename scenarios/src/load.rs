@@ -13,6 +13,7 @@ use crate::overlay::{self, Choice, Overlays};
 use crate::silence::{self, Silence};
 use crate::trace;
 use crate::{Request, Scenario};
+use brownout_models::component::clients::Trace;
 use brownout_models::metrics;
 use brownout_models::setting::{
     Clock, Data, Key, Problem, Reader, Setting, Settings, Span, Table, Value, unknown_keys,
@@ -446,15 +447,16 @@ impl<'a> Load<'a> {
     fn traces(&mut self, spec: &WorldSpec, world: &Value, end: Ns) -> Vec<Option<Arc<[Ns]>>> {
         let mut out = Vec::new();
         for (name, clients) in spec.clients.iter() {
-            let Some(file) = &clients.trace else {
+            let Some(Trace(recording)) = &clients.trace else {
                 out.push(None);
                 continue;
             };
-            match trace::read(&self.base_dir.join(file), file, &clients.sends.text, end) {
+            match trace::read(self.base_dir, recording, &clients.sends.text, end) {
                 Ok(times) => out.push(Some(times)),
                 Err(bad) => {
                     let span = at_path(world, &["clients", name, "trace"]).map_or(Span::default(), |v| v.span);
-                    self.problems.extend(bad.into_iter().map(|message| Problem { span, message, help: None }));
+                    let placed = bad.into_iter().map(|trace::Wrong { message, help }| Problem { span, message, help });
+                    self.problems.extend(placed);
                     out.push(None);
                 }
             }

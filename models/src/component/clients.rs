@@ -3,6 +3,9 @@
 //! Open loop: a slow answer does not slow the arrivals. Not modelled: sessions, think time, DNS, TLS.
 
 mod faults;
+mod recording;
+
+pub use recording::{Recording, TimeUnit, Trace};
 
 use crate::fault::{ClientKnobs, Stack};
 use crate::kernel::{Event, Fact, Kernel, Lane};
@@ -69,8 +72,9 @@ settings! {
         pub arrivals: Arrivals = Arrivals::Poisson => has_a_rate;
         /// Calls per burst.
         pub burst: u32 = 10, 1 ..= 1000000 => is_in_bursts;
-        /// A CSV file with the columns `t` (seconds from the start) and `kind`: its rows of this kind are replayed as they stand.
-        pub trace: Option<String> = None => always;
+        /// Recorded calls in place of a rate: a CSV file with the columns `t` (seconds from the start) and `kind`, whose rows of
+        /// this kind are replayed as they stand; or a table that says how to read the file, and by how much to move its calls.
+        pub trace: Option<Trace> = None => always;
         /// At most so many calls in all.
         pub calls: Option<u64> = None, 1 ..= 100000000000 => always;
         /// How long a client waits for the answer to one attempt. (time)
@@ -329,9 +333,10 @@ impl World {
                 _ => spec.rate,
             };
             let stream = Stream::new(seed, &format!("clients/{name}/arrivals"));
-            let arrivals = match &plan.traces[i] {
-                Some(times) => Process::Trace(times.clone(), 0),
-                None => Process::Rate {
+            let arrivals = match (&plan.traces[i], &spec.trace) {
+                (Some(times), Some(Trace(recording))) => Process::Trace(recording.moved(times, seed, name), 0),
+                (Some(times), None) => Process::Trace(times.clone(), 0),
+                (None, _) => Process::Rate {
                     curve: Curve::new(rate, &spec.profile),
                     random: spec.arrivals != Arrivals::Constant,
                 },
