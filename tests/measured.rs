@@ -9,7 +9,8 @@
 //!   over the seeds, but 0.06 at most;
 //! * the first ejection within 1 s, and none in any run where none was measured;
 //! * servers in rotation, mean over the outage, within the larger of 20% and 0.3;
-//! * how often a server left rotation, mean over the servers, within the larger of 20% and 1.
+//! * how often a server left rotation, mean over the servers, within the larger of 20% and 1;
+//! * from the repair until every server is up for good, within 1.5 s, one row apart: see [`SLOW_DRAIN`].
 //!
 //! `cargo test --test measured -- --nocapture` prints the table.
 
@@ -37,7 +38,18 @@ struct Row {
     up: f64,
     /// How often a collector left rotation, mean over the collectors.
     downs: f64,
+    /// Seconds from the repair (the end of the fault) until every collector was up for good.
+    all_up: f64,
 }
+
+/// When the repair was, in seconds of the run.
+const REPAIR: f64 = 80.0;
+
+/// The row whose collectors come back later than within tolerance. In its measurement the connections opened 0.4 s, 0.5 s
+/// and 0.85 s after the repair were all answered 2.2 s after it, at once: PostgreSQL took 9 ms for each of the 245 dead
+/// connections before them, on a machine that ran everything (within the range that the file states; 2 ms is what it took
+/// elsewhere). So the checks begun 1.5 s after the repair still ran into their 0.8 s, and each such failure costs Envoy 1.8 s.
+const SLOW_DRAIN: &str = "envoy-bulkhead-deep-hang";
 
 const fn row(
     name: &'static str,
@@ -46,22 +58,23 @@ const fn row(
     first_ejection: Option<f64>,
     up: f64,
     downs: f64,
+    all_up: f64,
 ) -> Row {
-    Row { name, failed, never_stored, first_ejection, up, downs }
+    Row { name, failed, never_stored, first_ejection, up, downs, all_up }
 }
 
 const ROWS: [Row; 10] = [
     // Measured twice: .858, .373, 6.8 s and .859, .398, 7.4 s.
-    row("shared-shallow-hang", 0.8585, 0.3855, Some(7.1), 2.66, 4.0),
-    row("shared-deep-hang", 0.948, 0.906, Some(4.6), 0.51, 1.0),
-    row("shared-shallow-refuse", 0.0, 0.0, None, 6.0, 0.0),
-    row("bulkhead-shallow-hang", 0.0, 0.0, None, 6.0, 0.0),
-    row("bulkhead-deep-refuse", 0.951, 0.951, Some(2.1), 0.2, 1.0),
-    row("backlog-16-hang", 0.757, 0.480, Some(7.2), 3.5, 5.5),
-    row("crash-refuse", 0.747, 0.748, Some(2.6), 3.68, 11.8),
-    row("maxconn-8-hang", 0.479, 0.479, None, 6.0, 0.0),
-    row("nginx-shared-hang", 0.816, 0.505, Some(5.5), 2.19, 4.2),
-    row("envoy-bulkhead-deep-hang", 0.0, 0.0, Some(1.0), 0.08, 1.0),
+    row("shared-shallow-hang", 0.8585, 0.3855, Some(7.1), 2.66, 4.0, 3.3),
+    row("shared-deep-hang", 0.948, 0.906, Some(4.6), 0.51, 1.0, 2.9),
+    row("shared-shallow-refuse", 0.0, 0.0, None, 6.0, 0.0, 0.0),
+    row("bulkhead-shallow-hang", 0.0, 0.0, None, 6.0, 0.0, 0.0),
+    row("bulkhead-deep-refuse", 0.951, 0.951, Some(2.1), 0.2, 1.0, 2.0),
+    row("backlog-16-hang", 0.757, 0.480, Some(7.2), 3.5, 5.5, 4.4),
+    row("crash-refuse", 0.747, 0.748, Some(2.6), 3.68, 11.8, 2.8),
+    row("maxconn-8-hang", 0.479, 0.479, None, 6.0, 0.0, 0.0),
+    row("nginx-shared-hang", 0.816, 0.505, Some(5.5), 2.19, 4.2, 10.5),
+    row("envoy-bulkhead-deep-hang", 0.0, 0.0, Some(1.0), 0.08, 1.0, 4.4),
 ];
 
 /// A figure over the seeds.
@@ -90,6 +103,16 @@ impl Simulated {
     }
 }
 
+/// Seconds from the repair until every collector is up for good; as long as the run goes on where one never is.
+fn all_up(outcome: &Outcome) -> f64 {
+    let changes = outcome.rotation.changes_s.values();
+    let is_down = |changes: &Vec<f64>| changes.len() % 2 == 1;
+    if changes.clone().any(is_down) {
+        return outcome.span.length_s - REPAIR;
+    }
+    changes.flatten().fold(0.0, |last, at| f64::max(last, at - REPAIR))
+}
+
 /// Compares a row with its runs: a line of the table, and what is too far off.
 fn compare(row: &Row, outcomes: &[Outcome]) -> (String, Vec<String>) {
     let mut off = Vec::new();
@@ -108,6 +131,10 @@ fn compare(row: &Row, outcomes: &[Outcome]) -> (String, Vec<String>) {
     let downs = Simulated::over(outcomes, |o| o.rotation.mean_downs);
     judge("downs per server", row.downs, downs.mean, (0.2 * row.downs).max(1.0));
 
+    let all_up = Simulated::over(outcomes, all_up);
+    let slow = row.name == SLOW_DRAIN;
+    judge("all up after the repair", row.all_up, all_up.mean, if slow { 3.0 } else { 1.5 });
+
     let ejections: Vec<f64> = outcomes.iter().filter_map(|o| o.rotation.first_ejection_s).collect();
     let everywhere = ejections.len() == outcomes.len();
     let ejection = if ejections.is_empty() { None } else { Some(Simulated::of(&ejections).mean) };
@@ -123,7 +150,7 @@ fn compare(row: &Row, outcomes: &[Outcome]) -> (String, Vec<String>) {
     }
     let seconds = |at: Option<f64>| at.map_or("none".into(), |s| format!("{s:.1}"));
     let line = format!(
-        "{:<22}  {:>5.3}  {:>5.3} ±{:>5.3}  {:>5.3}  {:>5.3} ±{:>5.3}  {:>5}  {:>5}  {:>5.2}  {:>5.2}  {:>5.1}  {:>5.1}",
+        "{:<22}  {:>5.3}  {:>5.3} ±{:>5.3}  {:>5.3}  {:>5.3} ±{:>5.3}  {:>5}  {:>5}  {:>5.2}  {:>5.2}  {:>5.1}  {:>5.1}  {:>4.1}  {:>4.1} ±{:>3.1}",
         row.name,
         row.failed,
         failed.mean,
@@ -137,6 +164,9 @@ fn compare(row: &Row, outcomes: &[Outcome]) -> (String, Vec<String>) {
         up.mean,
         row.downs,
         downs.mean,
+        row.all_up,
+        all_up.mean,
+        all_up.deviation,
     );
     (line, off)
 }
@@ -149,8 +179,8 @@ fn every_measured_row_is_reproduced() {
     let per_row = outcomes.chunks(outcomes.len() / ROWS.len());
 
     let mut table = String::from(
-        "\n                        failed                never stored          first ejection s  mean up of 6  downs/server\n\
-         case                    meas.  simulated      meas.  simulated      meas.   sim.  meas.   sim.  meas.   sim.\n",
+        "\n                        failed                never stored          first ejection s  mean up of 6  downs/server  all up s\n\
+         case                    meas.  simulated      meas.  simulated      meas.   sim.  meas.   sim.  meas.   sim.  meas.  sim.\n",
     );
     let mut off = Vec::new();
     for (row, outcomes) in ROWS.iter().zip(per_row) {
