@@ -144,3 +144,93 @@ fn a_queue_that_fills_and_empties_within_a_step_is_seen() {
     }
     assert!(found[..3].windows(2).all(|pair| pair[0].1 == pair[1].1), "{found:?}");
 }
+
+#[test]
+fn a_504_of_the_balancer_is_not_a_client_that_left() {
+    // The only server stands still for 20 s; every client waits, and the balancer does not.
+    for (looks, writes) in [(false, false), (true, false), (true, true)] {
+        let text = format!(
+            "span = '60s'\nclients.c = {{ sends = 'get', rate = '10/s', arrivals = 'constant', timeout = '50s' }}\n\
+             stores.db = {{ service = '1ms' }}\n\
+             [balancer]\npreset = 'haproxy'\nidle_timeout = '2s'\nhealth.enabled = false\n\
+             [fleets.f]\ncount = 1\nnotices_departure = {looks}\n\
+             calls.get = {{ work = '2ms', asks = 'db', writes = {writes} }}\n\
+             [[timeline]]\nat = '10s'\ndo = 'pause'\nfleet = 'f'\nfor = '20s'\n"
+        );
+        for (who, outcome) in outcomes(&text) {
+            let calls = &outcome.calls["get"];
+            assert!(calls.seen.keys().eq(["504"]) && calls.failed > 150, "{who}: {calls:?}");
+            let causes: Vec<&str> = calls.causes.keys().map(String::as_str).collect();
+            // A write that its server makes after all is stored, unless the server sees that nobody waits for it.
+            let dropped = !writes || looks;
+            let expected: &[&str] = if dropped { &["balancer_timeout"] } else { &[] };
+            assert!(causes == expected, "{who}, looks {looks}, writes {writes}: {calls:?}");
+        }
+    }
+}
+
+/// A run in which nothing is dropped or fails, and half of the calls take most of a minute.
+fn a_minute_of_waiting() -> Outcome {
+    outcome(
+        &scenario(
+            "span = '180s'\nclients.c = { sends = 'get', rate = '10/s', arrivals = 'constant', timeout = '5min' }\n\
+             balancer = { idle_timeout = 'none', health = { enabled = false } }\n\
+             [fleets.f]\ncount = 1\nworkers = 1000\ncalls.get = { work = '2ms' }\n\
+             [[timeline]]\nat = '60s'\ndo = 'pause'\nfleet = 'f'\nfor = '60s'\n",
+        ),
+        60,
+    )
+}
+
+#[test]
+fn latencies_are_told_before_during_and_after() {
+    let outcome = a_minute_of_waiting();
+    let phases = &outcome.phases;
+    assert_eq!((phases.of.as_str(), phases.from_s, phases.to_s), ("faults", Some(60.0), Some(120.0)));
+    let [before, during, after] = &phases.calls["get"][..] else { panic!("{phases:?}") };
+    assert!([before, during, after].iter().all(|phase| phase.offered == 600 && phase.failed + phase.dropped == 0));
+    let near = |phase: &brownout::sim::outcome::Phase, p50: f64, p99: f64| {
+        let latency = phase.latency_ms.expect("all are answered");
+        (latency.p50 - p50).abs() <= 0.02 * p50 + 5.0 && (latency.p99 - p99).abs() <= 0.02 * p99 + 5.0
+    };
+    assert!(near(before, 2.0, 2.0) && near(during, 30_000.0, 59_400.0) && near(after, 2.0, 2.0), "{phases:?}");
+}
+
+#[test]
+fn a_summary_of_calls_that_wait_a_minute_does_not_read_as_if_nothing_was_wrong() {
+    use brownout::reports::terminal::{Style, run};
+    let outcome = a_minute_of_waiting();
+    for width in [60, 80, 120, 200] {
+        let text = run(&outcome, &Style { width, ..Style::default() });
+        assert!(
+            text.lines().all(|line| line.chars().count() <= width || line.contains("brownout run")),
+            "{width}: {text}"
+        );
+        let words = text.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(words.contains("0% of get calls dropped, 0% failed"), "{width}: {text}");
+        assert!(
+            words.contains("answers took 30s in the median and 59s at the 99th percentile during the fault"),
+            "{text}"
+        );
+        assert!(text.contains("30s / 59s"), "{width}: {text}");
+    }
+}
+
+#[test]
+fn times_of_rotation_count_from_what_the_sentence_says() {
+    use brownout::reports::terminal::{Style, run};
+    let outcome = outcome(
+        &scenario(
+            "span = '10min'\nclients.caller = { sends = 'get', rate = '20/s' }\nbalancer.preset = 'haproxy'\n\
+             [fleets.api]\ncount = 4\ncalls.get = { work = '50ms' }\n\
+             [[timeline]]\nat = '2min'\ndo = 'rolling-deploy'\nfleet = 'api'\n",
+        ),
+        1,
+    );
+    assert_eq!(outcome.rotation.first_ejection_s, Some(0.0));
+    let back = outcome.rotation.all_up_after_s.expect("all servers are back");
+    assert!((0.0..60.0).contains(&back), "{back}");
+    let words = run(&outcome, &Style::default()).split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(words.contains("first server out 0 s after the first fault began"), "{words}");
+    assert!(words.contains("after the last fault ended"), "{words}");
+}

@@ -5,7 +5,7 @@ use brownout::models::units::Ns;
 use brownout::reports::trace::{About, write};
 use brownout::scenarios::{Request, Scenario, load, load_text};
 use brownout::sim::run::Run;
-use brownout::sim::trace::{Followed, Life, What, Which, first_dropped, follow, spans, tell};
+use brownout::sim::trace::{Followed, Life, Sought, What, Which, follow, seek, spans, tell};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -26,6 +26,11 @@ fn short(kind: &str) -> Scenario {
 
 fn all(scenario: &Scenario) -> Followed {
     follow(scenario, 1, Which::Between(Ns::ZERO, Ns::NEVER, usize::MAX), None).expect("the ledger balances")
+}
+
+/// The call looked for among some, whenever they were offered.
+fn sought(scenario: &Scenario, sought: Sought, subject: &str) -> Option<Which> {
+    seek(scenario, 1, sought, (subject, (Ns::ZERO, Ns::NEVER)), None).expect("the ledger balances")
 }
 
 fn facts(life: &Life) -> impl Iterator<Item = &Fact> {
@@ -101,7 +106,7 @@ fn story(scenario: &Scenario, which: Which) -> (Vec<String>, String, String) {
 #[test]
 fn the_first_dropped_call_of_a_hang_tells_of_each_unanswered_connect() {
     let scenario = short("hang");
-    let which = first_dropped(&scenario, 1, "track", None).expect("balances").expect("tracks are dropped");
+    let which = sought(&scenario, Sought::FirstDropped, "track").expect("tracks are dropped");
     let (moments, data, client) = story(&scenario, which);
     for n in 2..=4 {
         assert!(
@@ -121,7 +126,7 @@ fn the_first_dropped_call_of_a_hang_tells_of_each_unanswered_connect() {
         lives.iter().filter(|life| run.world().spec.clients.0[life.population as usize].1.sends.text == "track");
     let first = tracks.filter(|life| at(life).is_some()).min_by_key(|life| at(life)).expect("one");
     assert_eq!(which, Which::Salt(first.population, first.salt));
-    assert_eq!(first_dropped(&short("refuse"), 1, "track", None).expect("balances"), None);
+    assert_eq!(sought(&short("refuse"), Sought::FirstDropped, "track"), None);
 }
 
 #[test]
@@ -252,4 +257,50 @@ fn a_trace_takes_in_no_more_calls_than_it_may() {
     for life in &followed.lives {
         assert_eq!(lives[life.number as usize - 1].salt, life.salt);
     }
+}
+
+#[test]
+fn calls_are_found_by_what_became_of_them_as_somebody_finds_them_who_follows_all() {
+    for kind in ["refuse", "slow"] {
+        let scenario = shipped(
+            &format!("degradation/{kind}.toml"),
+            &["span=60s", "window.from=10s", "window.to=50s", "timeline.0.at=20s", "timeline.0.for=20s"],
+        );
+        let Followed { lives, .. } = all(&scenario);
+        let named = |life: &Life| Which::Salt(life.population, life.salt);
+        let when = |life: &Life, is: &dyn Fn(&Fact) -> bool| {
+            life.changes
+                .iter()
+                .find(|change| matches!(&change.what, What::Fact(fact) if is(fact)))
+                .map(|change| change.at)
+        };
+        for (from, to) in [(Ns::ZERO, Ns::NEVER), (Ns::millis(27_300), Ns::secs(33))] {
+            let offered = || lives.iter().filter(|life| life.offered >= from && life.offered < to);
+            let first = |is: &dyn Fn(&Fact) -> bool| {
+                offered()
+                    .filter_map(|life| Some((when(life, is)?, life)))
+                    .min_by_key(|(at, _)| *at)
+                    .map(|(_, life)| named(life))
+            };
+            let find = |sought| seek(&scenario, 1, sought, ("all", (from, to)), None).expect("balances");
+            assert_eq!(find(Sought::FirstFailed), first(&|fact| matches!(fact, Fact::Failed(..))), "{kind}");
+            assert_eq!(find(Sought::FirstDropped), first(&|fact| matches!(fact, Fact::Dropped(..))), "{kind}");
+            let second = |life: &Life| facts(life).filter(|fact| matches!(fact, Fact::Attempt(_))).count() > 1;
+            let again = |life: &Life| {
+                let sends = life.changes.iter().filter(|change| matches!(change.what, What::Fact(Fact::Attempt(_))));
+                sends.map(|change| change.at).nth(1)
+            };
+            let retried = offered().filter(|life| second(life)).min_by_key(|life| again(life)).map(named);
+            assert_eq!(find(Sought::FirstRetried), retried, "{kind}");
+            let latency =
+                |life: &Life| facts(life).find_map(|fact| if let Fact::Ok(_, t) = fact { Some(*t) } else { None });
+            let longest = offered().filter_map(latency).max();
+            let Some(Which::Salt(population, salt)) = find(Sought::Slowest) else { panic!("{kind}: none is slowest") };
+            let found =
+                offered().find(|life| (life.population, life.salt) == (population, salt)).expect("offered then");
+            assert_eq!(latency(found), longest, "{kind}");
+        }
+    }
+    assert!(sought(&short("refuse"), Sought::FirstFailed, "track").is_none());
+    assert!(sought(&short("refuse"), Sought::FirstFailed, "identify").is_some());
 }

@@ -31,7 +31,7 @@ choices! {
         PoolTimeout = "pool_timeout",
         /// Operators had the balancer turn the call away (503).
         Shed = "shed",
-        /// The client left and the balancer or the server gave the call up.
+        /// The client left, and the balancer or the server gave the call up for that.
         ClientLeft = "client_left",
         /// Only for calls that read: answered, but after the client had left.
         AnsweredLate = "answered_late",
@@ -51,6 +51,8 @@ choices! {
         Unreachable = "unreachable",
         /// The connection was reset while its answer was awaited (502).
         ConnectionReset = "connection_reset",
+        /// The balancer waited no longer for the server's answer (504), and the server did not store the call by itself.
+        BalancerTimeout = "balancer_timeout",
     }
 }
 

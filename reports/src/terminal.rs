@@ -7,7 +7,7 @@ mod tables;
 
 use crate::clock::Clock;
 use crate::{text, view};
-use brownout_sim::outcome::{Assumption, Outcome};
+use brownout_sim::outcome::{Assumption, Outcome, Percentiles};
 use page::{Ink, Line, Page};
 use std::collections::BTreeMap;
 
@@ -42,6 +42,12 @@ pub struct Detail {
 
 /// Columns of the labels at the left of each section.
 const LABEL: usize = 10;
+/// Answers that take so many times as long as before are in the headline, if they are longer by more than a little.
+const MUCH: f64 = 2.0;
+/// A little, in milliseconds.
+const LITTLE_MS: f64 = 50.0;
+/// What is long for an answer in a run in which nothing was better before, in milliseconds.
+const LONG_MS: f64 = 1000.0;
 /// Marks shown unless the timeline is asked for.
 const MARKS_MAX: usize = 12;
 
@@ -55,8 +61,9 @@ pub fn run(outcome: &Outcome, style: &Style) -> String {
     let mut page = Page::new(style.width, style.unicode);
     context.title(&mut page);
     context.headline(&mut page);
-    glance::day(&context, &mut page);
     tables::totals(&context, &mut page);
+    tables::latencies(&context, &mut page);
+    glance::day(&context, &mut page);
     context.rotation(&mut page);
     context.marks(&mut page);
     if style.detail.timeline {
@@ -136,14 +143,18 @@ impl Context<'_> {
         let (answer, ink) = if totals.offered == 0 {
             (format!("No {name} calls were offered {}", self.window()), Ink::Bold)
         } else {
-            let ink = if totals.dropped > 0 { Ink::Bad } else { Ink::Good };
-            let rate = text::percent(totals.dropped as f64 / totals.offered as f64);
-            (format!("{rate} of {name} calls dropped {}", self.window()), ink)
+            let ink = if totals.dropped + totals.failed > 0 { Ink::Bad } else { Ink::Good };
+            let share = |n: u64| text::percent(n as f64 / totals.offered as f64);
+            let (dropped, failed) = (share(totals.dropped), share(totals.failed));
+            (format!("{dropped} of {name} calls dropped, {failed} failed {}", self.window()), ink)
         };
-        let mut line = Line::new().plain("  ").add(ink, &answer);
+        let mut lines = text::wrap(&answer, self.style.width - 2);
+        let last = lines.pop().unwrap_or_default();
+        lines.iter().for_each(|line| page.line(Line::new().plain("  ").add(ink, line)));
+        let mut line = Line::new().plain("  ").add(ink, &last);
         if let Some(evidence) = view::evidence(self.outcome, &format!("{kind}.dropped_rate")) {
             let reported = format!("reported: {}", self.fit(&evidence.observed, 40));
-            let gap = self.style.width.saturating_sub(2 + text::width(&answer) + text::width(&reported));
+            let gap = self.style.width.saturating_sub(2 + text::width(&last) + text::width(&reported));
             if gap >= 2 {
                 line = line.plain(&" ".repeat(gap.min(10))).plain(&reported);
             } else {
@@ -152,7 +163,42 @@ impl Context<'_> {
             }
         }
         page.line(line);
+        if let Some(slower) = self.slower(kind) {
+            for line in text::wrap(&slower, self.style.width - 2) {
+                page.line(Line::new().plain("  ").add(Ink::Bad, &line));
+            }
+        }
         page.gap();
+    }
+
+    /// How long answers took, if that was much longer than usual, or very long.
+    fn slower(&self, kind: &str) -> Option<String> {
+        let of = |phase: &str| view::phase(self.outcome, kind, phase)?.latency_ms;
+        let words = |latency: Percentiles| {
+            format!(
+                "{} in the median and {} at the 99th percentile",
+                text::latency(latency.p50),
+                text::latency(latency.p99)
+            )
+        };
+        let trouble = view::trouble(self.outcome);
+        let usual = of("before");
+        // What went wrong may have ended at once, or have been there from the start.
+        let bad = ["during", "after"].into_iter().filter_map(|phase| Some((phase, of(phase)?)));
+        let worst = bad.max_by(|a, b| a.1.p99.total_cmp(&b.1.p99));
+        match (trouble, usual, worst) {
+            (Some(trouble), Some(usual), Some((phase, bad)))
+                if bad.p50 >= MUCH * usual.p50 + LITTLE_MS || bad.p99 >= MUCH * usual.p99 + LITTLE_MS =>
+            {
+                let (bad, usual) = (words(bad), words(usual));
+                Some(format!("answers took {bad} {phase} {trouble}; {usual} before"))
+            }
+            (Some(_), Some(_), _) => None,
+            _ => {
+                let all = self.outcome.calls.get(kind)?.latency_ms.filter(|all| all.p99 >= LONG_MS)?;
+                Some(format!("answers took {}", words(all)))
+            }
+        }
     }
 
     fn rotation(&self, page: &mut Page) {
@@ -163,9 +209,9 @@ impl Context<'_> {
         }
         let outage = view::outage(self.outcome).is_some();
         let over = if outage { "the outage" } else { "the run" };
+        let began = if outage { "the outage began" } else { "the first fault began" };
         let mut said = vec![match rotation.first_ejection_s {
-            Some(s) if outage => format!("first server out {} after the outage began", text::duration(s)),
-            Some(s) => format!("first server out {} after the start", text::duration(s)),
+            Some(s) => format!("first server out {} after {began}", text::duration(s)),
             None if rotation.downs.values().all(|downs| *downs == 0) => "no server left rotation".to_owned(),
             None => "servers left rotation".to_owned(),
         }];
@@ -181,9 +227,12 @@ impl Context<'_> {
             0 => "no process died".to_owned(),
             n => format!("{} died", text::count(n, "process", "processes")),
         });
+        let end = if outage { "its end" } else { "the last fault ended" };
         match rotation.all_up_after_s {
-            Some(s) if outage => said.push(format!("all back {} after its end", text::duration(s))),
-            None if outage && rotation.first_ejection_s.is_some() => {
+            Some(s) if outage || rotation.first_ejection_s.is_some() => {
+                said.push(format!("all back {} after {end}", text::duration(s)));
+            }
+            None if rotation.first_ejection_s.is_some() => {
                 said.push("not all were back by the end of the run".to_owned());
             }
             _ => {}

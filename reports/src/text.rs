@@ -158,6 +158,22 @@ pub(crate) fn duration(seconds: f64) -> String {
     }
 }
 
+/// A latency in milliseconds, for narrow places: "0.4ms", "12ms", "1.5s", "60s", "12min".
+pub(crate) fn latency(ms: f64) -> String {
+    let short = |value: f64, unit: &str| match value {
+        0.0..9.95 => format!("{:.1}", value).trim_end_matches(".0").to_owned() + unit,
+        _ => format!("{value:.0}{unit}"),
+    };
+    match ms {
+        _ if !ms.is_finite() || ms < 0.0 => "-".to_owned(),
+        0.0..0.05 => "<0.1ms".to_owned(),
+        0.05..999.5 => short(ms, "ms"),
+        999.5..119_500.0 => short(ms / 1e3, "s"),
+        119_500.0..7_170_000.0 => short(ms / 6e4, "min"),
+        _ => short(ms / 3.6e6, "h"),
+    }
+}
+
 /// The names of causes and modes as words: "no_server" as "no server".
 pub(crate) fn words(name: &str) -> String {
     name.replace('_', " ")
@@ -189,6 +205,15 @@ mod tests {
             ["0.25 s", "9 s", "75 s", "6 min 20 s", "6 h 4 min", "2 h"]
         );
         assert_eq!(duration(f64::NAN), "-");
+    }
+
+    #[test]
+    fn latencies_for_narrow_places() {
+        assert_eq!(
+            [0.0, 0.42, 3.0, 12.4, 250.0, 999.7, 1_500.0, 60_100.0, 600_000.0, 7.2e6].map(latency),
+            ["<0.1ms", "0.4ms", "3ms", "12ms", "250ms", "1s", "1.5s", "60s", "10min", "2h"]
+        );
+        assert_eq!(latency(f64::NAN), "-");
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Questions that all reports ask an outcome.
 
 use crate::text;
-use brownout_sim::outcome::{Evidence, Mark, Outcome, Step, Totals};
+use brownout_sim::outcome::{Evidence, Mark, Outcome, Phase, Step, Totals};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The kind of call that the headline is about: "track" if there is one, else the one most offered.
@@ -34,6 +34,21 @@ pub(crate) fn ledger(outcome: &Outcome) -> Vec<(&str, bool, &Totals)> {
         rows.extend(parts.map(|(name, totals)| (name.as_str(), true, totals)));
     }
     rows
+}
+
+/// A phase of a kind of call: "before", "during", "after" what went wrong, or "run".
+pub(crate) fn phase<'a>(outcome: &'a Outcome, kind: &str, name: &str) -> Option<&'a Phase> {
+    outcome.phases.calls.get(kind)?.iter().find(|phase| phase.phase == name)
+}
+
+/// What went wrong, in a word or two; none if nothing did.
+pub(crate) fn trouble(outcome: &Outcome) -> Option<&'static str> {
+    match outcome.phases.of.as_str() {
+        "outage" => Some("the outage"),
+        "faults" if outcome.faults.len() == 1 => Some("the fault"),
+        "faults" => Some("the faults"),
+        _ => None,
+    }
 }
 
 /// The evidence about a metric, if the scenario has any.

@@ -457,6 +457,11 @@ impl Ledger {
         sum
     }
 
+    /// When the cell of a cohort begins.
+    pub fn begins(&self, cohort: Cohort) -> Ns {
+        self.cells[cohort.0 as usize / self.populations]
+    }
+
     /// The first boundary between cells that is not before a time; none if there is none any more.
     pub fn boundary_from(&self, at: Ns) -> Option<Ns> {
         self.cells.get(self.cells.partition_point(|begins| *begins < at)).copied()

@@ -43,6 +43,9 @@ pub struct Outcome {
     /// The ledger over the window: per kind of call ("track") and, where a kind has several populations, per
     /// population ("track.browsers").
     pub calls: BTreeMap<String, Totals>,
+    /// Before, during and after what went wrong, over the whole run.
+    #[serde(default)]
+    pub phases: Phases,
     /// From the end of the last outage until at least 99% of all calls succeed for a minute; null without an outage
     /// that ends, or if that does not happen.
     pub recovery_s: Option<f64>,
@@ -134,6 +137,44 @@ pub struct Totals {
     pub seen: BTreeMap<String, u64>,
     /// Latency of calls answered ok: mean, in milliseconds; null without any.
     pub latency_mean_ms: Option<f64>,
+    /// The same as percentiles; null without any.
+    #[serde(default)]
+    pub latency_ms: Option<Percentiles>,
+}
+
+/// Before, during and after what went wrong: the outages of stores, from the first beginning to the last end; where no
+/// store left service, the faults of the timeline.
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+pub struct Phases {
+    /// "outage", "faults", or "nothing" if nothing went wrong.
+    pub of: String,
+    /// Its beginning; null if nothing went wrong.
+    pub from_s: Option<f64>,
+    /// Its end; null if nothing went wrong, or the run ended first.
+    pub to_s: Option<f64>,
+    /// Per kind of call, in order of time; a phase that takes no time is left out.
+    pub calls: BTreeMap<String, Vec<Phase>>,
+}
+
+/// Calls of one kind that were offered in one phase, their fates followed to the end of the run.
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+pub struct Phase {
+    /// "before", "during" or "after"; "run" if nothing went wrong.
+    pub phase: String,
+    /// Its beginning.
+    pub from_s: f64,
+    /// Its end.
+    pub to_s: f64,
+    /// Calls that clients wanted to make.
+    pub offered: u64,
+    /// Data stored, late or not (for a read-only call: answered).
+    pub stored: u64,
+    /// Data lost.
+    pub dropped: u64,
+    /// Clients that gave up.
+    pub failed: u64,
+    /// Latency of calls answered ok, in milliseconds; null without any.
+    pub latency_ms: Option<Percentiles>,
 }
 
 /// Servers in and out of rotation: those of the first fleet of the file, which is the one a scenario is about.
@@ -153,9 +194,11 @@ pub struct Rotation {
     pub crashes: BTreeMap<String, u64>,
     /// Mean number of servers in rotation over the outage (over the whole run if there was none).
     pub mean_in_rotation: f64,
-    /// From the start of the outage to the first server that left rotation; null if none did.
+    /// From the start of the outage (of the first fault, if no store left service) to the first server that left rotation;
+    /// null if none did.
     pub first_ejection_s: Option<f64>,
-    /// From the end of the outage until every server was in rotation for good; null if that did not happen.
+    /// From the end of the outage (of the last fault, if no store left service) until every server was in rotation for
+    /// good; null if that did not happen.
     pub all_up_after_s: Option<f64>,
     /// Per server the times at which it left and re-entered rotation, in turn; leaving first where it starts up.
     pub changes_s: BTreeMap<String, Vec<f64>>,
@@ -280,7 +323,7 @@ pub struct StepCalls {
     /// Of those, stored late.
     #[serde(default)]
     pub late: u64,
-    /// Latency of calls answered ok during the step, in milliseconds; null without any.
+    /// Of those, the latency of the calls answered ok, in milliseconds; null without any.
     pub latency_ms: Option<Percentiles>,
 }
 

@@ -23,7 +23,7 @@ use brownout_models::slab::Ref;
 use brownout_models::units::Ns;
 use brownout_models::world::{Back, Client, Front, Purpose, QueryState, World};
 use brownout_scenarios::Scenario;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Which calls to follow.
@@ -327,29 +327,86 @@ pub fn follow(scenario: &Scenario, seed: u64, which: Which, stop: Option<&Atomic
 /// How long before an event of it a call may have been offered: no link is as slow.
 const EARLY: Ns = Ns::secs(600);
 
-/// The first call of some whose data is dropped, by the time at which it is; none if none is.
+/// What a call is looked for by.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Sought {
+    /// The first whose data is dropped, by the time at which it is.
+    FirstDropped,
+    /// The first whose client gives it up, by the time at which it does.
+    FirstFailed,
+    /// The first that its client sends again while it waits for an answer, by the time at which it does. What the balancer
+    /// tries again is another try of one attempt.
+    FirstRetried,
+    /// The one that was answered ok after the longest time; the first of equals.
+    Slowest,
+}
+
+/// The call looked for among some: of a subject ("all", "track", "track.browsers"), offered within a stretch of time. None
+/// if there is none.
 ///
 /// # Errors
 /// [`Imbalance`] if the ledger does not balance.
-pub fn first_dropped(
+pub fn seek(
     scenario: &Scenario,
     seed: u64,
-    subject: &str,
+    sought: Sought,
+    (subject, (from, to)): (&str, (Ns, Ns)),
     stop: Option<&AtomicBool>,
 ) -> Result<Option<Which>, Imbalance> {
     let populations = metrics::populations(subject, &scenario.plan.spec);
-    let mut run = Run::new(&scenario.plan, Orders { keep_facts: true, ..orders(scenario, seed) });
+    let mut orders = orders(scenario, seed);
+    // So that every call's cell tells whether it was offered within the stretch.
+    orders.boundaries.extend([from, to]);
+    let mut run = Run::new(&scenario.plan, Orders { keep_facts: true, ..orders });
+    let mut search = Search { sought, waiting: BTreeSet::new(), slowest: None };
     loop {
         let ended: Option<Ended> = run.step()?;
-        let dropped = run.ledger().kept.iter().flatten().find_map(|entry| match &entry.fact {
-            Fact::Dropped(account, _) if populations.contains(&usize::from(account.population)) => Some(*account),
-            _ => None,
-        });
-        if let Some(account) = dropped {
+        let ledger = run.ledger();
+        let asked = |account: &Account| {
+            let offered = ledger.begins(account.cohort);
+            populations.contains(&usize::from(account.population)) && offered >= from && offered < to
+        };
+        let found = ledger.kept.iter().flatten().find_map(|entry| search.look(&entry.fact, &asked));
+        if let Some(account) = found {
             return Ok(Some(Which::Salt(account.population, account.salt)));
         }
         if ended.is_some() || stop.is_some_and(|stop| stop.load(Ordering::Relaxed)) {
-            return Ok(None);
+            let slowest = search.slowest.filter(|_| ended.is_some());
+            return Ok(slowest.map(|(_, account)| Which::Salt(account.population, account.salt)));
+        }
+    }
+}
+
+/// What has been seen on the way.
+struct Search {
+    sought: Sought,
+    /// Calls that have been sent and whose client still waits.
+    waiting: BTreeSet<(u16, u64)>,
+    slowest: Option<(Ns, Account)>,
+}
+
+impl Search {
+    /// Looks at a fact; gives the call that it decides for.
+    fn look(&mut self, fact: &Fact, asked: &dyn Fn(&Account) -> bool) -> Option<Account> {
+        let of = |account: &Account| (account.population, account.salt);
+        match (self.sought, fact) {
+            (Sought::FirstDropped, Fact::Dropped(account, _)) | (Sought::FirstFailed, Fact::Failed(account, _)) => {
+                asked(account).then_some(*account)
+            }
+            (Sought::FirstRetried, Fact::Attempt(account)) if asked(account) => {
+                (!self.waiting.insert(of(account))).then_some(*account)
+            }
+            (Sought::FirstRetried, Fact::Ok(account, _) | Fact::Failed(account, _)) => {
+                self.waiting.remove(&of(account));
+                None
+            }
+            (Sought::Slowest, Fact::Ok(account, latency)) if asked(account) => {
+                if self.slowest.is_none_or(|(longest, _)| *latency > longest) {
+                    self.slowest = Some((*latency, *account));
+                }
+                None
+            }
+            _ => None,
         }
     }
 }

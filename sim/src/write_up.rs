@@ -3,8 +3,8 @@
 use crate::ledger::{Counts, Entry, Imbalance};
 use crate::metric;
 use crate::outcome::{
-    Assumption, FaultSpell, FaultTotals, FleetTotals, Mark, Meta, OutageSpan, Outcome, Percentiles, Span, Step,
-    StepCalls, StoreTotals, Timeline, Totals, VERSION, Warning,
+    Assumption, FaultSpell, FaultTotals, FleetTotals, Mark, Meta, OutageSpan, Outcome, Percentiles, Phase, Phases,
+    Span, Step, StepCalls, StoreTotals, Timeline, Totals, VERSION, Warning,
 };
 use crate::rotation;
 use crate::run::{Ended, Orders, Run};
@@ -93,6 +93,7 @@ pub fn write_up(scenario: &Scenario, seed: u64, run: &Run, ended: Ended) -> Outc
             .into_iter()
             .map(|s| (s.clone(), totals(scenario, run, &s, scenario.window)))
             .collect(),
+        phases: phases(scenario, run),
         recovery_s: metric::recovery(scenario, run, "all").map(Ns::as_secs),
         rotation: rotation::figures(run),
         fleets: fleet_totals(run),
@@ -184,6 +185,47 @@ fn totals(scenario: &Scenario, run: &Run, subject: &str, over: (Ns, Ns)) -> Tota
         causes: named_causes(&c.dropped),
         seen: seen.filter(|(_, n)| *n > 0).map(|(seen, n)| (seen.word().to_string(), n)).collect(),
         latency_mean_ms: (c.ok > 0).then(|| c.latency_ns as f64 / c.ok as f64 / 1e6),
+        latency_ms: latency_ms(scenario, run, subject, over),
+    }
+}
+
+/// Before, during and after what went wrong.
+fn phases(scenario: &Scenario, run: &Run) -> Phases {
+    let (end, cause) = (run.at(), rotation::cause(run));
+    let stretches = match cause {
+        None => vec![("run", (Ns::ZERO, end))],
+        Some((from, to)) => {
+            let ended = to.unwrap_or(end);
+            vec![("before", (Ns::ZERO, from)), ("during", (from, ended)), ("after", (ended, end))]
+        }
+    };
+    let of_kind = |kind: &str| {
+        let stretches = stretches.iter().filter(|(_, (from, to))| from < to);
+        let phase = |(name, over): &(&str, (Ns, Ns))| {
+            // What is offered at the very end belongs to the last phase.
+            let c = counts(scenario, run, kind, (over.0, if over.1 == end { Ns::NEVER } else { over.1 }));
+            Phase {
+                phase: (*name).into(),
+                from_s: over.0.as_secs(),
+                to_s: over.1.as_secs(),
+                offered: c.offered,
+                stored: c.stored + c.late,
+                dropped: c.dropped_total(),
+                failed: c.failed_total(),
+                latency_ms: latency_ms(scenario, run, kind, *over),
+            }
+        };
+        stretches.map(phase).collect()
+    };
+    Phases {
+        of: match cause {
+            None => "nothing".into(),
+            Some(_) if rotation::outage(run).is_some() => "outage".into(),
+            Some(_) => "faults".into(),
+        },
+        from_s: cause.map(|(from, _)| from.as_secs()),
+        to_s: cause.and_then(|(_, to)| to).map(Ns::as_secs),
+        calls: scenario.plan.spec.kinds().into_iter().map(|kind| (kind.to_string(), of_kind(kind))).collect(),
     }
 }
 

@@ -3,16 +3,19 @@
 use crate::terminal::Terminal;
 use brownout::exit::Exit;
 use brownout::models::metrics::populations;
+use brownout::models::setting::Clock;
+use brownout::models::units::Ns;
 use brownout::reports::story;
 use brownout::scenarios::{Request, Scenario, load};
 use brownout::sim::ledger::Imbalance;
-use brownout::sim::trace::{Which, first_dropped, follow, tell};
+use brownout::sim::trace::{Sought, Which, follow, seek, tell};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Arguments of `explain-call`.
 #[derive(clap::Args, Debug)]
-#[command(group = clap::ArgGroup::new("which").required(true).args(["id", "first_dropped"]))]
+#[command(group = clap::ArgGroup::new("which").required(true)
+    .args(["id", "first_dropped", "first_failed", "first_retried", "slowest"]))]
 pub struct Args {
     /// The scenario file
     file: PathBuf,
@@ -22,6 +25,21 @@ pub struct Args {
     /// The first call whose data is dropped: of all, of a kind (track) or of a population (track.browsers)
     #[arg(long, value_name = "CALLS", num_args = 0..=1, default_missing_value = "all")]
     first_dropped: Option<String>,
+    /// The first call whose client gives it up
+    #[arg(long, value_name = "CALLS", num_args = 0..=1, default_missing_value = "all")]
+    first_failed: Option<String>,
+    /// The first call that its client sends again
+    #[arg(long, value_name = "CALLS", num_args = 0..=1, default_missing_value = "all")]
+    first_retried: Option<String>,
+    /// The call that was answered ok after the longest time
+    #[arg(long, value_name = "CALLS", num_args = 0..=1, default_missing_value = "all")]
+    slowest: Option<String>,
+    /// Of the calls offered from then on: 11:46, or 20s
+    #[arg(long, value_name = "TIME", conflicts_with = "id")]
+    from: Option<String>,
+    /// Of the calls offered before then
+    #[arg(long, value_name = "TIME", conflicts_with = "id")]
+    to: Option<String>,
     /// The seed
     #[arg(long, default_value_t = 1)]
     seed: u64,
@@ -45,12 +63,14 @@ pub fn run(args: &Args, terminal: &Terminal) -> Exit {
             return Exit::Usage;
         }
     };
-    if let Some(subject) = args.first_dropped.as_deref().filter(|s| populations(s, &scenario.plan.spec).is_empty()) {
-        let known = scenario.plan.spec.kinds().join(", ");
-        terminal.complain(&format!("error: no calls \"{subject}\"; there are: {known}, all"));
-        return Exit::Usage;
-    }
-    match explain(args, &scenario, terminal.stop(), terminal) {
+    let ask = match Ask::of(args, &scenario) {
+        Ok(ask) => ask,
+        Err(why) => {
+            terminal.complain(&format!("error: {why}"));
+            return Exit::Usage;
+        }
+    };
+    match explain(args, &ask, &scenario, terminal.stop(), terminal) {
         Ok(exit) => exit,
         Err(imbalance) => {
             terminal.complain(&format!("error: {imbalance}"));
@@ -60,19 +80,68 @@ pub fn run(args: &Args, terminal: &Terminal) -> Exit {
     }
 }
 
-fn explain(args: &Args, scenario: &Scenario, stop: &AtomicBool, terminal: &Terminal) -> Result<Exit, Imbalance> {
-    let which = match (args.id, &args.first_dropped) {
-        (Some(id), _) => Some(Which::Number(id)),
-        (None, Some(subject)) => first_dropped(scenario, args.seed, subject, Some(stop))?,
-        (None, None) => None,
-    };
-    let stopped = || stop.load(Ordering::Relaxed);
-    let Some(which) = which else {
-        if stopped() {
-            return Ok(Exit::Interrupted);
+/// Which call is asked for.
+enum Ask<'a> {
+    Number(u64),
+    Sought(Sought, &'a str, (Ns, Ns)),
+}
+
+impl<'a> Ask<'a> {
+    fn of(args: &'a Args, scenario: &Scenario) -> Result<Ask<'a>, String> {
+        let by = [
+            (Sought::FirstDropped, &args.first_dropped),
+            (Sought::FirstFailed, &args.first_failed),
+            (Sought::FirstRetried, &args.first_retried),
+            (Sought::Slowest, &args.slowest),
+        ];
+        let sought = by.into_iter().find_map(|(sought, subject)| Some((sought, subject.as_deref()?)));
+        let Some((sought, subject)) = sought else { return Ok(Ask::Number(args.id.unwrap_or_default())) };
+        if populations(subject, &scenario.plan.spec).is_empty() {
+            let known = scenario.plan.spec.kinds().join(", ");
+            return Err(format!("no calls \"{subject}\"; there are: {known}, all"));
         }
-        terminal.complain("error: no such call is dropped in this run; --id N tells of any call");
-        return Ok(Exit::Usage);
+        let read = |option: &str, text: &Option<String>, otherwise: Ns| match text {
+            Some(text) => scenario.calendar.moment(text).map_err(|why| format!("--{option}: {why}")),
+            None => Ok(otherwise),
+        };
+        let over = (read("from", &args.from, Ns::ZERO)?, read("to", &args.to, Ns::NEVER)?);
+        match over.0 < over.1 {
+            true => Ok(Ask::Sought(sought, subject, over)),
+            false => Err("--to is not after --from".into()),
+        }
+    }
+}
+
+/// That there is no such call, and what else may be asked.
+fn none_such(sought: Sought, args: &Args) -> String {
+    let none = match sought {
+        Sought::FirstDropped => "no such call is dropped",
+        Sought::FirstFailed => "no client gives such a call up",
+        Sought::FirstRetried => "no client sends such a call again",
+        Sought::Slowest => "no such call is answered ok",
+    };
+    let over = if args.from.is_some() || args.to.is_some() { "of those offered then, " } else { "" };
+    format!("error: {over}{none} in this run; --id N tells of any call")
+}
+
+fn explain(
+    args: &Args,
+    ask: &Ask<'_>,
+    scenario: &Scenario,
+    stop: &AtomicBool,
+    terminal: &Terminal,
+) -> Result<Exit, Imbalance> {
+    let stopped = || stop.load(Ordering::Relaxed);
+    let which = match *ask {
+        Ask::Number(id) => Which::Number(id),
+        Ask::Sought(sought, subject, over) => match seek(scenario, args.seed, sought, (subject, over), Some(stop))? {
+            Some(which) => which,
+            None if stopped() => return Ok(Exit::Interrupted),
+            None => {
+                terminal.complain(&none_such(sought, args));
+                return Ok(Exit::Usage);
+            }
+        },
     };
     let followed = follow(scenario, args.seed, which, Some(stop))?;
     let Some(life) = followed.lives.first() else {

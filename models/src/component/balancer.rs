@@ -564,6 +564,10 @@ impl World {
         self.tries[t].timer = Timer::NONE;
         self.judge(k, t, Verdict::Unreached);
         self.release_server(k, t);
+        // That of the call, too: what the server makes of it from now on is for nobody, if it is no write.
+        let call = self.tries[t].call;
+        self.calls[call].cause = Cause::BalancerTimeout;
+        self.tries[t].cause = Cause::BalancerTimeout;
         self.answer(k, t, 504);
         self.close_front(k, t);
     }

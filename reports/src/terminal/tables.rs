@@ -3,13 +3,13 @@
 use super::page::{Ink, Line, Page};
 use super::{Context, complete};
 use crate::{text, view};
-use brownout_sim::outcome::{Assumption, Standing, Totals};
+use brownout_sim::outcome::{Assumption, Phase, Standing, Totals};
 use comfy_table::{CellAlignment, ColumnConstraint, ContentArrangement, Table, Width, presets};
 
 /// Causes named for each kind of call.
 const CAUSES_MAX: usize = 4;
 /// Columns that the causes need to stand in the table; with fewer they go below their row.
-const CAUSES_ROOM: usize = 30;
+const CAUSES_ROOM: usize = 22;
 
 /// A table without borders, two spaces between columns, of at most `width` columns.
 fn table(header: &[&str], width: usize) -> Table {
@@ -62,7 +62,7 @@ impl<'a> Calls<'a> {
         let mut header = vec!["call", "offered", "stored"];
         header.extend(self.late.then_some("late"));
         header.extend(self.in_flight.then_some("in flight"));
-        header.extend(["dropped", "", "failed"]);
+        header.extend(["dropped", "", "failed", ""]);
         header
     }
 
@@ -79,7 +79,9 @@ impl<'a> Calls<'a> {
         let mut cells = vec![name, figure(totals.offered), figure(totals.stored)];
         cells.extend(self.late.then(|| figure(totals.late)));
         cells.extend(self.in_flight.then(|| figure(totals.in_flight)));
-        cells.extend([figure(totals.dropped), rate(totals.dropped, totals), rate(totals.failed, totals)]);
+        for n in [totals.dropped, totals.failed] {
+            cells.extend([figure(n), rate(n, totals)]);
+        }
         cells
     }
 
@@ -163,6 +165,51 @@ pub(super) fn totals(context: &Context<'_>, page: &mut Page) {
         }
     }
     lost_after_ok(context, &calls, page);
+    page.gap();
+}
+
+/// How long answers took before, during and after what went wrong.
+pub(super) fn latencies(context: &Context<'_>, page: &mut Page) {
+    let phases = &context.outcome.phases.calls;
+    let names: Vec<&str> = ["run", "before", "during", "after"]
+        .into_iter()
+        .filter(|name| phases.values().flatten().any(|p| p.phase == *name))
+        .collect();
+    let rows = view::ledger(context.outcome).into_iter().filter(|row| !row.1 && phases.contains_key(row.0));
+    let rows: Vec<&str> = rows.map(|row| row.0).collect();
+    if names.is_empty() || rows.is_empty() {
+        return;
+    }
+    let room = context.style.width - 2;
+    let headings = |wide: bool| -> Vec<String> {
+        let trouble = view::trouble(context.outcome).filter(|_| wide);
+        let titled = names.iter().enumerate().map(|(i, name)| match (trouble, *name) {
+            (_, "run") => "over the run".to_owned(),
+            (Some(trouble), name) if i == 0 => format!("{name} {trouble}"),
+            (Some(_), "during") => "during it".to_owned(),
+            (_, name) => name.to_owned(),
+        });
+        std::iter::once("p50 / p99".to_owned()).chain(titled).collect()
+    };
+    let figures = |wide: bool| {
+        let headings = headings(wide);
+        let mut table = table(&headings.iter().map(String::as_str).collect::<Vec<_>>(), 1_000);
+        for kind in &rows {
+            let cells = names.iter().map(|name| match view::phase(context.outcome, kind, name) {
+                Some(Phase { latency_ms: Some(latency), .. }) => {
+                    format!("{} / {}", text::latency(latency.p50), text::latency(latency.p99))
+                }
+                Some(phase) if phase.offered > 0 => "none ok".to_owned(),
+                _ => "-".to_owned(),
+            });
+            table.add_row(std::iter::once(context.fit(kind, if wide { 20 } else { 10 })).chain(cells));
+        }
+        align_right(&mut table, 1..=names.len());
+        lines(&table)
+    };
+    let wide = figures(true);
+    let fits = wide.iter().all(|line| text::width(line) <= room);
+    print(page, &if fits { wide } else { figures(false) });
     page.gap();
 }
 

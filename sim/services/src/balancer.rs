@@ -305,7 +305,7 @@ impl<P: Platform> Balancer<P> {
             }
             None => {
                 self.judge(server, Verdict::Unreached);
-                Then::Answer(504, None)
+                Then::Answer(504, Some(Cause::BalancerTimeout))
             }
         }
     }

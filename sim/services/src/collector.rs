@@ -361,7 +361,7 @@ impl<P: Platform> Process<P> {
     /// its end.
     async fn begin(&self, taken: &Taken, first: bool) -> Result<Option<turns::Turn>, Ended> {
         let turn = if taken.has_worker { None } else { Some(self.turn(first).await) };
-        if taken.departure.is_seen() { Err((499, Some(Cause::ClientLeft))) } else { Ok(turn) }
+        if taken.departure.is_seen() { Err((499, None)) } else { Ok(turn) }
     }
 
     /// A turn at the cores, or a worker.

@@ -188,7 +188,10 @@ impl World {
             && self.spec.fleets.0[try_.fleet as usize].1.notices_departure
             && try_.purpose != Purpose::Background
         {
-            self.finish(k, t, 499, Cause::ClientLeft);
+            // Whoever left first: the balancer may have given up before its client did.
+            let balancer_left = try_.cause == Cause::BalancerTimeout;
+            let cause = if balancer_left { Cause::BalancerTimeout } else { Cause::ClientLeft };
+            self.finish(k, t, 499, cause);
             return;
         }
         if server.is_plain || self.passes(k, t) {
