@@ -153,7 +153,7 @@ fn a_504_of_the_balancer_is_not_a_client_that_left() {
             "span = '60s'\nclients.c = {{ sends = 'get', rate = '10/s', arrivals = 'constant', timeout = '50s' }}\n\
              stores.db = {{ service = '1ms' }}\n\
              [balancer]\npreset = 'haproxy'\nidle_timeout = '2s'\nhealth.enabled = false\n\
-             [fleets.f]\ncount = 1\nnotices_departure = {looks}\n\
+             [fleets.f]\ncount = 1\nbacklog = 1000\nnotices_departure = {looks}\n\
              calls.get = {{ work = '2ms', asks = 'db', writes = {writes} }}\n\
              [[timeline]]\nat = '10s'\ndo = 'pause'\nfleet = 'f'\nfor = '20s'\n"
         );
