@@ -84,6 +84,63 @@ fn all_cells_run_on_the_same_seeds_and_precision_adds_more() {
     assert_eq!(longest, 8, "no cell needed the cap, so the rule was not tried");
 }
 
+/// Two designs that lose the same calls in the pilot are not told apart by one call more or less in later runs; and what
+/// three runs do not show is not called safe.
+#[test]
+fn a_few_runs_are_said_to_be_few() {
+    let folder = folder("few");
+    std::fs::create_dir_all(&folder).expect("a folder");
+    let file = folder.join("rare.toml");
+    std::fs::write(&file, RARE).expect("a file");
+    let compared = |more: &[&str]| {
+        let args = [&["compare", &file.to_string_lossy(), "--metric", "call.dropped_rate"], more].concat();
+        let output = finished(&args);
+        assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+        text(&output.stdout).to_owned()
+    };
+    for seeds in ["1", "3"] {
+        let said = compared(&["--seeds", seeds]);
+        assert!(said.contains("Looks safe") && said.contains("72 more runs") && !said.contains("Safe"), "{said}");
+    }
+    // A poisonous call comes in 4 of 100 runs, and 72 quiet ones in a row do not.
+    let document: Value = serde_json::from_str(&compared(&["--seeds", "3", "--confirm", "--json"])).expect("JSON");
+    assert_eq!(document["confirm"]["runs"], 72);
+    for cell in document["cells"].as_array().expect("cells") {
+        assert_eq!((&cell["safe"], &cell["verdict"]), (&Value::Bool(false), &Value::from("undecided")), "{cell}");
+        assert_eq!(cell["bad_runs"]["of"], 75);
+    }
+}
+
+/// Losses that come in one run of twenty-five.
+const RARE: &str = r#"
+brownout = 1
+title = "a poisonous call now and then"
+span = "30s"
+[clients.c]
+sends = "call"
+rate = "100/s"
+[clients.rare]
+sends = "poison"
+rate = "0.0017/s"
+[balancer]
+retries = 0
+[fleets.f]
+count = 1
+workers = 100
+restart = { delay = "1s" }
+calls.call = { work = "1ms" }
+calls.poison = { work = "1ms", asks = "db", on_error = "crash" }
+[stores.db]
+[[timeline]]
+at = "0s"
+do = "error"
+store = "db"
+share = "100%"
+[axes.design]
+one = {}
+two = { fleets.f.workers = 101 }
+"#;
+
 #[test]
 fn files_are_complete() {
     let out = folder("compared");
@@ -170,6 +227,7 @@ fn ctrl_c_prints_the_finished_cells() {
     assert_eq!(output.status.code(), Some(130), "{}", text(&output.stderr));
     let printed = text(&output.stdout);
     assert!(printed.contains("NOT COMPLETE: interrupted"), "{printed}");
-    let row = printed.lines().find(|line| line.contains('<')).unwrap_or_else(|| panic!("no finished cell: {printed}"));
+    let none = |line: &&str| line.split_whitespace().any(|word| word.trim_end_matches('*') == "0");
+    let row = printed.lines().find(none).unwrap_or_else(|| panic!("no finished cell: {printed}"));
     assert!(row.trim_end().ends_with('-') || printed.contains(" -"), "{printed}");
 }

@@ -10,7 +10,7 @@ mod words;
 
 pub use documents::{cells_csv, runs_csv, to_json, write_all};
 pub(crate) use grid::{Grid, figure, grids, heat, label_of};
-pub(crate) use words::{alike, flips, safe, safe_at_all};
+pub(crate) use words::{alike, bad_runs, flips, in_none_of, quiet_at_all, safe};
 
 use crate::terminal::Style;
 use crate::terminal::page::{Ink, Line, Page};
@@ -75,7 +75,9 @@ impl Show<'_> {
     /// Words, wrapped, below a heading of their own if there is one.
     fn say(&self, page: &mut Page, label: &str, said: &str) {
         if !label.is_empty() {
-            page.line(Line::new().add(Ink::Bold, &text::clean(label, self.style.unicode)));
+            for line in text::wrap(&text::clean(label, self.style.unicode), self.style.width) {
+                page.line(Line::new().add(Ink::Bold, &line));
+            }
         }
         for line in text::wrap(&text::clean(said, self.style.unicode), self.style.width - 2) {
             page.line(Line::new().plain("  ").plain(&line));
@@ -105,13 +107,13 @@ impl Show<'_> {
         }
         let to = if self.style.unicode { "±" } else { "+-" };
         let mut said = format!(
-            "{} in per cent, {} to {}; lower is better. Mean over seeds {to} half of its 95% interval; <: not one in \
-             any seed, and with 95% confidence no more than this; *: baseline.",
+            "{} in per cent, {} to {}; lower is better. Mean over seeds {to} half of its 95% interval; *: baseline.",
             c.metric, c.window.0, c.window.1
         );
         if c.cells.iter().filter_map(|cell| cell.estimate.as_ref()).any(|e| e.how == How::Same) {
             said.push_str(" same: every seed gave exactly this, so there is no interval.");
         }
+        said.push_str(&words::bad_runs(c));
         if c.seeds == 1 {
             said.push_str(" One seed has no interval, and nothing can be told apart: --seeds 5.");
         }
@@ -124,7 +126,10 @@ impl Show<'_> {
             let cell = |i: usize| {
                 let cell = &self.comparison.cells[i];
                 let mark = if cell.baseline == i && self.comparison.cells.len() > 1 { "*" } else { "" };
-                (format!("{}{mark}", figure(cell, self.style.unicode)), heat(cell, self.comparison.safe))
+                (
+                    format!("{}{mark}", figure(cell, self.comparison.seeds, self.style.unicode)),
+                    heat(cell, self.comparison.safe),
+                )
             };
             grid.print(self, page, &cell);
         }
@@ -158,22 +163,31 @@ impl Show<'_> {
             c.seeds,
             grid::points(half, self.style.unicode)
         );
-        let capped: Vec<&Cell> = c.cells.iter().filter(|cell| cell.capped).collect();
-        if !capped.is_empty() {
-            said.push_str(&format!(" Not reached within {} seeds: ", c.max_seeds));
-            let name = |cell: &&Cell| {
-                let e = cell.estimate.as_ref();
-                let half = e.and_then(grid::half).map_or("-".into(), |h| grid::points(h, self.style.unicode));
-                format!("{} ({half})", label_of(c, cell))
-            };
-            said.push_str(&capped.iter().take(8).map(name).collect::<Vec<_>>().join(", "));
-            if capped.len() > 8 {
-                said.push_str(&format!(" and {} more", capped.len() - 8));
-            }
-            said.push('.');
-        }
+        let wide = |cell: &&Cell| cell.estimate.as_ref().and_then(grid::half).is_some_and(|h| h > half * (1.0 + 1e-9));
+        let (capped, rest): (Vec<&Cell>, Vec<&Cell>) = c.cells.iter().partition(|cell| cell.capped);
+        let spread: Vec<&Cell> = rest.into_iter().filter(wide).collect();
+        let why = format!("Not reached within {} seeds", c.max_seeds);
+        self.name_wide(&mut said, &why, &capped);
+        self.name_wide(&mut said, "Not reached, since later seeds spread more than the pilot", &spread);
         self.say(page, "", &said);
         page.gap();
+    }
+
+    /// " Not reached ...: shared (±2.9pp)."
+    fn name_wide(&self, said: &mut String, why: &str, cells: &[&Cell]) {
+        let name = |cell: &&Cell| {
+            let half = cell.estimate.as_ref().and_then(grid::half);
+            let half = half.map_or("-".into(), |h| grid::points(h, self.style.unicode));
+            format!("{} ({half})", label_of(self.comparison, cell))
+        };
+        if cells.is_empty() {
+            return;
+        }
+        said.push_str(&format!(" {why}: {}", cells.iter().take(8).map(name).collect::<Vec<_>>().join(", ")));
+        if cells.len() > 8 {
+            said.push_str(&format!(" and {} more", cells.len() - 8));
+        }
+        said.push('.');
     }
 
     fn troubles(&self, page: &mut Page) {

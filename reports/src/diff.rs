@@ -2,11 +2,11 @@
 //!
 //! Two runs of one seed differ by what was changed and by nothing else, so their numbers are set side by side as they
 //! are. Two matrices have seeds in common: their differences are paired, with intervals, and a difference whose interval
-//! holds 0 is called none. Not here: whether a difference matters.
+//! holds 0 is called none, and all cells are tested together. Not here: whether a difference matters.
 
 use crate::compare::label_of;
 use crate::text;
-use brownout_lab::compare::{Cell, Comparison, Dimension};
+use brownout_lab::compare::{Cell, Comparison, Dimension, Verdict};
 use brownout_lab::stats;
 use brownout_sim::outcome::{Outcome, Totals};
 use std::collections::BTreeSet;
@@ -21,7 +21,8 @@ pub struct Diff {
     pub markdown: String,
     /// Whether anything in the domain differs; not what depends on the machine.
     pub differs: bool,
-    /// Whether the second loses or fails more calls of a kind than the first: of matrices, beyond the interval.
+    /// Whether the second loses or fails more calls of a kind than the first: of matrices, beyond what chance
+    /// makes of so many cells, or a cell without a bad run now has one.
     pub worse: bool,
 }
 
@@ -261,13 +262,14 @@ pub fn comparisons((a, first): (&str, &Comparison), (b, second): (&str, &Compari
     }
     let matches = matches(first, second);
     let only = |here: &Comparison| here.cells.len() - matches.len();
-    let changed: Vec<(&Match<'_>, Change)> = matches.iter().filter_map(|m| Some((m, change(m, first)?))).collect();
+    let changed = changed(&matches, first);
     let told: Vec<&(&Match<'_>, Change)> = changed.iter().filter(|(_, change)| change.told).collect();
     let (worse, better) =
         (told.iter().filter(|(_, c)| c.mean > 0.0).count(), told.iter().filter(|(_, c)| c.mean < 0.0).count());
     let same_digests = matches.iter().filter(|m| digests(m.a) == digests(m.b)).count();
     said.push_str(&format!(
-        "{} of {} common cells: **{} worse, {} better**, {} without a difference beyond the 95% interval; {} the same fact by fact.\n",
+        "{} of {} common cells: **{} worse, {} better**, {} without a difference that the runs can tell (95% confidence for all \
+         cells together); {} the same fact by fact.\n",
         cell(&first.metric),
         matches.len(),
         worse,
@@ -275,6 +277,7 @@ pub fn comparisons((a, first): (&str, &Comparison), (b, second): (&str, &Compari
         matches.len() - worse - better,
         same_digests
     ));
+    said.push_str(&too_few(&changed));
     for (name, n) in [(a, only(first)), (b, only(second))] {
         if n > 0 {
             said.push_str(&format!("Only in {}: {}.\n", cell(name), text::count(n as u64, "cell", "cells")));
@@ -283,7 +286,8 @@ pub fn comparisons((a, first): (&str, &Comparison), (b, second): (&str, &Compari
     said.push_str(&verdicts(&matches));
     said.push_str(&changes(&told));
     let differs = same_digests < matches.len() || only(first) > 0 || only(second) > 0;
-    let unsafe_now = matches.iter().any(|m| m.a.safe == Some(true) && m.b.safe == Some(false));
+    let quiet = |cell: &Cell| cell.verdict.map(Verdict::is_quiet);
+    let unsafe_now = matches.iter().any(|m| quiet(m.a) == Some(true) && quiet(m.b) == Some(false));
     Diff { markdown: said, differs, worse: worse > 0 || unsafe_now }
 }
 
@@ -311,10 +315,24 @@ fn digests(cell: &Cell) -> Vec<(u64, &str)> {
 /// The second less the first, over common seeds.
 struct Change {
     mean: f64,
-    /// The ends of its interval; none for one seed.
+    /// Common seeds.
+    seeds: usize,
+    /// The ends of its interval; none for one seed, and where every seed gave the same.
     ends: Option<(f64, f64)>,
-    /// Whether it lies beyond the interval; with one seed or none spread, whether there is any.
+    /// How likely it would be without a difference; none for one seed.
+    p_value: Option<f64>,
+    /// Whether it is told from none, of all cells together.
     told: bool,
+}
+
+/// The changes of all cells that have any seed in common, tested together.
+fn changed<'a>(matches: &'a [Match<'a>], first: &Comparison) -> Vec<(&'a Match<'a>, Change)> {
+    let mut all: Vec<(&Match<'_>, Change)> = matches.iter().filter_map(|m| Some((m, change(m, first)?))).collect();
+    let p_values: Vec<f64> = all.iter().map(|(_, change)| change.p_value.unwrap_or(1.0)).collect();
+    for ((_, change), told) in all.iter_mut().zip(stats::holm(&p_values)) {
+        change.told = told;
+    }
+    all
 }
 
 fn change(m: &Match<'_>, first: &Comparison) -> Option<Change> {
@@ -323,25 +341,39 @@ fn change(m: &Match<'_>, first: &Comparison) -> Option<Change> {
         Some(b.rate? - a.rate?)
     };
     let values: Vec<f64> = m.a.runs.iter().filter_map(pair).collect();
-    let mean = stats::sample(&values)?.mean;
-    let ends = stats::interval(&values, first.seeds as usize);
-    let told = match ends {
-        Some((low, high)) => low > 0.0 || high < 0.0,
-        None => mean != 0.0,
-    };
-    Some(Change { mean, ends, told })
+    let pilot = first.seeds as usize;
+    Some(Change {
+        mean: stats::sample(&values)?.mean,
+        seeds: values.len(),
+        ends: stats::interval(&values, pilot),
+        p_value: stats::p_value(&values, pilot),
+        told: false,
+    })
 }
 
-/// Cells that were safe and are not, and the other way round.
+/// Where so few runs cannot tell any of so many cells, how many it takes.
+fn too_few(changed: &[(&Match<'_>, Change)]) -> String {
+    let runs = changed.iter().map(|(_, change)| change.seeds).max().unwrap_or(0);
+    let wanted = stats::runs_to_tell(changed.len());
+    if runs >= wanted || changed.iter().all(|(_, change)| change.mean == 0.0) {
+        return String::new();
+    }
+    format!(
+        "{} of each cannot tell a difference in any of {}: it takes --seeds {wanted}.\n",
+        text::count(runs as u64, "run", "runs"),
+        text::count(changed.len() as u64, "cell", "cells")
+    )
+}
+
+/// Cells of which the runs carry another verdict than before.
 fn verdicts(matches: &[Match<'_>]) -> String {
     let mut table = Table::new(&["design", "before", "after"]);
-    let word = |safe: Option<bool>| match safe {
-        Some(true) => "safe",
-        Some(false) => "not safe",
-        None => "no result",
+    let words = |cell: &Cell| match (cell.verdict, &cell.bad_runs) {
+        (Some(verdict), Some(found)) => format!("{} ({} of {} runs bad)", verdict.words(), found.bad, found.of),
+        _ => "no result".to_owned(),
     };
-    for m in matches.iter().filter(|m| m.a.safe != m.b.safe) {
-        table.row(&[m.name.clone(), word(m.a.safe).into(), word(m.b.safe).into()]);
+    for m in matches.iter().filter(|m| m.a.verdict != m.b.verdict) {
+        table.row(&[m.name.clone(), words(m.a), words(m.b)]);
     }
     table.end("Verdicts that changed")
 }
@@ -354,6 +386,7 @@ fn changes(told: &[&(&Match<'_>, Change)]) -> String {
         let mean = |cell: &Cell| cell.estimate.as_ref().map_or("-".to_owned(), |e| text::percent(e.mean));
         let ends = match change.ends {
             Some((low, high)) => format!("{} to {}", points(low), points(high)),
+            None if change.seeds > 1 => "the same in every run".to_owned(),
             None => "one seed".to_owned(),
         };
         table.row(&[m.name.clone(), mean(m.a), mean(m.b), points(change.mean), ends]);
@@ -391,11 +424,11 @@ mod tests {
         let diff = outcomes(("a.json", &outcome(5)), ("b.json", &outcome(105)));
         assert_eq!((diff.differs, diff.worse), (true, true));
         assert!(diff.markdown.contains("track calls dropped: **0.50%** → **10.5%** (+10.0 pp"), "{}", diff.markdown);
-        assert!(diff.markdown.contains("| track: no server | 5 | 105 |"), "{}", diff.markdown);
+        assert!(diff.markdown.contains("| track\\: no server | 5 | 105 |"), "{}", diff.markdown);
         assert!(!outcomes(("a", &outcome(105)), ("b", &outcome(5))).worse);
     }
 
-    fn matrix(rates: [[f64; 3]; 2]) -> Comparison {
+    fn matrix<const N: usize>(rates: [[f64; N]; 2]) -> Comparison {
         let run = |seed: usize, rate: f64| CellRun {
             seed: seed as u64,
             rate: Some(rate),
@@ -412,8 +445,9 @@ mod tests {
         let points = vec!["shared".to_owned(), "bulkhead".to_owned()];
         let mut c = Comparison {
             metric: "track.dropped_rate".into(),
-            seeds: 3,
+            seeds: N as u64,
             safe: 0.001,
+            bad_runs: 0.05,
             dimensions: vec![Dimension { name: "isolation".into(), points, baseline: Some(0), ..Dimension::default() }],
             cells: vec![cell(0), cell(1)],
             ..Comparison::default()
@@ -424,17 +458,33 @@ mod tests {
 
     #[test]
     fn matrices_are_paired_by_seed_and_noise_is_no_difference() {
-        let before = matrix([[0.50, 0.60, 0.55], [0.0, 0.0, 0.0]]);
-        let noise = matrix([[0.52, 0.58, 0.56], [0.0, 0.0, 0.0]]);
+        let before = matrix([[0.50, 0.60, 0.55, 0.57], [0.0; 4]]);
+        let noise = matrix([[0.52, 0.58, 0.56, 0.55], [0.0; 4]]);
         let diff = comparisons(("a", &before), ("b", &noise));
         assert_eq!((diff.differs, diff.worse), (true, false));
         assert!(diff.markdown.contains("0 worse, 0 better"), "{}", diff.markdown);
-        let worse = matrix([[0.51, 0.611, 0.561], [0.2, 0.2, 0.2]]);
+        let worse = matrix([[0.51, 0.611, 0.561, 0.58], [0.2; 4]]);
         let diff = comparisons(("a", &before), ("b", &worse));
         assert!(diff.worse && diff.markdown.contains("2 worse"), "{}", diff.markdown);
-        assert!(diff.markdown.contains("| bulkhead | safe | not safe |"), "{}", diff.markdown);
+        let row = "| bulkhead | looks safe \\(0 of 4 runs bad\\) | not safe \\(4 of 4 runs bad\\) |";
+        assert!(diff.markdown.contains(row), "{}", diff.markdown);
+        assert!(diff.markdown.contains("the same in every run"), "{}", diff.markdown);
         assert!(!comparisons(("a", &worse), ("b", &before)).worse);
         assert!(!comparisons(("a", &before), ("b", &before)).differs);
+    }
+
+    #[test]
+    fn one_run_tells_no_difference_but_a_bad_run_where_there_was_none_is_worse() {
+        let (before, after) = (matrix([[0.5], [0.3]]), matrix([[0.6], [0.2]]));
+        let diff = comparisons(("a", &before), ("b", &after));
+        assert!(!diff.worse && diff.markdown.contains("0 worse, 0 better"), "{}", diff.markdown);
+        assert!(
+            diff.markdown.contains("1 run of each cannot tell a difference in any of 2 cells"),
+            "{}",
+            diff.markdown
+        );
+        let (before, after) = (matrix([[0.5], [0.0]]), matrix([[0.5], [0.2]]));
+        assert!(comparisons(("a", &before), ("b", &after)).worse);
     }
 
     #[test]

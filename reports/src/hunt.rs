@@ -157,7 +157,7 @@ impl Page<'_> {
         self.behind("  ", &format!("violates `{} {}`: {}", found.kind, found.condition, found.why));
         self.safe(&found.safe);
         for Remedy { path, value, safe } in &found.remedies {
-            self.behind("  ", &format!("would have been safe with {path} = {safe} instead of {value}"));
+            self.behind("  ", &format!("would have held under this seed with {path} = {safe} instead of {value}"));
         }
         if found.other_seeds.1 > 0 {
             let (fails, of) = found.other_seeds;
@@ -177,7 +177,7 @@ impl Page<'_> {
             return;
         }
         self.paragraph(&format!(
-            "worst {}: {value}, against {without} without faults; {} with what is left of that schedule, {}:",
+            "worst found for {}: {value}, against {without} without faults; {} with what is left of that schedule, {}:",
             worst.metric,
             worst.value,
             counted(worst.schedule.len() as u64, "fault")
@@ -195,16 +195,16 @@ impl Page<'_> {
         }
     }
 
-    /// "would have been safe below ...".
+    /// "would have held under this seed with ...".
     fn safe(&mut self, all: &[Safe]) {
         for safe in all {
             let what = if safe.key == "for" { "if it lasted".to_string() } else { format!("with {} =", safe.key) };
             let text = match &safe.safe {
                 Some(value) => {
-                    format!("would have been safe {what} {value} instead of {} ({})", safe.fails, safe.fault)
+                    format!("would have held under this seed {what} {value} instead of {} ({})", safe.fails, safe.fault)
                 }
-                None if safe.key == "for" => format!("not safe even for the shortest time tried ({})", safe.fault),
-                None => format!("not safe even at the mildest {} tried ({})", safe.key, safe.fault),
+                None if safe.key == "for" => format!("did not hold even for the shortest time tried ({})", safe.fault),
+                None => format!("did not hold even at the mildest {} tried ({})", safe.key, safe.fault),
             };
             self.behind("  ", &text);
         }

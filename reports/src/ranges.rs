@@ -32,7 +32,7 @@ pub fn table(evidence: &str, rows: &[Range], style: &Style) -> String {
     let lines: Vec<String> = table.lines().map(|line| line.trim_end().to_string()).collect();
     format!(
         "{}\n\n{} comes out within its band at {met} of {all} points ({share:.0}%) of the ranges, one number moved at a\n\
-         time; {safe} of {} numbers keep it over their whole range.\n",
+         time, one run each; {safe} of {} numbers keep it at all their points.\n",
         lines.join("\n"),
         text::clean(evidence, style.unicode),
         rows.len()

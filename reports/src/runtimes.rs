@@ -2,6 +2,8 @@
 
 use crate::terminal::Style;
 use crate::text;
+use brownout_lab::compare::Difference;
+use brownout_lab::stats;
 use brownout_sim::outcome::Outcome;
 use comfy_table::{Cell, CellAlignment, Table, presets};
 use serde::Serialize;
@@ -27,6 +29,8 @@ struct Row {
     unit: Unit,
     /// Mean and standard deviation over the seeds, by runtime; none where a run has no such figure.
     values: Vec<Option<(f64, f64)>>,
+    /// The last runtime less the first, seed by seed; none where either has no such figure.
+    difference: Option<Difference>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -44,15 +48,16 @@ struct Document<'a> {
 }
 
 fn row(sides: &[Side<'_>], subject: &str, figure: &str, unit: Unit, of: impl Fn(&Outcome) -> Option<f64>) -> Row {
-    let value = |side: &Side<'_>| {
-        let all: Option<Vec<f64>> = side.outcomes.iter().map(&of).collect();
-        let all = all.filter(|all| !all.is_empty())?;
-        let n = all.len() as f64;
-        let mean = all.iter().sum::<f64>() / n;
-        let squares: f64 = all.iter().map(|x| (x - mean) * (x - mean)).sum();
-        Some((mean, if all.len() > 1 { (squares / (n - 1.0)).sqrt() } else { 0.0 }))
-    };
-    Row { subject: subject.into(), figure: figure.into(), unit, values: sides.iter().map(value).collect() }
+    let all = |side: &Side<'_>| side.outcomes.iter().map(&of).collect::<Option<Vec<f64>>>();
+    let value = |side: &Side<'_>| stats::sample(&all(side)?).map(|s| (s.mean, s.deviation));
+    let values = sides.iter().map(value).collect();
+    let ends = sides.first().and_then(all).zip(sides.last().and_then(all));
+    let difference = ends.and_then(|(first, last)| {
+        let by: Vec<f64> = first.iter().zip(&last).map(|(first, last)| last - first).collect();
+        let (low, high) = stats::interval(&by, by.len()).unzip();
+        Some(Difference { mean: stats::sample(&by)?.mean, low, high, seeds: by.len() })
+    });
+    Row { subject: subject.into(), figure: figure.into(), unit, values, difference }
 }
 
 fn rows(sides: &[Side<'_>]) -> Vec<Row> {
@@ -94,14 +99,18 @@ fn shown(unit: Unit, value: Option<(f64, f64)>, seeds: usize, plus_minus: &str) 
     if seeds > 1 { format!("{} {plus_minus} {}", figure(mean), figure(deviation)) } else { figure(mean) }
 }
 
-/// How far the others are from the first.
-fn difference(row: &Row) -> String {
-    let (Some(Some(first)), Some(Some(last))) = (row.values.first(), row.values.last()) else { return String::new() };
-    let by = last.0 - first.0;
+/// How far the last is from the first, with half of the 95% interval if there is one.
+fn difference(row: &Row, plus_minus: &str) -> String {
+    let Some(by) = &row.difference else { return String::new() };
+    let half = by.high.map(|high| high - by.mean);
+    let with = |mean: String, half: Option<String>| match half {
+        Some(half) => format!("{mean} {plus_minus} {half}"),
+        None => mean,
+    };
     match row.unit {
-        Unit::Share => format!("{:+.1}pp", by * 100.0),
-        Unit::Seconds => format!("{by:+.1}s"),
-        Unit::Number => format!("{by:+.2}"),
+        Unit::Share => with(format!("{:+.1}pp", by.mean * 100.0), half.map(|x| format!("{:.1}pp", x * 100.0))),
+        Unit::Seconds => with(format!("{:+.1}s", by.mean), half.map(|x| format!("{x:.1}s"))),
+        Unit::Number => with(format!("{:+.2}", by.mean), half.map(|x| format!("{x:.2}"))),
     }
 }
 
@@ -122,13 +131,13 @@ pub fn table(sides: &[Side<'_>], style: &Style) -> String {
         let mut cells = vec![Cell::new(subject), Cell::new(text::clean(&row.figure, style.unicode))];
         let right = |words: String| Cell::new(words).set_alignment(CellAlignment::Right);
         cells.extend(row.values.iter().map(|value| right(shown(row.unit, *value, seeds, plus_minus))));
-        cells.push(right(difference(&row)));
+        cells.push(right(difference(&row, plus_minus)));
         table.add_row(cells);
     }
     let lines: Vec<String> = table.lines().map(|line| line.trim_end().to_string()).collect();
     let mut about = vec![format!("{} seed{}", seeds, if seeds == 1 { "" } else { "s" })];
     if seeds > 1 {
-        about.push(format!("mean {plus_minus} standard deviation"));
+        about.push(format!("mean {plus_minus} standard deviation; difference {plus_minus} half of its 95% interval"));
     }
     if first.design.contains('=') {
         about.push(first.design.clone());
@@ -178,8 +187,13 @@ mod tests {
         let line = |what: &str| text.lines().find(|line| line.contains(what)).unwrap_or_default().to_string();
         let words: Vec<String> = line("dropped").split_whitespace().map(str::to_string).collect();
         assert_eq!(words, ["track", "dropped", "51.0%", "±", "1.4%", "52.0%", "±", "1.4%", "+1.0pp"], "{text}");
+        let failed = line("failed");
+        assert!(!failed.contains("+0.0pp ±"), "no interval of no width: {failed}");
         assert!(line("first ejection").contains("none"), "{text}");
-        assert!(text.starts_with("A day\n2 seeds, mean ± standard deviation\n"), "{text}");
+        assert!(
+            text.starts_with("A day\n2 seeds, mean ± standard deviation; difference ± half of its 95% interval\n"),
+            "{text}"
+        );
         let json = to_json(&sides, false).unwrap();
         assert!(json.contains("\"kernel\"") && json.contains("\"figure\": \"refused\""), "{json}");
     }

@@ -95,6 +95,7 @@ fn sound(c: &Comparison) -> Result<(), Unreadable> {
         && c.cells.iter().all(|cell| inside(&cell.at) && cell.baseline < cells)
         && c.cells.iter().enumerate().all(|(i, cell)| c.index(&cell.at) == i)
         && c.dimensions.iter().all(|d| d.baseline.is_none_or(|p| p < d.points.len()))
+        && c.confirm.iter().flat_map(|confirm| &confirm.candidates).all(|cell| *cell < cells)
         && c.under.is_none_or(|d| d < c.dimensions.len())
         && c.troubles.iter().all(|trouble| trouble.cell < cells);
     if whole {

@@ -41,9 +41,15 @@ pub struct Args {
     /// The share of calls to compare, lower is better [default: what the first clients send, .dropped_rate]
     #[arg(long, value_name = "METRIC")]
     metric: Option<String>,
-    /// A design is safe where the upper end of its interval lies below this
+    /// A run is bad where the metric reaches this
     #[arg(long, value_name = "SHARE", default_value = "0.1%", value_parser = share)]
     safe: f64,
+    /// A design is safe where at most this share of all runs is bad, shown with 95% confidence
+    #[arg(long, value_name = "SHARE", default_value = "5%", value_parser = share)]
+    bad_runs: f64,
+    /// Run what looks safe on as many more seeds as the word "safe" needs: 59 for one design, more to pick from many
+    #[arg(long)]
+    confirm: bool,
     /// What to compare with: points of axes, isolation=bulkhead [default: the axes' defaults]
     #[arg(long, value_name = "DESIGN")]
     baseline: Vec<String>,
@@ -77,7 +83,7 @@ pub struct Args {
         value_enum,
         value_delimiter = ',',
         value_name = "RUNTIMES",
-        conflicts_with_all = ["axis", "sweep", "precision", "metric", "baseline", "under", "jobs", "costs", "differences", "out"]
+        conflicts_with_all = ["axis", "sweep", "precision", "metric", "baseline", "under", "jobs", "costs", "differences", "out", "confirm", "bad_runs"]
     )]
     runtimes: Vec<Runtime>,
     /// With --runtimes: a smaller world in proportion, this share of all rates and servers, as in 25%
@@ -132,7 +138,12 @@ pub fn run(args: &Args, terminal: &Terminal) -> Exit {
         terminal.complain(&format!("error: {why}"));
         return Exit::Limit;
     }
-    let more = if args.precision.is_some() { ", and more for the precision" } else { "" };
+    let more = match (args.precision.is_some(), args.confirm) {
+        (true, true) => ", and more for the precision and to confirm what looks safe",
+        (true, false) => ", and more for the precision",
+        (false, true) => ", and more to confirm what looks safe",
+        (false, false) => "",
+    };
     terminal.complain(&format!(
         "{} x {} = {}{more}",
         counted(cells as u64, "cell"),
@@ -172,6 +183,8 @@ fn ask(args: &Args) -> Ask<'_> {
         precision: args.precision,
         max_seeds: args.max_seeds,
         safe: args.safe,
+        bad_runs: args.bad_runs,
+        confirm: args.confirm,
         jobs: args.jobs.map(usize::from),
         lose_a_call: lose_a_call(),
     }

@@ -25,7 +25,7 @@ pub struct Args {
 /// When to end with exit code 1.
 #[derive(clap::ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
 enum FailOn {
-    /// More calls of a kind are dropped or failed; of matrices, beyond the interval, or a design is no longer safe
+    /// More calls of a kind are dropped or failed; of matrices, beyond chance, or a design that looked safe has a bad run
     Worse,
     /// Anything differs apart from what depends on the machine
     Any,

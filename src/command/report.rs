@@ -43,6 +43,9 @@ pub struct Args {
     /// The first of them, and that of the days shown
     #[arg(long, value_name = "SEED", default_value_t = 1, value_parser = clap::value_parser!(u64).range(..1 << 60), help_heading = "With a scenario")]
     first_seed: u64,
+    /// Run what looks safe on as many more seeds as the word "safe" needs, as compare does
+    #[arg(long, help_heading = "With a scenario")]
+    confirm: bool,
     /// Take a design in every cell; may be repeated
     #[arg(long, value_name = "DESIGN", help_heading = "With a scenario")]
     design: Vec<String>,
@@ -141,8 +144,9 @@ fn gather(args: &Args, files: &[PathBuf]) -> Made {
     }
     if !(args.axis.is_empty() && args.sweep.is_empty() && args.design.is_empty() && args.set.is_empty())
         || args.ranges.is_some()
+        || args.confirm
     {
-        let why = "error: saved documents are shown as they are; --axis, --sweep, --ranges, --design and --set need a scenario file";
+        let why = "error: saved documents are shown as they are; --axis, --sweep, --ranges, --design, --set and --confirm need a scenario file";
         return Err((Exit::Usage, why.to_owned()));
     }
     let mut material = Material { command: said(args), ..Material::default() };
@@ -281,6 +285,8 @@ fn compare(
         precision: None,
         max_seeds: args.seeds,
         safe: 0.001,
+        bad_runs: 0.05,
+        confirm: args.confirm && sweeps.is_empty(),
         jobs: args.jobs.map(usize::from),
         lose_a_call: lose_a_call(),
     });
@@ -294,7 +300,10 @@ fn compare(
     ));
     let bar = bar_of_runs();
     bar.set_length(runs);
-    let comparison = plan.run(terminal.stop(), &|done, _| bar.set_position(done as u64));
+    let comparison = plan.run(terminal.stop(), &|done, all| {
+        bar.set_length(all as u64);
+        bar.set_position(done as u64);
+    });
     bar.finish_and_clear();
     match comparison.troubles.iter().find(|trouble| trouble.broken) {
         Some(broken) => {
@@ -341,6 +350,7 @@ fn said(args: &Args) -> String {
     words.extend(args.ranges.iter().map(|evidence| format!("--ranges {}", word(evidence))));
     if args.files.iter().any(|file| file.extension().is_some_and(|end| end == "toml")) {
         words.push(format!("--seeds {} --first-seed {}", args.seeds, args.first_seed));
+        words.extend(args.confirm.then(|| "--confirm".to_owned()));
     }
     words.join(" ")
 }

@@ -124,7 +124,7 @@ pub(super) fn tables(show: &Show<'_>, all: bool, page: &mut Page) {
         heading(show, &grid, all || single, &cells, page);
         let row = |cell: usize| {
             let mut row = vec![
-                (figure(&c.cells[cell], show.style.unicode), heat(&c.cells[cell], c.safe)),
+                (figure(&c.cells[cell], c.seeds, show.style.unicode), heat(&c.cells[cell], c.safe)),
                 (difference(c, cell, show.style.unicode), None),
             ];
             let shown = |column: &&Column| (column.value)(c, cell).map_or("-".to_string(), column.show);

@@ -32,6 +32,8 @@ struct Whole<'a> {
     precision: Option<f64>,
     max_seeds: u64,
     safe: f64,
+    bad_runs: f64,
+    confirm: Option<&'a brownout_lab::compare::Confirm>,
     ended: &'a str,
     under: Option<usize>,
     dimensions: &'a [brownout_lab::compare::Dimension],
@@ -59,6 +61,8 @@ pub fn to_json(c: &Comparison) -> Result<String, serde_json::Error> {
         precision: c.precision,
         max_seeds: c.max_seeds,
         safe: c.safe,
+        bad_runs: c.bad_runs,
+        confirm: c.confirm.as_ref(),
         ended: &c.ended,
         under: c.under,
         dimensions: &c.dimensions,
@@ -121,7 +125,7 @@ fn runs(c: &Comparison) -> impl Iterator<Item = (&Cell, &brownout_lab::compare::
 }
 
 /// One row per cell: its points, `seeds`, `mean` with `low` and `high` and `interval` (what they are), `safe`, `capped`,
-/// the paired difference to the `baseline` with its interval, costs, and `digest` and `repeat` of its first run.
+/// `verdict`, `bad_runs` of its seeds, the share of runs that is bad at most (95%), `more_runs` that "safe" needs, the paired difference to the `baseline` with its interval, costs, and `digest` and `repeat` of its first run.
 ///
 /// # Errors
 /// As the `csv` crate reports them.
@@ -130,6 +134,7 @@ pub fn cells_csv(c: &Comparison) -> Result<String, csv::Error> {
     let columns = costs::columns(c);
     let mut header: Vec<String> = c.dimensions.iter().map(|d| d.name.clone()).collect();
     header.extend(["seeds", "mean", "low", "high", "interval", "hits", "offered", "safe", "capped"].map(String::from));
+    header.extend(["verdict", "bad_runs", "bad_runs_at_most", "more_runs"].map(String::from));
     header.extend(["difference", "difference_low", "difference_high", "baseline"].map(String::from));
     header.extend(columns.iter().map(|column| column.key.clone()));
     header.extend(["digest", "repeat"].map(String::from));
@@ -147,6 +152,10 @@ pub fn cells_csv(c: &Comparison) -> Result<String, csv::Error> {
             e.map(|e| e.offered.to_string()).unwrap_or_default(),
             cell.safe.map(|safe| safe.to_string()).unwrap_or_default(),
             cell.capped.to_string(),
+            cell.verdict.map(|verdict| verdict.words().to_owned()).unwrap_or_default(),
+            cell.bad_runs.as_ref().map(|found| found.bad.to_string()).unwrap_or_default(),
+            optional(cell.bad_runs.as_ref().map(|found| found.at_most)),
+            cell.more_runs.map(|runs| runs.to_string()).unwrap_or_default(),
             optional(d.map(|d| d.mean)),
             optional(d.and_then(|d| d.low)),
             optional(d.and_then(|d| d.high)),

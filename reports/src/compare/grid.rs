@@ -3,7 +3,7 @@
 use super::Show;
 use crate::terminal::page::{Ink, Line, Page};
 use crate::text;
-use brownout_lab::compare::{Cell, Comparison, Estimate, How, places};
+use brownout_lab::compare::{BadRuns, Cell, Comparison, Estimate, How, places};
 
 /// Rows beyond which only those beside the baseline are shown.
 const ROWS: usize = 12;
@@ -104,7 +104,6 @@ pub(crate) fn label_of(c: &Comparison, cell: &Cell) -> String {
 pub(super) fn half(e: &Estimate) -> Option<f64> {
     match (e.how, e.low, e.high) {
         (How::Interval, Some(low), Some(high)) => Some((e.mean - low).max(high - e.mean)),
-        (How::Same | How::Bound, Some(_), Some(high)) => Some(high - e.mean),
         _ => None,
     }
 }
@@ -136,23 +135,26 @@ fn spread(percent: f64, half: f64, unicode: bool) -> String {
     format!("{percent:.decimals$} {to}{half:.fine$}")
 }
 
-/// What stands in a cell.
-pub(crate) fn figure(cell: &Cell, unicode: bool) -> String {
+/// What stands in a cell: the mean with half of its interval, and how many runs are bad where that is not all or none of
+/// the first ones.
+pub(crate) fn figure(cell: &Cell, seeds: u64, unicode: bool) -> String {
     let Some(e) = &cell.estimate else { return "-".into() };
     let percent = e.mean * 100.0;
-    match e.how {
-        How::Bound => format!("<{}", rounded_up(e.high.unwrap_or(1.0) * 100.0)),
+    let mean = match e.how {
+        How::Bound => "0".into(),
         How::Same => format!("{} same", trimmed(percent)),
         How::Single => trimmed(percent),
         How::Interval => spread(percent, half(e).unwrap_or(0.0) * 100.0, unicode),
+    };
+    match &cell.bad_runs {
+        Some(found) if is_counted(found, seeds) => format!("{mean} ({}/{})", found.bad, found.of),
+        _ => mean,
     }
 }
 
-/// A bound with one figure, never lower than it is.
-fn rounded_up(percent: f64) -> String {
-    let decimals = if percent >= 1.0 { 0 } else { (1..9).find(|d| percent * 10f64.powi(*d) >= 1.0).unwrap_or(9) };
-    let unit = 10f64.powi(decimals);
-    format!("{:.*}", decimals as usize, (percent * unit).ceil() / unit)
+/// Whether a cell's bad runs stand beside its figure.
+pub(super) fn is_counted(found: &BadRuns, seeds: u64) -> bool {
+    (found.bad > 0 && found.bad < found.of) || (found.bad == 0 && found.of != seeds)
 }
 
 /// The difference of a cell to its baseline: "-52.6 ±0.3".
@@ -162,11 +164,11 @@ pub(super) fn difference(c: &Comparison, i: usize, unicode: bool) -> String {
         (Some(d), _) => {
             let (mean, half) = (d.mean * 100.0, d.high.map(|high| (high - d.mean) * 100.0));
             match half {
-                Some(0.0) if mean == 0.0 => "0 same".into(),
-                Some(0.0) => format!("{mean:+.1} same"),
+                None if d.seeds > 1 && mean == 0.0 => "0 same".into(),
+                None if d.seeds > 1 => format!("{} same", signed(mean)),
                 Some(half) if mean < 0.0 => spread(mean, half, unicode),
                 Some(half) => format!("+{}", spread(mean, half, unicode)),
-                None => format!("{mean:+.1}"),
+                None => signed(mean),
             }
         }
         (None, true) if cell.baseline == i => "*".into(),
@@ -174,11 +176,17 @@ pub(super) fn difference(c: &Comparison, i: usize, unicode: bool) -> String {
     }
 }
 
-/// From 0, as good as nothing, to 4; none without an estimate.
+/// A difference of which the first figures show: "+16.9", "-0.002".
+fn signed(percent: f64) -> String {
+    let sign = if percent > 0.0 { "+" } else { "" };
+    format!("{sign}{}", spread(percent, f64::NAN, true).split(' ').next().unwrap_or_default())
+}
+
+/// From 0, no bad run or shown to be safe, to 4; none without an estimate.
 pub(crate) fn heat(cell: &Cell, safe: f64) -> Option<u8> {
     let e = cell.estimate.as_ref()?;
     Some(match e.mean {
-        _ if cell.safe == Some(true) => 0,
+        _ if cell.verdict.is_some_and(|verdict| verdict.is_quiet()) => 0,
         m if m < safe => 1,
         m if m < 0.10 => 1,
         m if m < 0.30 => 2,
@@ -306,7 +314,7 @@ mod tests {
         assert_eq!(spread(52.6412, 0.021, true), "52.6 ±0.02");
         assert_eq!(spread(0.0213, 0.0081, true), "0.021 ±0.008");
         assert_eq!(spread(-52.6, 12.0, false), "-52.6 +-12.0");
-        assert_eq!([0.00001, 0.00312, 0.21, 3.1].map(rounded_up), ["0.00001", "0.004", "0.3", "4"]);
+        assert_eq!([0.0021, -16.94, 0.0].map(signed), ["+0.0021", "-16.9", "0.0"]);
         assert_eq!([0.5, 0.05, 12.0].map(trimmed), ["0.5", "0.05", "12"]);
     }
 

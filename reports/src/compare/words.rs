@@ -1,9 +1,10 @@
 //! What a comparison says, in words: what is safe, what cannot be told apart, what flips.
 
 use super::costs;
-use super::grid::trimmed;
+use super::grid::{is_counted, trimmed};
 use crate::text;
-use brownout_lab::compare::{Comparison, Panel, places, reversals, safety_along};
+use brownout_lab::compare::{Cell, Comparison, Panel, Verdict, places, reversals, safety_along};
+use brownout_lab::stats;
 use std::collections::BTreeMap;
 
 /// Groups named for each panel.
@@ -17,9 +18,7 @@ pub(super) fn verdicts(c: &Comparison) -> Vec<(String, String)> {
     if c.cells.iter().all(|cell| cell.estimate.is_none()) {
         return out;
     }
-    if c.cells.len() > 1 {
-        out.extend(safe(c));
-    }
+    out.extend(safe(c));
     if c.sweeps().is_empty() {
         out.extend(alike(c));
     } else {
@@ -28,7 +27,7 @@ pub(super) fn verdicts(c: &Comparison) -> Vec<(String, String)> {
     out
 }
 
-/// The limit below which a design is safe: "0.1%".
+/// The limit from which on a run is bad: "0.1%".
 fn limit(c: &Comparison) -> String {
     format!("{}%", trimmed(c.safe * 100.0))
 }
@@ -43,91 +42,197 @@ fn plural(name: &str) -> String {
     if name.ends_with(['s', 'h', 'x', 'z']) { format!("points of {name}") } else { format!("{name}s") }
 }
 
-/// A design (its place in the design dimensions), and for each setting whether it is safe there.
-type Verdicts = (Vec<usize>, Vec<Option<bool>>);
+/// "in 0 of 5 runs".
+pub(crate) fn in_none_of(runs: u64) -> String {
+    format!("in 0 of {}", text::count(runs, "run", "runs"))
+}
 
-/// The design dimensions, and every design with its verdicts.
-fn settings(c: &Comparison) -> (Vec<usize>, Vec<Verdicts>) {
+/// What a bad run is, and what none of so many says; empty without a cell that has a bad run or none.
+pub(crate) fn bad_runs(c: &Comparison) -> String {
+    let found = || c.cells.iter().filter_map(|cell| cell.bad_runs.as_ref());
+    let quiet: BTreeMap<u64, f64> = found().filter(|f| f.bad == 0).map(|f| (f.of, f.at_most)).collect();
+    let few = quiet.first_key_value().into_iter();
+    let ends: Vec<String> = few
+        .chain(quiet.last_key_value().filter(|_| quiet.len() > 1))
+        .map(|(runs, share)| {
+            let runs = text::count(*runs, "run", "runs");
+            format!("0 bad of {runs} means that at most {} of all are", text::percent_brief(*share))
+        })
+        .collect();
+    let counted = found().any(|found| is_counted(found, c.seeds));
+    if ends.is_empty() && !counted {
+        return String::new();
+    }
+    let counted = if counted { ", as (1/5) says of one of five" } else { "" };
+    let mut said = format!(" A run that reaches {} is bad{counted}", limit(c));
+    if !ends.is_empty() {
+        said.push_str(&format!("; {} (95% confidence)", ends.join(", ")));
+    }
+    said.push('.');
+    said
+}
+
+/// A design (its place in the design dimensions), and for each setting its cell.
+struct Design {
+    at: Vec<usize>,
+    cells: Vec<usize>,
+}
+
+impl Design {
+    /// The worst verdict of all settings; none where one has no result.
+    fn verdict(&self, c: &Comparison) -> Option<Verdict> {
+        let all: Option<Vec<Verdict>> = self.cells.iter().map(|cell| c.cells[*cell].verdict).collect();
+        all?.into_iter().max()
+    }
+}
+
+/// The dimensions that are no design, and every design.
+fn settings(c: &Comparison) -> (Vec<usize>, Vec<Design>) {
     let design = c.design_dimensions();
     let rest: Vec<usize> = (0..c.dimensions.len()).filter(|d| !design.contains(d)).collect();
     let lengths = |dims: &[usize]| dims.iter().map(|d| c.dimensions[*d].points.len()).collect::<Vec<_>>();
     let all = places(&lengths(&design)).into_iter().map(|built| {
-        let verdict = |setting: Vec<usize>| {
+        let cell = |setting: Vec<usize>| {
             let mut at = vec![0; c.dimensions.len()];
             design.iter().zip(&built).for_each(|(d, p)| at[*d] = *p);
             rest.iter().zip(setting).for_each(|(d, p)| at[*d] = p);
-            c.cells[c.index(&at)].safe
+            c.index(&at)
         };
-        let verdicts = places(&lengths(&rest)).into_iter().map(verdict).collect();
-        (built, verdicts)
+        let cells = places(&lengths(&rest)).into_iter().map(cell).collect();
+        Design { at: built, cells }
     });
     let all = all.collect();
     (rest, all)
 }
 
-/// The designs that are safe in every setting, by their places in the design dimensions.
-pub(crate) fn safe_at_all(c: &Comparison) -> Vec<Vec<usize>> {
+/// The designs that are safe in every setting, or look so, by their places in the design dimensions.
+pub(crate) fn quiet_at_all(c: &Comparison) -> Vec<Vec<usize>> {
     let (_, designs) = settings(c);
-    designs.into_iter().filter(|(_, v)| v.iter().all(|v| *v == Some(true))).map(|(d, _)| d).collect()
+    let quiet = designs.into_iter().filter(|d| d.verdict(c).is_some_and(Verdict::is_quiet));
+    quiet.map(|d| d.at).collect()
 }
 
-/// The designs that are safe everywhere, and those that are not quite.
+/// "under all 3 mechanisms, at every value swept"; empty where there is one setting.
+fn everywhere(c: &Comparison) -> String {
+    let under = c.under.map(|d| {
+        let dimension = &c.dimensions[d];
+        format!(" under {} {}", all(dimension.points.len()), plural(&dimension.name))
+    });
+    let (under, comma) = (under.unwrap_or_default(), if c.under.is_some() { "," } else { "" });
+    if c.sweeps().is_empty() { under } else { format!("{under}{comma} at every value swept") }
+}
+
+/// "track.dropped_rate reaches 0.1% in at most 5% of runs, with 95% confidence".
+fn what_safe_is(c: &Comparison) -> String {
+    let (limit, share) = (limit(c), trimmed(c.bad_runs * 100.0));
+    format!("{} reaches {limit} in at most {share}% of runs, with 95% confidence", c.metric)
+}
+
+/// What is safe everywhere, what looks so, and what does not quite.
 pub(crate) fn safe(c: &Comparison) -> Vec<(String, String)> {
     let (rest, designs) = settings(c);
-    let everywhere = safe_at_all(c);
-    let heading = match (c.under, c.sweeps().is_empty()) {
-        (Some(d), true) => {
-            let dimension = &c.dimensions[d];
-            format!("Safe under {} {}", all(dimension.points.len()), plural(&dimension.name))
-        }
-        (Some(d), false) => {
-            let dimension = &c.dimensions[d];
-            format!("Safe under {} {}, at every value swept", all(dimension.points.len()), plural(&dimension.name))
-        }
-        (None, true) => "Safe".into(),
-        (None, false) => "Safe at every value swept".into(),
-    };
-    let unfinished = designs.iter().filter(|(_, v)| v.contains(&None)).count();
-    let mut said = match (everywhere.is_empty(), unfinished) {
-        (true, n) if n == designs.len() => "no design has all its runs.".into(),
-        (true, 0) => format!("none of the {} designs.", designs.len()),
-        (true, _) => "none of the designs that are finished.".into(),
-        (false, _) => format!("{}.", describe(c, &everywhere)),
-    };
-    if unfinished > 0 && unfinished < designs.len() {
-        said.push_str(&format!(" Not finished: {}.", text::count(unfinished as u64, "design", "designs")));
+    let of = |wanted: Option<Verdict>| -> Vec<&Design> { designs.iter().filter(|d| d.verdict(c) == wanted).collect() };
+    let (is, looks) = (of(Some(Verdict::Safe)), of(Some(Verdict::LooksSafe)));
+    let places = |designs: &[&Design]| designs.iter().map(|d| d.at.clone()).collect::<Vec<_>>();
+    let unfinished = of(None).len();
+    let where_ = everywhere(c);
+    let mut out = Vec::new();
+    if !is.is_empty() {
+        out.push((format!("Safe{where_} ({}):", what_safe_is(c)), format!("{}.", describe(c, &places(&is)))));
     }
-    let mut out = vec![(format!("{heading} ({} below {}):", c.metric, limit(c)), said)];
+    if !looks.is_empty() {
+        let heading = format!("Looks safe{where_} ({}), {}:", looks_safe(c, &looks), needs(c, &looks));
+        out.push((heading, format!("{}.", describe(c, &places(&looks)))));
+    }
+    if out.is_empty() {
+        let none = match unfinished {
+            n if n == designs.len() => "no design has all its runs.".into(),
+            0 => format!("none of the {} designs, and none looks so.", designs.len()),
+            _ => "none of the designs that are finished, and none looks so.".into(),
+        };
+        out.push((format!("Safe{where_} ({}):", what_safe_is(c)), none));
+    }
+    if let (Some((_, last)), true) = (out.last_mut(), unfinished > 0 && unfinished < designs.len()) {
+        last.push_str(&format!(" Not finished: {}.", text::count(unfinished as u64, "design", "designs")));
+    }
+    out.extend(not_confirmed(c, &designs));
     if let (Some(under), true) = (c.under, c.sweeps().is_empty()) {
         out.extend(exceptions(c, under, &rest, &designs));
     }
+    out.extend(others(c, &designs));
     out
 }
 
+/// "track.dropped_rate reaches 0.1% in 0 of 5 runs".
+fn looks_safe(c: &Comparison, designs: &[&Design]) -> String {
+    let runs = designs.iter().flat_map(|d| &d.cells).map(|cell| c.cells[*cell].runs.len() as u64).min().unwrap_or(0);
+    let none = in_none_of(runs);
+    format!("{} reaches {} {none}", c.metric, limit(c))
+}
+
+/// "needs 117 more runs of each cell to be called safe (--confirm)".
+fn needs(c: &Comparison, designs: &[&Design]) -> String {
+    let more = designs.iter().flat_map(|d| &d.cells).filter_map(|cell| c.cells[*cell].more_runs).max().unwrap_or(0);
+    let each = if c.cells.len() > 1 { " of each cell" } else { "" };
+    format!("needs {}{each} to be called safe (--confirm)", text::count(more, "more run", "more runs"))
+}
+
+/// Designs that looked safe to those who picked them, and do not after the runs on new seeds.
+fn not_confirmed(c: &Comparison, designs: &[Design]) -> Option<(String, String)> {
+    let confirm = c.confirm.as_ref()?;
+    let failed = |design: &&Design| {
+        let tried = |cell: &usize| confirm.candidates.contains(cell);
+        design.cells.iter().any(tried) && design.verdict(c).is_some_and(|verdict| !verdict.is_quiet())
+    };
+    let failed: Vec<Vec<usize>> = designs.iter().filter(failed).map(|d| d.at.clone()).collect();
+    let heading = format!("Looked safe in the first {}, and is not confirmed:", text::count(c.seeds, "run", "runs"));
+    (!failed.is_empty()).then(|| (heading, format!("{}.", describe(c, &failed))))
+}
+
 /// "Safe except under crash-loop: ...", by what is excepted.
-fn exceptions(
-    c: &Comparison,
-    under: usize,
-    rest: &[usize],
-    designs: &[(Vec<usize>, Vec<Option<bool>>)],
-) -> Vec<(String, String)> {
+fn exceptions(c: &Comparison, under: usize, rest: &[usize], designs: &[Design]) -> Vec<(String, String)> {
     if rest != [under] {
         return Vec::new();
     }
     let points = &c.dimensions[under].points;
-    let mut by: BTreeMap<(usize, Vec<usize>), Vec<Vec<usize>>> = BTreeMap::new();
-    for (design, verdicts) in designs.iter().filter(|(_, v)| !v.contains(&None)) {
-        let unsafe_at: Vec<usize> = (0..verdicts.len()).filter(|i| verdicts[*i] == Some(false)).collect();
-        if !unsafe_at.is_empty() && unsafe_at.len() < points.len() {
-            by.entry((unsafe_at.len(), unsafe_at)).or_default().push(design.clone());
+    let mut by: BTreeMap<(bool, usize, Vec<usize>), Vec<Vec<usize>>> = BTreeMap::new();
+    for design in designs.iter().filter(|design| design.verdict(c).is_some()) {
+        let verdicts: Vec<Verdict> = design.cells.iter().filter_map(|cell| c.cells[*cell].verdict).collect();
+        let bad_at: Vec<usize> = (0..verdicts.len()).filter(|i| !verdicts[*i].is_quiet()).collect();
+        if !bad_at.is_empty() && bad_at.len() < points.len() {
+            let looks = verdicts.contains(&Verdict::LooksSafe);
+            by.entry((looks, bad_at.len(), bad_at)).or_default().push(design.at.clone());
         }
     }
     by.into_iter()
-        .map(|((_, at), designs)| {
+        .map(|((looks, _, at), designs)| {
             let names = at.iter().map(|i| points[*i].as_str()).collect::<Vec<_>>().join(" and ");
-            (format!("Safe except under {names}:"), format!("{}.", describe(c, &designs)))
+            let what = if looks { "Looks safe" } else { "Safe" };
+            (format!("{what} except under {names}:"), format!("{}.", describe(c, &designs)))
         })
         .collect()
+}
+
+/// How many designs are shown not to be safe somewhere, and of how many that is open.
+fn others(c: &Comparison, designs: &[Design]) -> Option<(String, String)> {
+    let of = |wanted: Verdict| designs.iter().filter(|d| d.verdict(c) == Some(wanted)).count() as u64;
+    let (not, open) = (of(Verdict::NotSafe), of(Verdict::Undecided));
+    if open == 0 {
+        return None;
+    }
+    let (limit, share) = (limit(c), trimmed(c.bad_runs * 100.0));
+    let what = match not {
+        0 => String::new(),
+        n => format!(
+            "{} not safe (more than {share}% of runs reach {limit}). ",
+            text::count(n, "design is", "designs are")
+        ),
+    };
+    let undecided = format!(
+        "{} undecided: some run reaches {limit}, and the runs are too few to say whether more than {share}% do.",
+        text::count(open, "design is", "designs are")
+    );
+    Some((String::new(), format!("{what}{undecided}")))
 }
 
 /// Designs in short: those that share their last points are taken together.
@@ -189,17 +294,13 @@ fn shared(c: &Comparison, panel: &Panel) -> String {
 
 /// What cannot be told apart, panel by panel.
 pub(crate) fn alike(c: &Comparison) -> Vec<(String, String)> {
+    if let Some(too_few) = too_few(c) {
+        return vec![too_few];
+    }
     let mut out = Vec::new();
     for panel in c.panels.iter().filter(|panel| panel.cells.len() > 1) {
-        let mut said = Vec::new();
         let groups: Vec<&Vec<usize>> = panel.groups.iter().filter(|group| group.len() > 1).collect();
-        for group in groups.iter().take(GROUPS) {
-            let designs: Vec<Vec<usize>> = group.iter().map(|i| design_of(c, *i)).collect();
-            let all_safe = group.iter().all(|i| c.cells[*i].safe == Some(true));
-            let range = if all_safe { format!("all below {}", limit(c)) } else { range(c, group) };
-            let cost = if all_safe { costs::range(c, group) } else { String::new() };
-            said.push(format!("{} ({range}).{cost}", describe(c, &designs)));
-        }
+        let mut said: Vec<String> = groups.iter().take(GROUPS).map(|group| group_words(c, group)).collect();
         if groups.len() > GROUPS {
             said.push(format!("And {} more groups; --json has them.", groups.len() - GROUPS));
         }
@@ -221,6 +322,32 @@ pub(crate) fn alike(c: &Comparison) -> Vec<(String, String)> {
         }
     }
     out
+}
+
+/// Designs of a group in words, with their figures and what they cost.
+fn group_words(c: &Comparison, group: &[usize]) -> String {
+    let designs: Vec<Vec<usize>> = group.iter().map(|i| design_of(c, *i)).collect();
+    let quiet = group.iter().all(|i| c.cells[*i].bad_runs.as_ref().is_some_and(|found| found.bad == 0));
+    let range = if quiet { format!("every run below {}", limit(c)) } else { range(c, group) };
+    let cost = if quiet { costs::range(c, group) } else { String::new() };
+    format!("{} ({range}).{cost}", describe(c, &designs))
+}
+
+/// Where the runs are so few that no pair can be told apart, whatever the figures: how many it takes.
+fn too_few(c: &Comparison) -> Option<(String, String)> {
+    // Pairs without a bad run are not told apart anyway.
+    let has_bad = |cell: &&Cell| cell.verdict.is_some_and(|verdict| !verdict.is_quiet());
+    let runs = c.cells.iter().filter(has_bad).map(|cell| cell.runs.len()).max()?;
+    let (pairs, wanted) = (c.pairs(), stats::runs_to_tell(c.pairs()));
+    (pairs > 0 && runs < wanted).then(|| {
+        let said = format!(
+            "{} of each cannot tell apart any of {}: where runs end either well or badly, chance alone may part equal \
+             designs so. It takes --seeds {wanted}, or fewer designs (--axis).",
+            text::count(runs as u64, "run", "runs"),
+            text::count(pairs as u64, "pair", "pairs")
+        );
+        ("Too few runs to tell designs apart:".into(), said)
+    })
 }
 
 /// "52.1% to 52.9%".
@@ -248,24 +375,27 @@ pub(crate) fn flips(c: &Comparison) -> String {
         words.push(if built.is_empty() { "the design as written" } else { &built });
         words.join(" ")
     };
+    let (limit, mut looks) = (limit(c), 0);
     for row in safety_along(c) {
-        let known: Vec<(usize, bool)> = row.iter().filter_map(|(i, safe)| Some((*i, (*safe)?))).collect();
-        let safe_at = known.iter().filter(|(_, safe)| *safe).count();
-        if safe_at == 0 || safe_at == known.len() {
+        let known: Vec<(usize, bool)> = row.iter().filter_map(|(i, quiet)| Some((*i, (*quiet)?))).collect();
+        let quiet_at = known.iter().filter(|(_, quiet)| *quiet).count();
+        looks += usize::from(quiet_at == known.len());
+        if quiet_at == 0 || quiet_at == known.len() {
             continue;
         }
         let turns: Vec<usize> = (1..known.len()).filter(|i| known[*i].1 != known[i - 1].1).collect();
         let name = bare(known[0].0);
         said.push(match turns[..] {
             [at] if sweeps.len() == 1 && known[0].1 => {
-                format!("At and above {} {name} is no longer below {}.", value(known[at].0), limit(c))
+                format!("{name} looks safe below {}; from there on it has runs that reach {limit}.", value(known[at].0))
             }
             [at] if sweeps.len() == 1 => {
-                format!("{name} is below {} only from {} on.", limit(c), value(known[at].0))
+                format!("{name} looks safe only from {} on; below, it has runs that reach {limit}.", value(known[at].0))
             }
             _ => {
-                let at = known.iter().filter(|(_, safe)| *safe).map(|(i, _)| value(*i)).collect::<Vec<_>>().join(", ");
-                format!("{name} is below {} at {safe_at} of {} values: {at}.", limit(c), known.len())
+                let at =
+                    known.iter().filter(|(_, quiet)| *quiet).map(|(i, _)| value(*i)).collect::<Vec<_>>().join(", ");
+                format!("{name} looks safe at {quiet_at} of {} values: {at}.", known.len())
             }
         });
     }
@@ -279,7 +409,11 @@ pub(crate) fn flips(c: &Comparison) -> String {
         ));
     }
     if said.is_empty() {
-        return format!("No conclusion flips: what is below {} stays so, and no order turns round.", limit(c));
+        return match looks {
+            0 => "No conclusion flips: nothing looks safe at any value, and no two designs are shown to change places.",
+            _ => "No conclusion flips: what looks safe does so at every value, and no two designs are shown to change places.",
+        }
+        .into();
     }
     let more = said.len().saturating_sub(FLIPS);
     said.truncate(FLIPS);

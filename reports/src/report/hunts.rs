@@ -64,8 +64,10 @@ fn found(found: &Found) -> Story {
         found.schedule.join("; ")
     )];
     words.extend(found.safe.iter().map(|safe: &Safe| match &safe.safe {
-        Some(value) => format!("{}: {} = {} fails, {value} would have been safe.", safe.fault, safe.key, safe.fails),
-        None => format!("{}: no value of {} that was tried is safe.", safe.fault, safe.key),
+        Some(value) => {
+            format!("{}: {} = {} fails, {value} held under the same seed.", safe.fault, safe.key, safe.fails)
+        }
+        None => format!("{}: it held at no value of {} that was tried.", safe.fault, safe.key),
     }));
     Story {
         title: found.condition.clone(),

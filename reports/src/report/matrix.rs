@@ -5,7 +5,7 @@ use super::words::{rate, signed};
 use super::{Context, ReportError};
 use crate::compare::{self, figure, grids, heat, label_of, repeat};
 use crate::svg;
-use brownout_lab::compare::{Comparison, How};
+use brownout_lab::compare::{Cell, Comparison, How};
 
 /// A heat map.
 pub(super) struct Table {
@@ -38,7 +38,7 @@ pub(super) fn tables(c: &Comparison, context: &Context<'_>) -> Vec<Table> {
         } else if picked.contains(at) {
             class.push_str(" pick");
         }
-        TableCell { class, figure: figure(cell, true), tip: tip(c, *at) }
+        TableCell { class, figure: figure(cell, c.seeds, true), tip: tip(c, *at) }
     };
     let table = |grid: compare::Grid| {
         let names = [&grid.names.0, &grid.names.1].into_iter().filter(|name| !name.is_empty());
@@ -67,12 +67,33 @@ fn tip(c: &Comparison, at: usize) -> String {
         Some(e) => lines.push(format!("{} of {} calls, {} seeds", rate(e), crate::text::grouped(e.offered), e.seeds)),
         None => lines.push("no result".to_owned()),
     }
+    lines.extend(verdict(c, cell));
     if let Some(d) = &cell.difference {
         lines.push(format!("to the baseline {}", signed(d)));
     } else if cell.baseline == at && c.cells.len() > 1 {
         lines.push("the baseline".to_owned());
     }
     lines.join("\n")
+}
+
+/// "looks safe: 0 of 5 runs reach 0.1%, so at most 45% of all do (95%); 117 more runs to be called safe".
+fn verdict(c: &Comparison, cell: &Cell) -> Option<String> {
+    let (verdict, found) = (cell.verdict?, cell.bad_runs.as_ref()?);
+    let mut said = format!(
+        "{}: {} of {} reach {}",
+        verdict.words(),
+        found.bad,
+        crate::text::count(found.of, "run", "runs"),
+        crate::text::percent(c.safe)
+    );
+    said.push_str(&match verdict.is_quiet() {
+        true => format!(", so at most {} of all do (95%)", crate::text::percent_brief(found.at_most)),
+        false => format!(", so at least {} of all do (95%)", crate::text::percent_brief(found.at_least)),
+    });
+    if let Some(more) = cell.more_runs {
+        said.push_str(&format!("; {} to be called safe", crate::text::count(more, "more run", "more runs")));
+    }
+    Some(said)
 }
 
 /// What a cell holds.
@@ -85,9 +106,6 @@ pub(super) fn words(c: &Comparison) -> String {
         crate::text::count(c.seeds, "seed", "seeds")
     );
     let has = |how| c.cells.iter().filter_map(|cell| cell.estimate.as_ref()).any(|e| e.how == how);
-    if has(How::Bound) {
-        said.push_str("; <: not one in any seed, and with 95% confidence no more than this");
-    }
     if has(How::Same) {
         said.push_str("; same: every seed gave exactly this");
     }
@@ -95,12 +113,13 @@ pub(super) fn words(c: &Comparison) -> String {
         said.push_str("; one seed has no interval");
     }
     said.push('.');
+    said.push_str(&compare::bad_runs(c));
     said
 }
 
 /// What is safe, in words.
 pub(super) fn safe(c: &Comparison) -> Vec<(String, String)> {
-    if c.cells.len() > 1 && c.cells.iter().any(|cell| cell.estimate.is_some()) { compare::safe(c) } else { Vec::new() }
+    if c.cells.iter().any(|cell| cell.estimate.is_some()) { compare::safe(c) } else { Vec::new() }
 }
 
 /// What cannot be told apart, by matrix.
@@ -125,6 +144,7 @@ pub(super) fn differences(context: &Context<'_>, figures: &mut Figures) -> Resul
 pub(super) struct CellRow {
     pub(super) name: String,
     pub(super) rate: String,
+    pub(super) verdict: &'static str,
     pub(super) difference: String,
     pub(super) seeds: usize,
     pub(super) digest: String,
@@ -135,6 +155,7 @@ pub(super) fn cells(c: &Comparison) -> Vec<CellRow> {
     let row = |cell: &brownout_lab::compare::Cell| CellRow {
         name: label_of(c, cell),
         rate: cell.estimate.as_ref().map_or("-".to_owned(), rate),
+        verdict: cell.verdict.map_or("", |verdict| verdict.words()),
         difference: cell.difference.as_ref().map(signed).unwrap_or_default(),
         seeds: cell.runs.len(),
         digest: cell.runs.first().map(|run| run.digest.clone()).unwrap_or_default(),

@@ -29,8 +29,8 @@ pub(super) fn words(context: &Context<'_>) -> Vec<String> {
         let points = || walk.ranges.iter().flat_map(|range| &range.points);
         let safe = walk.ranges.iter().filter(|range| range.kept == 1.0).count();
         let mut words = format!(
-            "{} ({}) is met at {} of {} points of the ranges, one number moved at a time; {safe} of {} numbers keep it over \
-             their whole range.",
+            "{} ({}) is met at {} of {} points of the ranges, one number moved at a time, one run each; {safe} of {} \
+             numbers keep it at all their points.",
             walk.evidence,
             walk.says,
             points().filter(|point| point.met).count(),

@@ -1,9 +1,9 @@
 //! The question, and its answer in two sentences.
 
 use super::Context;
-use crate::compare::{label_of, safe_at_all};
+use crate::compare::{in_none_of, label_of, quiet_at_all};
 use crate::{text, view};
-use brownout_lab::compare::{Comparison, Difference, Estimate, How};
+use brownout_lab::compare::{Comparison, Difference, Estimate, How, Verdict};
 use brownout_sim::outcome::Outcome;
 
 /// A figure to see at once.
@@ -18,7 +18,7 @@ pub(super) struct Card {
 pub(super) fn rate(e: &Estimate) -> String {
     let mean = text::percent(e.mean);
     match (e.how, e.low, e.high) {
-        (How::Bound, _, Some(high)) => format!("0% (not one; below {} with 95% confidence)", bound(high)),
+        (How::Bound, _, Some(high)) => format!("0% ({})", not_one(e, high)),
         (How::Same, ..) => format!("{mean} (the same under every seed)"),
         (How::Single, ..) => format!("{mean} (one seed, no interval)"),
         (_, Some(low), Some(high)) => {
@@ -28,21 +28,10 @@ pub(super) fn rate(e: &Estimate) -> String {
     }
 }
 
-/// "5 seeds".
-fn seeds(e: &Estimate) -> String {
-    text::count(e.seeds as u64, "seed", "seeds")
-}
-
-/// A bound with one figure, rounded up: "0.004%"; smaller ones say nothing more.
-fn bound(share: f64) -> String {
-    let percent = share * 100.0;
-    let decimals = (0..9).find(|d| percent * 10f64.powi(*d) >= 1.0).unwrap_or(9);
-    let unit = 10f64.powi(decimals);
-    if decimals > 3 {
-        "0.001%".to_owned()
-    } else {
-        format!("{:.*}%", decimals as usize, (percent * unit).ceil() / unit)
-    }
+/// "not one in 5 runs, so any in at most 45% of runs, with 95% confidence".
+fn not_one(e: &Estimate, high: f64) -> String {
+    let runs = text::count(e.seeds as u64, "run", "runs");
+    format!("not one in {runs}, so any in at most {} of runs, with 95% confidence", text::percent_brief(high))
 }
 
 /// "-52.6 percentage points (-52.9 to -52.3)".
@@ -51,7 +40,8 @@ pub(super) fn signed(d: &Difference) -> String {
     let points = |share: f64| format!("{:+.1}", (share * 1000.0).round() / 10.0 + 0.0);
     match (d.low, d.high) {
         (Some(low), Some(high)) => format!("{} pp ({} to {})", points(d.mean), points(low), points(high)),
-        _ => format!("{} pp", points(d.mean)),
+        _ if d.seeds > 1 => format!("{} pp (the same under every seed, no interval)", points(d.mean)),
+        _ => format!("{} pp (one seed, no interval)", points(d.mean)),
     }
 }
 
@@ -130,19 +120,34 @@ fn of_matrix(c: &Comparison, context: &Context<'_>) -> Vec<String> {
     let first = format!("With {}, {} {window}: {}.", design(c, *base), subject(&c.metric), list(&bases));
     let Some(first_chosen) = chosen.first() else { return vec![first] };
     let differences = across(c, &chosen, &|at| c.cells[at].difference.as_ref().map_or("none".into(), signed));
-    let alike = safe_at_all(c).into_iter().filter(|d| *d != design_points(c, *first_chosen)).count();
-    let is_safe = chosen.iter().all(|at| c.cells[*at].safe == Some(true));
-    let verdict = match (is_safe, alike) {
-        (true, 0) => format!("it is the only design that stays below {}", text::percent(c.safe)),
-        (true, n) => format!(
-            "so it stays below {}, as {}, which cannot be told apart from it here",
-            text::percent(c.safe),
-            text::count(n as u64, "other design does", "other designs do")
+    let alike = quiet_at_all(c).into_iter().filter(|d| *d != design_points(c, *first_chosen)).count();
+    let worst = chosen.iter().map(|at| c.cells[*at].verdict).max().flatten();
+    let (limit, share) = (text::percent(c.safe), text::percent_brief(c.bad_runs));
+    let others = |n: usize, verb: (&str, &str)| text::count(n as u64, verb.0, verb.1);
+    let verdict = match (worst, alike) {
+        (Some(Verdict::Safe), 0) => {
+            format!("it is safe (at most {share} of runs reach {limit}), and no other looks so")
+        }
+        (Some(Verdict::Safe), n) => format!(
+            "it is safe (at most {share} of runs reach {limit}); {} so or looks so",
+            others(n, ("other design is", "other designs are"))
         ),
-        (false, 0) => format!("no design stays below {}", text::percent(c.safe)),
-        (false, n) => {
-            let designs = text::count(n as u64, "other design does", "other designs do");
-            format!("it does not stay below {}; {designs}", text::percent(c.safe))
+        (Some(Verdict::LooksSafe), n) => {
+            let runs = chosen.iter().map(|at| c.cells[*at].runs.len() as u64).min().unwrap_or(0);
+            let more = chosen.iter().filter_map(|at| c.cells[*at].more_runs).max().unwrap_or(0);
+            let besides = match n {
+                0 => "no other design does".to_owned(),
+                n => others(n, ("other design does", "other designs do")),
+            };
+            format!(
+                "it looks safe ({limit} was reached {}), as {besides}; {} of each would show it (--confirm)",
+                in_none_of(runs),
+                text::count(more, "more run", "more runs")
+            )
+        }
+        (_, 0) => format!("no design looks safe: each has runs that reach {limit}"),
+        (_, n) => {
+            format!("it has runs that reach {limit}; {} not", others(n, ("other design does", "other designs do")))
         }
     };
     let second = format!(
@@ -216,10 +221,11 @@ pub(super) fn cards(context: &Context<'_>) -> Vec<Card> {
                 let Some(at) = at else { continue };
                 let e = c.cells[at].estimate.as_ref();
                 let detail = e.map(|e| match (e.how, e.low, e.high) {
-                    (How::Bound, _, Some(high)) => format!("not one in {}; below {}", seeds(e), bound(high)),
+                    (How::Bound, _, Some(high)) => not_one(e, high),
                     (_, Some(low), Some(high)) => {
                         format!("{} to {}, {} seeds", text::percent(low), text::percent(high), e.seeds)
                     }
+                    (How::Same, ..) => format!("the same in all {} runs, no interval", e.seeds),
                     _ => "one seed, no interval".to_owned(),
                 });
                 out.push(Card {
@@ -286,8 +292,9 @@ pub(super) fn repeat(context: &Context<'_>) -> String {
             .to_owned();
     if let Some(c) = context.matrix {
         let last = c.first_seed + c.seeds.saturating_sub(1);
+        let more = if c.confirm.is_some() || c.precision.is_some() { ", some cells on more" } else { "" };
         said.push_str(&format!(
-            " The matrix was run on seeds {} to {last}: {} cells, {} runs.",
+            " The matrix was run on seeds {} to {last}{more}: {} cells, {} runs.",
             c.first_seed,
             c.cells.len(),
             text::grouped(c.cells.iter().map(|cell| cell.runs.len() as u64).sum())

@@ -58,8 +58,10 @@ pub fn matrix(c: &Comparison) -> Result<String, PlotError> {
             panel(canvas, c, grid, y, column)?;
             y += tall(grid);
         }
-        let key =
-            format!("blue: the interval ends below {}; the darker, the more is lost", crate::text::percent(c.safe));
+        let key = format!(
+            "blue: safe, or looks so: no run reaches {}; the darker, the more is lost",
+            crate::text::percent(c.safe)
+        );
         canvas.text(&key, (MARGIN, height - 24.0), Anchor::Start, Type::new(12.5, ink::MUTED))
     })
 }
@@ -70,7 +72,12 @@ fn tall(grid: &Grid) -> f64 {
 
 fn panel(canvas: &mut Canvas<'_>, c: &Comparison, grid: &Grid, top: f64, column: f64) -> Result<(), PlotError> {
     let left = MARGIN + NAMES;
-    canvas.text(&fit(&grid.title, 15.0, 700.0), (MARGIN, top), Anchor::Start, Type::new(15.0, ink::TEXT).bold())?;
+    canvas.text(
+        &fit(&grid.title, 15.0, left + 4.0 * column - MARGIN),
+        (MARGIN, top),
+        Anchor::Start,
+        Type::new(15.0, ink::TEXT).bold(),
+    )?;
     let names = [grid.names.0.as_str(), grid.names.1.as_str()].into_iter().filter(|name| !name.is_empty());
     let names = names.collect::<Vec<_>>().join(" \\ ");
     canvas.text(&fit(&names, 12.5, NAMES - 10.0), (MARGIN, top + 28.0), Anchor::Start, Type::new(12.5, ink::MUTED))?;
@@ -90,7 +97,7 @@ fn panel(canvas: &mut Canvas<'_>, c: &Comparison, grid: &Grid, top: f64, column:
             let look = Type::new(12.0, ink::TEXT);
             let look = if cell.baseline == *at { look.bold() } else { look };
             canvas.text(
-                &fit(&figure(cell, true), 12.0, column - 4.0),
+                &fit(&figure(cell, c.seeds, true), 12.0, column - 4.0),
                 (x + column / 2.0, middle),
                 Anchor::Middle,
                 look,
@@ -177,7 +184,7 @@ pub fn differences(c: &Comparison) -> Result<String, PlotError> {
             }
             y += 40.0;
         }
-        let key = "blue: the interval lies below 0, less is lost; vermilion: above 0; grey: it spans 0; designs with one letter cannot be told apart";
+        let key = "blue: the interval lies below 0, less is lost; vermilion: above 0; grey: it spans 0, or there is none; designs with one letter cannot be told apart";
         canvas.text(key, (MARGIN, height - 24.0), Anchor::Start, Type::new(12.5, ink::MUTED))
     })
 }
@@ -200,7 +207,9 @@ fn interval(
     canvas.text(&name, (left - 12.0, y), Anchor::End, Type::new(12.5, ink::TEXT))?;
     canvas.line(&[(left, y), (right, y)], 0.5, &ink::GRID.mix(1.0))?;
     let (from, to, at) = (x(low * 100.0), x(high * 100.0), x(d.mean * 100.0));
-    canvas.line(&[(from, y), (to.max(from + 0.5), y)], 2.0, &color.mix(1.0))?;
+    if d.low.is_some() {
+        canvas.line(&[(from, y), (to.max(from + 0.5), y)], 2.0, &color.mix(1.0))?;
+    }
     canvas.rect((at - 3.5, y - 3.5), (at + 3.5, y + 3.5), &color.mix(1.0))?;
     // Adding 0 makes a 0 of a -0.
     let figure = format!("{:+.1}", (d.mean * 1000.0).round() / 10.0 + 0.0);

@@ -9,8 +9,8 @@ use crate::view::{self, Bucket};
 use brownout_sim::outcome::Outcome;
 use plotters::style::Color;
 
-const HEIGHT: f64 = 640.0;
-const BOTTOM: f64 = HEIGHT - 66.0;
+const HEIGHT: f64 = 660.0;
+const BOTTOM: f64 = HEIGHT - 86.0;
 /// Room above 100% for the label of a line that gets there.
 const ABOVE: f64 = 26.0;
 
@@ -50,12 +50,26 @@ pub fn dropped(outcome: &Outcome) -> Result<String, PlotError> {
             return plot.day.nothing(canvas, "no calls were recorded over time", (plot.top + BOTTOM) / 2.0);
         }
         marks.labels(canvas, plot.top)?;
-        plot.reported(canvas, kind)?;
-        plot.labels(canvas, &buckets)
+        let mut taken = Vec::new();
+        plot.reported(canvas, kind, &mut taken)?;
+        plot.labels(canvas, &buckets, &mut taken)
     })?;
     let window = window((plot.day.left, plot.top), (plot.day.right, BOTTOM), &inside);
     let body = format!("{back}<g class=\"axis\">\n{axis}</g>\n{window}<g class=\"inside\">\n{front}</g>\n");
     Ok(document(size, &axis_data(&plot.day, (plot.top, BOTTOM)), (&title, description), &body))
+}
+
+/// The box of a label: left, top, right, bottom.
+type Place = (f64, f64, f64, f64);
+
+/// Where a label that begins at `at` stands, with some room around it.
+fn place(words: &str, at: (f64, f64), size: f64) -> Place {
+    (at.0 - 6.0, at.1 - 10.0, at.0 + text_width(words, size) + 6.0, at.1 + 10.0)
+}
+
+/// Whether a label meets none of those that stand already.
+fn is_free(own: Place, taken: &[Place]) -> bool {
+    taken.iter().all(|other| own.2 <= other.0 || other.2 <= own.0 || own.3 <= other.1 || other.3 <= own.1)
 }
 
 struct Plot<'a> {
@@ -82,7 +96,7 @@ impl Plot<'_> {
         if self.day.steps_per_point() > 1 {
             let step = text::duration(self.day.outcome.timeline.step_s);
             let note = format!("pale: lowest to highest dropped share of a step of {step}");
-            canvas.text(&note, (self.day.right, BOTTOM + 39.0), Anchor::End, Type::new(12.0, ink::MUTED))?;
+            canvas.text(&note, (self.day.right, BOTTOM + 63.0), Anchor::End, Type::new(12.0, ink::MUTED))?;
         }
         canvas.text_upwards(&name, (26.0, (self.top + BOTTOM) / 2.0), Type::new(13.0, ink::MUTED))
     }
@@ -117,7 +131,7 @@ impl Plot<'_> {
     }
 
     /// The level that the evidence reports, over the window that it is about.
-    fn reported(&self, canvas: &mut Canvas<'_>, kind: &str) -> Result<(), PlotError> {
+    fn reported(&self, canvas: &mut Canvas<'_>, kind: &str, taken: &mut Vec<Place>) -> Result<(), PlotError> {
         let Some(evidence) = view::evidence(self.day.outcome, &format!("{kind}.dropped_rate")) else { return Ok(()) };
         let Some(rate) = view::observed_rate(&evidence.observed) else { return Ok(()) };
         let span = &self.day.outcome.span;
@@ -128,13 +142,19 @@ impl Plot<'_> {
         let words = super::canvas::fit(&format!("reported: {} dropped", evidence.observed), 13.0, 300.0);
         let look = Type::new(13.0, ink::TEXT).bold();
         let wide = text_width(&words, 14.0) + 8.0;
-        if from - wide > self.day.left {
-            canvas.text(&words, (from - 8.0, y), Anchor::End, look)
+        let at = if from - wide > self.day.left {
+            canvas.text(&words, (from - 8.0, y), Anchor::End, look)?;
+            (from - wide, y)
         } else if to + wide < self.day.right {
-            canvas.text(&words, (to + 8.0, y), Anchor::Start, look)
+            canvas.text(&words, (to + 8.0, y), Anchor::Start, look)?;
+            (to + 8.0, y)
         } else {
-            self.on_paper(canvas, &words, (from + 8.0, y - 14.0), look)
-        }
+            let at = ((from + 8.0).min(self.day.right - wide), y - 14.0);
+            self.on_paper(canvas, &words, at, look)?;
+            at
+        };
+        taken.push(place(&words, at, 14.0));
+        Ok(())
     }
 
     /// Text on a pale ground, so that lines below it do not disturb.
@@ -144,39 +164,60 @@ impl Plot<'_> {
         canvas.text(words, at, Anchor::Start, look)
     }
 
-    /// Names the two series where they are: "dropped" in its area, "failed" above its line.
-    fn labels(&self, canvas: &mut Canvas<'_>, buckets: &[Bucket]) -> Result<(), PlotError> {
+    /// Names the two series where they are: "dropped" in its area, "failed" above its line; elsewhere where another label
+    /// stands there.
+    fn labels(&self, canvas: &mut Canvas<'_>, buckets: &[Bucket], taken: &mut Vec<Place>) -> Result<(), PlotError> {
         let dropped = self.points(buckets, Bucket::dropped_rate);
         let failed = self.points(buckets, Bucket::failed_rate);
         let look = Type::new(14.0, ink::words(ink::VERMILLION)).bold();
-        if let Some((x, y)) = self.highest_floor(&dropped, text_width("dropped", 16.0)) {
-            let y = (y + 16.0).max((y + BOTTOM) / 2.0);
-            self.on_paper(canvas, "dropped", (x, y), look)?;
-        } else {
-            let words = match buckets.iter().any(|bucket| bucket.dropped > 0) {
-                true => "dropped: too little to label in place",
-                false => "no calls were dropped",
-            };
-            self.on_paper(canvas, words, (self.day.left + 14.0, BOTTOM - 18.0), look)?;
+        let low = |y: f64| (y + 16.0).max((y + BOTTOM) / 2.0);
+        let free = |x: f64, y: f64| is_free(place("dropped", (x, low(y)), 14.0), taken);
+        match self.highest_floor(&dropped, text_width("dropped", 16.0), &free) {
+            Some((x, y)) => self.label(canvas, "dropped", &[(x, low(y))], look, taken)?,
+            None => {
+                let words = match buckets.iter().any(|bucket| bucket.dropped > 0) {
+                    true => "dropped: too little to label in place",
+                    false => "no calls were dropped",
+                };
+                let x = self.day.left + 14.0;
+                self.label(canvas, words, &[(x, BOTTOM - 18.0), (x, BOTTOM - 42.0)], look, taken)?;
+            }
         }
         let look = Type::new(14.0, ink::words(ink::BLUE)).bold();
         let words = "failed for the client";
         let wide = text_width(words, 16.0);
-        match self.lowest_ceiling(&failed, &dropped, wide) {
-            Some((x, y)) => self.on_paper(canvas, words, (x, y - 13.0), look),
+        let free = |x: f64, y: f64| is_free(place(words, (x, y - 13.0), 14.0), taken);
+        match self.lowest_ceiling(&failed, &dropped, wide, &free) {
+            Some((x, y)) => self.label(canvas, words, &[(x, y - 13.0)], look, taken),
             None if buckets.iter().any(|bucket| bucket.failed > 0) => {
-                self.on_paper(canvas, words, (self.day.right - wide, self.top + 14.0), look)
+                let x = self.day.right - wide;
+                let rows = [14.0, 38.0, 62.0].map(|below| (x, self.top + below));
+                self.label(canvas, words, &rows, look, taken)
             }
             None => Ok(()),
         }
     }
 
+    /// A label at the first of the places that is free; none if none is.
+    fn label(
+        &self,
+        canvas: &mut Canvas<'_>,
+        words: &str,
+        places: &[(f64, f64)],
+        look: Type,
+        taken: &mut Vec<Place>,
+    ) -> Result<(), PlotError> {
+        let Some(at) = places.iter().find(|at| is_free(place(words, **at, look.size), taken)) else { return Ok(()) };
+        taken.push(place(words, *at, look.size));
+        self.on_paper(canvas, words, *at, look)
+    }
+
     /// The place of the given width over which the line never falls far: left edge and the line's lowest height there.
-    fn highest_floor(&self, line: &[(f64, f64)], wide: f64) -> Option<(f64, f64)> {
+    fn highest_floor(&self, line: &[(f64, f64)], wide: f64, free: &dyn Fn(f64, f64) -> bool) -> Option<(f64, f64)> {
         let mut best: Option<(f64, f64)> = None;
         for x in self.places(wide) {
             let Some((_, floor)) = within(line, x - 4.0, x + wide + 4.0) else { continue };
-            if floor < BOTTOM - 30.0 && best.is_none_or(|(_, y)| floor < y - 1.0) {
+            if floor < BOTTOM - 30.0 && free(x, floor) && best.is_none_or(|(_, y)| floor < y - 1.0) {
                 best = Some((x, floor));
             }
         }
@@ -184,7 +225,13 @@ impl Plot<'_> {
     }
 
     /// The place over which the line is there, and highest on average without anything above it.
-    fn lowest_ceiling(&self, line: &[(f64, f64)], other: &[(f64, f64)], wide: f64) -> Option<(f64, f64)> {
+    fn lowest_ceiling(
+        &self,
+        line: &[(f64, f64)],
+        other: &[(f64, f64)],
+        wide: f64,
+        free: &dyn Fn(f64, f64) -> bool,
+    ) -> Option<(f64, f64)> {
         let mut best: Option<(f64, f64, f64)> = None;
         for x in self.places(wide) {
             let (Some((top, floor)), Some((top_other, _))) = (within(line, x, x + wide), within(other, x, x + wide))
@@ -194,7 +241,7 @@ impl Plot<'_> {
             let ceiling = top.min(top_other);
             // Distance of the text from the line's lowest part: the smaller, the clearer what it names.
             let distance = floor - ceiling + (top - ceiling) * 4.0;
-            if floor < BOTTOM - 12.0 && best.is_none_or(|(_, _, least)| distance < least - 1.0) {
+            if floor < BOTTOM - 12.0 && free(x, ceiling) && best.is_none_or(|(_, _, least)| distance < least - 1.0) {
                 best = Some((x, ceiling, distance));
             }
         }

@@ -92,7 +92,7 @@ impl<'a> Bars<'a> {
             let label = if self.share { text::percent_brief(result) } else { text::mean(result) };
             canvas.text(&label, (x, bottom + 16.0), Anchor::Middle, look)?;
         }
-        canvas.text("value at each end", (RIGHT + 20.0, TOP - 12.0), Anchor::Start, look)?;
+        canvas.text("value at each end", (RIGHT + 20.0, TOP - 32.0), Anchor::Start, look)?;
         let Some(written) = self.walk.written else { return Ok(()) };
         let x = self.x(written);
         canvas.line(&[(x, TOP - 6.0), (x, bottom)], 1.0, &ink::TEXT.mix(1.0))?;

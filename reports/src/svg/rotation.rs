@@ -86,9 +86,10 @@ fn draw(outcome: &Outcome, layout: &Layout) -> Result<String, PlotError> {
     let day = Day::new(outcome, layout.left, layout.right);
     let lanes = Lanes::new(&day, layout);
     let stores = view::stores_ever_down(outcome);
-    let top = lanes.bottom() + layout.gap * 0.5;
+    let key = if layout.alone { 0.0 } else { lanes.top() + layout.size * 4.5 };
+    let top = lanes.bottom().max(key) + layout.gap * 0.5;
     let bottom = top + stores.len() as f64 * layout.store;
-    let size = (layout.width, bottom + if layout.alone { 68.0 } else { 26.0 });
+    let size = (layout.width, bottom + if layout.alone { 88.0 } else { 26.0 });
     let title = format!("{}: servers in rotation", outcome.title);
     let description =
         format!("A lane for each of {} servers, filled while in rotation. {}.", lanes.count(), subject(outcome));
@@ -137,7 +138,7 @@ impl Picture<'_> {
         let key = "blue: in rotation; lighter: out for part of the time; pale: out";
         if layout.alone {
             self.day.heading(canvas, &format!("{words}  ·  {}", self.day.answer()))?;
-            let at = (self.day.right, self.bottom() + 39.0);
+            let at = (self.day.right, self.bottom() + 64.0);
             return canvas.text(key, at, Anchor::End, Type::new(12.0, ink::MUTED));
         }
         let look = Type::new(layout.size + 0.5, ink::TEXT).bold();

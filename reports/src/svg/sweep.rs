@@ -1,9 +1,9 @@
 //! A sweep as a picture: a line for each design, or heat maps for two sweeps.
 
-use super::canvas::{Anchor, Canvas, PlotError, Type, draw, fit, ink};
+use super::canvas::{Anchor, Canvas, PlotError, Type, draw, fit, ink, text_width};
 use super::compare::{heading, matrix};
 use crate::compare::{Grid, grids};
-use brownout_lab::compare::Comparison;
+use brownout_lab::compare::{Comparison, Estimate, How};
 use brownout_lab::values;
 use plotters::style::{Color, RGBColor};
 
@@ -34,9 +34,18 @@ pub fn sweep(c: &Comparison) -> Result<String, PlotError> {
         for (i, grid) in grids.iter().enumerate() {
             Panel::new(c, grid, &dimension.points, TOP + i as f64 * PANEL).draw(canvas, &dimension.name)?;
         }
-        let key = "bands: 95% intervals over seeds";
+        let key = "bands: 95% intervals over seeds; no band: none, where all seeds gave the same";
         canvas.text(key, (40.0, height - 24.0), Anchor::Start, Type::new(12.5, ink::MUTED))
     })
+}
+
+/// The ends of an interval, or the mean where there is none: without a hit, the bound of the mean says how few the runs are,
+/// and a band up to it would hide all others.
+fn ends(e: &Estimate) -> (f64, f64) {
+    match (e.how, e.low, e.high) {
+        (How::Interval, Some(low), Some(high)) => (low, high),
+        _ => (e.mean, e.mean),
+    }
 }
 
 struct Panel<'a> {
@@ -67,7 +76,7 @@ impl<'a> Panel<'a> {
     fn new(c: &'a Comparison, grid: &'a Grid, points: &'a [String], top: f64) -> Self {
         let highs = grid.rows.iter().take(LINES).flat_map(|(_, cells)| cells).filter_map(|i| {
             let e = c.cells[*i].estimate.as_ref()?;
-            Some(e.high.unwrap_or(e.mean))
+            Some(ends(e).1)
         });
         let most = highs.fold(0.0, f64::max);
         let most = [0.001, 0.01, 0.05, 0.1, 0.2, 0.5].into_iter().find(|limit| most <= *limit).unwrap_or(1.0);
@@ -92,9 +101,11 @@ impl<'a> Panel<'a> {
         let mut last = f64::NEG_INFINITY;
         for (x, point) in self.x.iter().zip(self.points) {
             canvas.line(&[(*x, self.bottom), (*x, self.bottom + 5.0)], 1.0, &ink::MUTED.mix(1.0))?;
-            if x - last >= 44.0 {
-                canvas.text(&fit(point, 12.0, 80.0), (*x, self.bottom + 17.0), Anchor::Middle, look)?;
-                last = *x;
+            let words = fit(point, 12.5, 80.0);
+            let half = text_width(&words, 12.5) / 2.0;
+            if x - half >= last + 6.0 {
+                canvas.text(&words, (*x, self.bottom + 17.0), Anchor::Middle, look)?;
+                last = x + half;
             }
         }
         canvas.text(&fit(name, 12.5, 500.0), ((LEFT + RIGHT) / 2.0, self.bottom + 39.0), Anchor::Middle, look)?;
@@ -110,7 +121,8 @@ impl<'a> Panel<'a> {
                 .zip(&self.x)
                 .filter_map(|(i, x)| {
                     let e = self.c.cells[*i].estimate.as_ref()?;
-                    Some((*x, e.mean, e.low.unwrap_or(e.mean), e.high.unwrap_or(e.mean)))
+                    let (low, high) = ends(e);
+                    Some((*x, e.mean, low, high))
                 })
                 .collect();
             let mut band: Vec<(f64, f64)> = known.iter().map(|(x, _, _, high)| (*x, self.y(*high))).collect();
@@ -130,7 +142,7 @@ impl<'a> Panel<'a> {
         let room = (labels.len() as f64 - 1.0) * 16.0;
         let mut free = f64::NEG_INFINITY;
         for (i, (y, name, color)) in labels.iter().enumerate() {
-            let latest = self.bottom + 8.0 - room + i as f64 * 16.0;
+            let latest = self.bottom - room + i as f64 * 16.0;
             let at = y.max(free).min(latest.max(free));
             free = at + 16.0;
             canvas.line(&[(RIGHT + 2.0, *y), (RIGHT + 14.0, at)], 1.0, &color.mix(1.0))?;

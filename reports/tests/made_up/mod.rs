@@ -1,6 +1,6 @@
 //! A comparison to test with; no simulation made its figures.
 
-use brownout_lab::compare::{Cell, CellRun, Comparison, Difference, Dimension, Estimate, How};
+use brownout_lab::compare::{BadRuns, Cell, CellRun, Comparison, Difference, Dimension, Estimate, How, Verdict};
 
 /// Two designs by three points, of an axis or of a sweep.
 pub fn made_up(sweep: bool) -> Comparison {
@@ -12,25 +12,32 @@ pub fn made_up(sweep: bool) -> Comparison {
         let mean = [0.526, 0.61, 0.946, 0.0, 0.0004, 0.9][i];
         let half = [0.003, 0.02, 0.0, 0.0, 0.0001, 0.01][i];
         let how = [How::Interval, How::Interval, How::Same, How::Bound, How::Interval, How::Interval][i];
-        let high = if how == How::Bound { 3.2e-6 } else { mean + half };
+        let ends = match how {
+            How::Interval => (Some(mean - half), Some(mean + half)),
+            How::Bound => (Some(0.0), Some(0.451)),
+            _ => (None, None),
+        };
+        // Nothing was bad in the fourth, and in one run of five in the fifth.
+        let bad = [5, 5, 5, 0, 1, 5][i];
+        let verdict = match bad {
+            0 => Verdict::LooksSafe,
+            1 => Verdict::Undecided,
+            _ => Verdict::NotSafe,
+        };
         let baseline = if sweep { column } else { 0 };
         Cell {
             at: vec![row, column],
             runs: vec![CellRun { seed: 1, digest: "0123456789abcdef".into(), ..CellRun::default() }],
-            estimate: Some(Estimate {
-                mean,
-                low: Some(mean - half),
-                high: Some(high),
-                how,
-                seeds: 5,
-                ..Estimate::default()
-            }),
-            safe: Some(high < 0.001),
+            estimate: Some(Estimate { mean, low: ends.0, high: ends.1, how, seeds: 5, ..Estimate::default() }),
+            safe: Some(false),
+            verdict: Some(verdict),
+            bad_runs: Some(BadRuns { bad, of: 5, at_least: bad as f64 / 9.0, at_most: 0.451 + bad as f64 / 10.0 }),
+            more_runs: (verdict == Verdict::LooksSafe).then_some(59),
             baseline,
             difference: (i != baseline).then_some(Difference {
                 mean: mean - 0.526,
-                low: Some(mean - 0.526 - half),
-                high: Some(mean - 0.526 + half),
+                low: (half > 0.0).then_some(mean - 0.526 - half),
+                high: (half > 0.0).then_some(mean - 0.526 + half),
                 seeds: 5,
             }),
             ..Cell::default()
@@ -44,6 +51,7 @@ pub fn made_up(sweep: bool) -> Comparison {
         seeds: 5,
         first_seed: 1,
         safe: 0.001,
+        bad_runs: 0.05,
         dimensions: vec![
             Dimension {
                 name: "isolation".into(),

@@ -10,6 +10,7 @@ mod choice;
 mod flips;
 mod plan;
 mod runs;
+mod safety;
 mod summary;
 
 pub use choice::{Pair, days, pairs};
@@ -51,8 +52,12 @@ pub struct Ask<'a> {
     pub precision: Option<f64>,
     /// Most seeds per cell.
     pub max_seeds: u64,
-    /// A design is safe where the upper end of its interval lies below this.
+    /// A run is bad where the metric reaches this.
     pub safe: f64,
+    /// A design is safe where at most this share of runs is bad.
+    pub bad_runs: f64,
+    /// Whether to spend the runs that the word "safe" needs on those that look so.
+    pub confirm: bool,
     /// Threads; as many as cores if none.
     pub jobs: Option<usize>,
     /// Whether to lose a call on purpose, to see that a broken ledger is noticed.
@@ -96,8 +101,14 @@ pub struct Comparison {
     pub precision: Option<f64>,
     /// Most seeds per cell.
     pub max_seeds: u64,
-    /// Below this a design is safe.
+    /// A run is bad where the metric reaches this.
     pub safe: f64,
+    /// A design is safe where at most this share of runs is bad.
+    #[serde(default = "bad_runs")]
+    pub bad_runs: f64,
+    /// What was run on top so that the word "safe" can be said; none where it was not asked for.
+    #[serde(default)]
+    pub confirm: Option<Confirm>,
     /// What was crossed: axes in the order of the file, then sweeps.
     pub dimensions: Vec<Dimension>,
     /// The dimension that says what goes wrong, if there is one.
@@ -110,6 +121,66 @@ pub struct Comparison {
     pub ended: String,
     /// Runs that have no result.
     pub troubles: Vec<Trouble>,
+}
+
+/// The share of bad runs up to which a design is safe, where a document does not say it.
+fn bad_runs() -> f64 {
+    0.05
+}
+
+/// Runs on seeds of their own for the cells that looked safe in the first ones: since the first runs picked them, only
+/// these count.
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+pub struct Confirm {
+    /// The cells picked.
+    pub candidates: Vec<usize>,
+    /// Runs of each beyond the first ones, enough for all of them to be called safe.
+    pub runs: u64,
+}
+
+/// What the runs of a cell carry.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Verdict {
+    /// Shown with 95% confidence for all cells of the comparison together: at most the share asked for of the runs is bad,
+    /// and the mean lies below the limit with its whole interval.
+    Safe,
+    /// No run was bad, but there are too few to say more.
+    LooksSafe,
+    /// Some run was bad, and it is open whether more than the share asked for is.
+    Undecided,
+    /// Shown with 95% confidence for all cells together: more than the share asked for of the runs is bad.
+    NotSafe,
+}
+
+impl Verdict {
+    /// Whether no run was bad.
+    pub fn is_quiet(self) -> bool {
+        self <= Verdict::LooksSafe
+    }
+
+    /// The verdict in words.
+    pub fn words(self) -> &'static str {
+        match self {
+            Verdict::Safe => "safe",
+            Verdict::LooksSafe => "looks safe",
+            Verdict::Undecided => "undecided",
+            Verdict::NotSafe => "not safe",
+        }
+    }
+}
+
+/// How many runs of a cell are bad. The unit is the run: calls of one run are dropped together.
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+pub struct BadRuns {
+    /// Bad runs ...
+    pub bad: u64,
+    /// ... of so many.
+    pub of: u64,
+    /// At least this share of all runs is bad, with 95% confidence (Clopper and Pearson, one-sided; of this cell by itself).
+    pub at_least: f64,
+    /// At most this share is, with 95% confidence.
+    pub at_most: f64,
 }
 
 /// An axis or a sweep.
@@ -140,8 +211,17 @@ pub struct Cell {
     pub runs: Vec<CellRun>,
     /// The metric; none until all seeds of the pilot are there, and where nothing was offered.
     pub estimate: Option<Estimate>,
-    /// Whether it is safe; none without an estimate.
+    /// Whether it may be called safe; none without an estimate.
     pub safe: Option<bool>,
+    /// What its runs carry; none without an estimate.
+    #[serde(default)]
+    pub verdict: Option<Verdict>,
+    /// How many of its runs are bad; none without an estimate.
+    #[serde(default)]
+    pub bad_runs: Option<BadRuns>,
+    /// How many more runs, none of them bad, would show that it is safe; none where it does not look so, or is.
+    #[serde(default)]
+    pub more_runs: Option<u64>,
     /// The cell it is compared with.
     pub baseline: usize,
     /// The metric here less that of the baseline, seed by seed; none for a baseline.
@@ -156,10 +236,10 @@ pub struct Cell {
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum How {
-    /// Student's t over seeds.
+    /// Student's t over seeds, and not less than what the share of runs with any hit leaves open.
     #[default]
     Interval,
-    /// Not one hit: the bound of Clopper and Pearson on the calls of all seeds together.
+    /// Not one hit in any run: the share of runs that may have any (Clopper and Pearson), which bounds the mean too.
     Bound,
     /// Every seed gave the same, other than 0: no interval.
     Same,
@@ -172,7 +252,7 @@ pub enum How {
 pub struct Estimate {
     /// Mean over seeds.
     pub mean: f64,
-    /// Lower end of the 95% interval.
+    /// Lower end of the 95% interval; none where there is none.
     pub low: Option<f64>,
     /// Upper end; of a cell without a hit the one-sided 95% bound.
     pub high: Option<f64>,
@@ -191,7 +271,7 @@ pub struct Estimate {
 pub struct Difference {
     /// Mean.
     pub mean: f64,
-    /// Lower end of the 95% interval; none for one seed.
+    /// Lower end of the 95% interval; none for one seed, and where every seed gave the same difference.
     pub low: Option<f64>,
     /// Upper end.
     pub high: Option<f64>,
@@ -249,12 +329,12 @@ pub struct Panel {
     pub at: Vec<(usize, usize)>,
     /// Its cells with an estimate.
     pub cells: Vec<usize>,
-    /// Pairs tested, each with Holm's correction for all of them.
+    /// Pairs tested, each with Holm's correction for those of all panels together.
     pub pairs: usize,
     /// Cells of which none can be told apart from any other of its group, the lowest mean first; alone where a cell
     /// can be told apart from its neighbours.
     pub groups: Vec<Vec<usize>>,
-    /// Pairs told apart, the lower cell first.
+    /// Pairs told apart, the lower cell first; not part of the document.
     #[serde(skip)]
     pub apart: Vec<(usize, usize)>,
 }
@@ -292,6 +372,11 @@ impl Comparison {
     /// Works out anew all that follows from the runs, as [`Plan::run`] did: for a comparison that was read from a file.
     pub fn sum_up(&mut self) {
         summary::sum_up(self);
+    }
+
+    /// Pairs tested, in all panels together.
+    pub fn pairs(&self) -> usize {
+        self.panels.iter().map(|panel| panel.pairs).sum()
     }
 
     /// Whether it was broken off.

@@ -19,13 +19,19 @@ pub struct Sample {
     pub deviation: f64,
 }
 
-/// Mean and standard deviation, in two passes; none of nothing. Equal numbers give exactly their value and 0.
+/// Differences of shares are exact to some 1e-16: what differs by less than this, against 1 or the largest number, is equal.
+const ROUNDING: f64 = 1e-13;
+
+/// Mean and standard deviation, in two passes; none of nothing. Equal numbers give exactly their value and 0; numbers that
+/// differ by rounding alone have no deviation either.
 pub fn sample(values: &[f64]) -> Option<Sample> {
     let first = *values.first()?;
     let n = values.len();
     let mean = first + values.iter().map(|x| x - first).sum::<f64>() / n as f64;
     let squares: f64 = values.iter().map(|x| (x - mean) * (x - mean)).sum();
     let deviation = if n < 2 { 0.0 } else { (squares / (n - 1) as f64).sqrt() };
+    let size = values.iter().fold(1.0_f64, |size, x| size.max(x.abs()));
+    let deviation = if deviation <= ROUNDING * size { 0.0 } else { deviation };
     Some(Sample { n, mean, deviation })
 }
 
@@ -94,15 +100,38 @@ pub fn t_quantile(alpha: f64, df: usize) -> f64 {
     0.5 * (low + high)
 }
 
-/// A mean and its interval from a pilot and what was drawn after it: the mean is that of all, the deviation that of the
-/// pilot alone. Given the deviation of the pilot, the mean of all is still normal around the truth however many were
-/// drawn for it, so t with the pilot's degrees of freedom holds (Stein 1945). Without more than the pilot this is the
-/// usual t interval. None for fewer than two numbers in the pilot.
+/// The samples that an interval or a test takes its deviation from: that of the pilot and that of all. Given the deviation
+/// of the pilot, the mean of all is normal around the truth however many were drawn for it, so t with the pilot's degrees
+/// of freedom holds for normal data (Stein 1945). Real data come in steps and bursts: a pilot may see no spread, or
+/// hardly any, where later runs see much. So the deviation of all is asked as well, and the wider answer is given.
+fn spreads(values: &[f64], pilot: usize) -> impl Iterator<Item = Sample> {
+    let first = if pilot < values.len() { sample(&values[..pilot]) } else { None };
+    [first, sample(values)].into_iter().flatten().filter(|s| s.n >= 2)
+}
+
+/// A mean's interval from a pilot and what was drawn after it: t on the deviation of the pilot (Stein 1945), or on that of
+/// all numbers where that is wider. Without more than the pilot this is the usual t interval. None for fewer than two
+/// numbers, and where all are equal: there is nothing to make an interval of, and one of no width would claim certainty.
 pub fn interval(values: &[f64], pilot: usize) -> Option<(f64, f64)> {
-    let pilot = sample(&values[..pilot.min(values.len())]).filter(|s| s.n >= 2)?;
-    let all = sample(values)?;
-    let half = t_quantile(1.0 - CONFIDENCE, pilot.n - 1) * pilot.deviation / (all.n as f64).sqrt();
-    Some((all.mean - half, all.mean + half))
+    let mean = sample(values).filter(|all| all.deviation > 0.0)?.mean;
+    let root = (values.len() as f64).sqrt();
+    let half = spreads(values, pilot).map(|s| t_quantile(1.0 - CONFIDENCE, s.n - 1) * s.deviation / root);
+    let half = half.fold(0.0, f64::max);
+    Some((mean - half, mean + half))
+}
+
+/// The interval of a mean of shares, from 0 to 1. Where some runs have none and others have some, t understates how rare a
+/// bad run can be: the interval then also holds what the share of runs with any (Clopper and Pearson, both sides) times
+/// the mean of these runs allows.
+pub fn interval_of_shares(values: &[f64], pilot: usize) -> Option<(f64, f64)> {
+    let (mut low, mut high) = interval(values, pilot)?;
+    let some: Vec<f64> = values.iter().copied().filter(|x| *x != 0.0).collect();
+    if let Some(of_some) = sample(&some).filter(|some| some.n < values.len()) {
+        let (hits, trials, each) = (some.len() as u64, values.len() as u64, (1.0 - CONFIDENCE) / 2.0);
+        low = low.min(of_some.mean * at_least(hits, trials, each));
+        high = high.max(of_some.mean * at_most(hits, trials, each));
+    }
+    Some((low.max(0.0), high.min(1.0)))
 }
 
 /// How many numbers a pilot of `n` with this deviation asks for in all, for an interval of mean ± `half`.
@@ -114,20 +143,80 @@ pub fn stein(n: usize, deviation: f64, half: f64) -> usize {
     n.max((wanted * wanted).ceil() as usize)
 }
 
-/// With none of `trials` hit, the rate below which it lies with 95% confidence (Clopper and Pearson, one-sided).
-pub fn bound_of_none(trials: u64) -> f64 {
-    if trials == 0 { 1.0 } else { -libm::expm1(libm::log(1.0 - CONFIDENCE) / trials as f64) }
+/// How likely at most `hits` of `trials` are where each hits with probability `share`: the binomial distribution.
+pub fn binomial_up_to(hits: u64, trials: u64, share: f64) -> f64 {
+    if hits >= trials { 1.0 } else { beta_inc((trials - hits) as f64, hits as f64 + 1.0, 1.0 - share) }
 }
 
-/// How likely such differences would be if their true mean were 0, from t on the pilot's deviation as in [`interval`].
-/// None where there are fewer than two. Differences that are all one number other than 0 leave no doubt.
-pub fn p_value(differences: &[f64], pilot: usize) -> Option<f64> {
-    let pilot = sample(&differences[..pilot.min(differences.len())]).filter(|s| s.n >= 2)?;
-    let all = sample(differences)?;
-    if pilot.deviation == 0.0 {
-        return Some(if all.mean == 0.0 { 1.0 } else { 0.0 });
+/// How likely at least `hits` of `trials` are where each hits with probability `share`.
+pub fn binomial_from(hits: u64, trials: u64, share: f64) -> f64 {
+    if hits == 0 { 1.0 } else { beta_inc(hits as f64, (trials - hits) as f64 + 1.0, share) }
+}
+
+/// The share up to which `hits` of `trials` are no surprise, so that it is exceeded with probability `alpha` at most
+/// (Clopper and Pearson, one-sided): 45% for none of 5 and 0.05. 1 without trials.
+pub fn at_most(hits: u64, trials: u64, alpha: f64) -> f64 {
+    if hits >= trials {
+        return 1.0;
     }
-    Some(t_two_sided(all.mean * (all.n as f64).sqrt() / pilot.deviation, pilot.n - 1))
+    if hits == 0 {
+        return -libm::expm1(libm::log(alpha) / trials as f64);
+    }
+    bisect(&|share| binomial_up_to(hits, trials, share) > alpha)
+}
+
+/// The share from which on `hits` of `trials` are no surprise; the other side of [`at_most`].
+pub fn at_least(hits: u64, trials: u64, alpha: f64) -> f64 {
+    if hits == 0 {
+        return 0.0;
+    }
+    bisect(&|share| binomial_from(hits, trials, share) < alpha)
+}
+
+/// Where between 0 and 1 something stops being true.
+fn bisect(holds: &dyn Fn(f64) -> bool) -> f64 {
+    let (mut low, mut high) = (0.0, 1.0);
+    for _ in 0..100 {
+        let middle = 0.5 * (low + high);
+        if holds(middle) { low = middle } else { high = middle }
+    }
+    0.5 * (low + high)
+}
+
+/// How many runs without a hit show that at most `share` of all runs hit, if that is wrong with probability `alpha` at
+/// most: 59 for 5% and 0.05. [`u64::MAX`] for a share of 0, which no number of runs can show.
+pub fn quiet_runs(share: f64, alpha: f64) -> u64 {
+    if share <= 0.0 {
+        return u64::MAX;
+    }
+    let runs = libm::ceil(libm::log(alpha) / libm::log1p(-share.min(1.0)) - 1e-9);
+    (runs as u64).max(1)
+}
+
+/// How likely it is that chance alone parts two equal designs completely in `runs` runs each: all of one come out well and
+/// all of the other badly, or the other way round. No more than 2 (q (1 - q))^n <= 2 / 4^n, whatever the share q of bad
+/// runs. A deviation cannot show this: within each design it is nil.
+pub fn by_luck(runs: usize) -> f64 {
+    libm::exp2(1.0 - 2.0 * runs as f64).min(1.0)
+}
+
+/// How many runs each it takes until chance parts two equal designs ([`by_luck`]) in none of so many pairs, with 95%
+/// confidence: 5 for 21 pairs, 9 for 4,560.
+pub fn runs_to_tell(pairs: usize) -> usize {
+    (1..).find(|n| by_luck(*n) <= (1.0 - CONFIDENCE) / pairs.max(1) as f64).unwrap_or(usize::MAX)
+}
+
+/// How likely such differences would be if their true mean were 0, from t as in [`interval`], and never less than chance
+/// makes of designs whose runs come out in two kinds ([`by_luck`]). None where there are fewer than two.
+pub fn p_value(differences: &[f64], pilot: usize) -> Option<f64> {
+    let all = sample(differences).filter(|s| s.n >= 2)?;
+    if all.mean == 0.0 {
+        return Some(1.0);
+    }
+    let root = (all.n as f64).sqrt();
+    let spread = spreads(differences, pilot).filter(|s| s.deviation > 0.0);
+    let p = spread.map(|s| t_two_sided(all.mean * root / s.deviation, s.n - 1)).fold(0.0, f64::max);
+    Some(p.max(by_luck(all.n)))
 }
 
 /// Holm's step-down: which of these pass, so that with 95% confidence none passes by chance.
@@ -145,99 +234,4 @@ pub fn holm(p_values: &[f64]) -> Vec<bool> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use rand_core::Rng;
-    use rand_pcg::Pcg64Mcg;
-
-    fn near(is: f64, should: f64, within: f64) {
-        assert!((is - should).abs() <= within, "{is} is not {should} within {within}");
-    }
-
-    /// NIST/SEMATECH e-Handbook of Statistical Methods, table 1.3.6.7.2, and the far tail from R's `qt`.
-    #[test]
-    fn quantiles_are_those_of_the_tables() {
-        for (df, t) in
-            [(1, 12.706), (2, 4.303), (4, 2.776), (7, 2.365), (9, 2.262), (19, 2.093), (30, 2.042), (99, 1.984)]
-        {
-            near(t_quantile(0.05, df), t, 5e-4);
-        }
-        for (df, t) in [(1, 63.657), (4, 4.604), (10, 3.169), (29, 2.756), (100, 2.626)] {
-            near(t_quantile(0.01, df), t, 5e-4);
-        }
-        for (df, t) in [(1, 636.619), (4, 8.610), (10, 4.587), (30, 3.646)] {
-            near(t_quantile(0.001, df), t, 1.1e-3 * t);
-        }
-        near(t_quantile(0.05, 1_000_000), 1.959966, 1e-5);
-    }
-
-    #[test]
-    fn tails_are_exact_where_a_formula_is() {
-        // df = 1 is Cauchy's, df = 2 is algebraic.
-        for t in [0.1, 1.0, 3.0, 50.0, 1e4] {
-            near(t_two_sided(t, 1) * t, (1.0 - 2.0 * t.atan() / std::f64::consts::PI) * t, 1e-9);
-            near(t_two_sided(t, 2), 1.0 - t / (2.0 + t * t).sqrt(), 1e-9);
-        }
-        near(t_two_sided(0.0, 5), 1.0, 1e-12);
-    }
-
-    #[test]
-    fn nothing_seen_is_not_nothing() {
-        near(bound_of_none(1), 0.95, 1e-12);
-        near(bound_of_none(10), 0.258_866, 1e-6); // Clopper and Pearson for 0 of 10, one-sided 95%
-        near(bound_of_none(3_000_000) * 1e6, 0.998_577, 1e-5); // the rule of three
-        assert_eq!(bound_of_none(0), 1.0);
-    }
-
-    #[test]
-    fn steins_count_follows_the_deviation() {
-        assert_eq!(stein(5, 0.0, 0.01), 5);
-        assert_eq!(stein(5, 0.001, 0.01), 5);
-        assert_eq!(stein(5, 0.02, 0.01), 31); // (2.776 * 2)^2 = 30.8
-        assert_eq!(stein(1, 0.02, 0.01), 1);
-    }
-
-    #[test]
-    fn holm_stops_at_the_first_that_fails() {
-        assert_eq!(holm(&[0.01, 0.04, 0.03, 0.005]), [true, false, false, true]);
-        assert_eq!(holm(&[0.04, 0.03]), [false, false]);
-        assert_eq!(holm(&[0.02, 0.04]), [true, true]);
-        assert!(holm(&[]).is_empty());
-    }
-
-    #[test]
-    fn equal_numbers_have_no_deviation() {
-        assert_eq!(sample(&[0.1; 7]), Some(Sample { n: 7, mean: 0.1, deviation: 0.0 }));
-        assert_eq!((p_value(&[0.2; 4], 4), p_value(&[0.0; 4], 4), p_value(&[0.2], 1)), (Some(0.0), Some(1.0), None));
-        assert_eq!(interval(&[0.3], 1), None);
-    }
-
-    fn normal(dice: &mut Pcg64Mcg) -> f64 {
-        let unit = |bits: u64| ((bits >> 11) as f64 + 0.5) / (1u64 << 53) as f64;
-        let (u, v) = (unit(dice.next_u64()), unit(dice.next_u64()));
-        libm::sqrt(-2.0 * libm::log(u)) * libm::cos(2.0 * std::f64::consts::PI * v)
-    }
-
-    /// Of 20,000 experiments that stop by the rule, the interval must hold the truth in 95%: one standard error of that
-    /// count is 0.15%. Taking the deviation of all draws instead would miss by more.
-    #[test]
-    fn intervals_stay_honest_under_stopping() {
-        const TRIES: usize = 20_000;
-        for (pilot, cap) in [(5, 400), (3, 2000), (8, 20)] {
-            let mut dice = Pcg64Mcg::new(0x5eed + pilot as u128);
-            let mut held = 0;
-            for _ in 0..TRIES {
-                let mut drawn: Vec<f64> = (0..pilot).map(|_| 0.5 + 0.01 * normal(&mut dice)).collect();
-                let spread = sample(&drawn).map_or(0.0, |s| s.deviation);
-                let all = stein(pilot, spread, 0.004).min(cap);
-                drawn.extend((pilot..all).map(|_| 0.5 + 0.01 * normal(&mut dice)));
-                let (low, high) = interval(&drawn, pilot).unwrap();
-                held += usize::from(low <= 0.5 && 0.5 <= high);
-                if all < cap && all > pilot {
-                    assert!(high - low <= 0.008 + 1e-12, "wider than asked");
-                }
-            }
-            near(held as f64 / TRIES as f64, 0.95, 4.0 * 0.00154);
-        }
-    }
-}
+mod tests;

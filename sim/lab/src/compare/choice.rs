@@ -2,7 +2,7 @@
 //!
 //! A rule, not advice: a reader who knows prices that the model does not know chooses another.
 
-use super::{Comparison, places};
+use super::{Comparison, How, Verdict, places};
 use crate::ranges::Failure;
 use brownout_scenarios::{Request, load};
 use brownout_sim::outcome::Outcome;
@@ -25,9 +25,9 @@ pub struct Pair {
 
 /// What is known of a design over all settings.
 struct Merit {
-    /// Whether it is safe in every setting.
-    safe: bool,
-    /// The upper end of its worst interval.
+    /// The worst of its verdicts.
+    verdict: Verdict,
+    /// The upper end of its worst interval; the mean where there is no interval.
     worst: f64,
     /// Servers, lost and late calls of all kinds, queries: means over settings.
     servers: f64,
@@ -40,9 +40,9 @@ struct Merit {
 
 /// Per setting (a point of each dimension that has no baseline of its own; of a sweep, the value that the file has) the
 /// baseline and one design, the same in all settings. `asked` names it by its points ("bulkhead"; points not named are
-/// the baseline's); without, it is the design that is safe in every setting at the least cost: fewest servers, then fewest
-/// lost and late calls of all kinds, fewest queries, fewest changes. Where none is safe everywhere, it is the one whose
-/// worst interval ends lowest.
+/// the baseline's); without, it is the design that is safe in every setting, or where there is none one that looks so, at the least cost:
+/// fewest servers, then fewest lost and late calls of all kinds, fewest changes, fewest queries. Where none looks safe
+/// everywhere, it is the one whose worst interval ends lowest.
 ///
 /// # Errors
 /// The name in `asked` that is no point of a design dimension.
@@ -117,7 +117,7 @@ fn best(c: &Comparison, built: &[usize], settings: &[Vec<usize>]) -> Option<Vec<
 
 fn merit(c: &Comparison, built: &[usize], settings: &[Vec<usize>], points: &[usize], base: &[usize]) -> Option<Merit> {
     let mut sum = Merit {
-        safe: true,
+        verdict: Verdict::Safe,
         worst: 0.0,
         servers: 0.0,
         lost: 0.0,
@@ -130,8 +130,9 @@ fn merit(c: &Comparison, built: &[usize], settings: &[Vec<usize>], points: &[usi
         built.iter().zip(points).for_each(|(d, p)| at[*d] = *p);
         let cell = &c.cells[c.index(&at)];
         let (e, costs) = (cell.estimate.as_ref()?, cell.costs.as_ref()?);
-        sum.safe &= cell.safe == Some(true);
-        sum.worst = sum.worst.max(e.high.unwrap_or(e.mean));
+        sum.verdict = sum.verdict.max(cell.verdict?);
+        // Without a hit the bound says how few the runs are, not how bad the design is.
+        sum.worst = sum.worst.max(e.high.filter(|_| e.how == How::Interval).unwrap_or(e.mean));
         sum.servers += costs.servers;
         sum.lost += costs.calls.values().map(|call| call.lost).sum::<f64>();
         sum.late += costs.calls.values().map(|call| call.late).sum::<f64>();
@@ -146,10 +147,10 @@ fn merit(c: &Comparison, built: &[usize], settings: &[Vec<usize>], points: &[usi
 
 fn compare(a: &Merit, b: &Merit) -> Ordering {
     let coarse = |x: f64, y: f64| (x / COARSE).round().total_cmp(&(y / COARSE).round());
-    if a.safe != b.safe {
-        return b.safe.cmp(&a.safe);
+    if a.verdict != b.verdict && (a.verdict.is_quiet() || b.verdict.is_quiet()) {
+        return a.verdict.cmp(&b.verdict);
     }
-    if !a.safe {
+    if !a.verdict.is_quiet() {
         return a.worst.total_cmp(&b.worst).then(a.changes.cmp(&b.changes));
     }
     a.servers
@@ -201,7 +202,7 @@ mod tests {
             let (high, safe, servers, lost) = figures[at[1] * 2 + at[2]];
             Cell {
                 estimate: Some(Estimate { mean: high, high: Some(high), ..Estimate::default() }),
-                safe: Some(safe),
+                verdict: Some(if safe { Verdict::LooksSafe } else { Verdict::NotSafe }),
                 costs: Some(Costs {
                     servers,
                     calls: [("identify".to_string(), CallCosts { late: 0.0, lost })].into(),

@@ -16,8 +16,8 @@ pub struct Reversal {
     pub then_worse: usize,
 }
 
-/// Per design and setting apart from the sweeps: its cells along the sweeps, the last sweep fastest. Each with whether it
-/// is safe; none where a cell has no estimate.
+/// Per design and setting apart from the sweeps: its cells along the sweeps, the last sweep fastest. Each with whether
+/// no run of it was bad; none where a cell has no estimate.
 pub fn safety_along(result: &Comparison) -> Vec<Vec<(usize, Option<bool>)>> {
     let sweeps = result.sweeps();
     let lengths: Vec<usize> = result.dimensions.iter().map(|d| if d.sweep { 1 } else { d.points.len() }).collect();
@@ -27,7 +27,7 @@ pub fn safety_along(result: &Comparison) -> Vec<Vec<(usize, Option<bool>)>> {
             let mut at = at.clone();
             sweeps.iter().zip(points).for_each(|(d, point)| at[*d] = point);
             let index = result.index(&at);
-            (index, result.cells[index].safe)
+            (index, result.cells[index].verdict.map(|verdict| verdict.is_quiet()))
         };
         places(&along).into_iter().map(cell).collect()
     };
@@ -66,7 +66,7 @@ pub fn reversals(result: &Comparison) -> Vec<Reversal> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::compare::{Cell, Dimension, Panel};
+    use crate::compare::{Cell, Dimension, Panel, Verdict};
 
     #[test]
     fn an_order_that_turns_round_is_found_once() {
@@ -75,7 +75,8 @@ mod tests {
             points: (0..n).map(|i| i.to_string()).collect(),
             ..Dimension::default()
         };
-        let cells = places(&[2, 3]).into_iter().map(|at| Cell { at, safe: Some(true), ..Cell::default() });
+        let cells =
+            places(&[2, 3]).into_iter().map(|at| Cell { at, verdict: Some(Verdict::LooksSafe), ..Cell::default() });
         let panel = |apart: &[(usize, usize)]| Panel { apart: apart.to_vec(), ..Panel::default() };
         let result = Comparison {
             dimensions: vec![dimension(false, 2), dimension(true, 3)],

@@ -17,6 +17,7 @@ const VALUES: usize = 5;
 pub struct Plan {
     pub(super) pool: rayon::ThreadPool,
     pub(super) lose_a_call: bool,
+    pub(super) confirm: bool,
     pub(super) scenarios: Vec<Arc<Scenario>>,
     pub(super) subject: String,
     pub(super) result: Comparison,
@@ -51,6 +52,9 @@ impl Plan {
         if cells.is_none_or(|n| n > CELLS) {
             wrong.push(format!("more than {CELLS} cells; cross fewer points with --axis name=a,b"));
         }
+        if !(ask.bad_runs > 0.0 && ask.bad_runs < 1.0) {
+            wrong.push("no number of runs shows that none is bad: --bad-runs is above 0% and below 100%".into());
+        }
         if !wrong.is_empty() {
             return Err(Failure::Usage(wrong));
         }
@@ -73,13 +77,14 @@ impl Plan {
             precision: ask.precision,
             max_seeds: ask.max_seeds.max(ask.seeds),
             safe: ask.safe,
+            bad_runs: ask.bad_runs,
             dimensions,
             under,
             cells,
             ended: "complete".into(),
             ..Comparison::default()
         };
-        Ok(Plan { pool, lose_a_call: ask.lose_a_call, scenarios, subject, result })
+        Ok(Plan { pool, lose_a_call: ask.lose_a_call, confirm: ask.confirm, scenarios, subject, result })
     }
 
     /// How many cells there are, and how many runs at least.

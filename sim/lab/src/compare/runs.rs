@@ -21,16 +21,24 @@ impl Plan {
     /// Runs every cell on its seeds and sums up. `stop` breaks it off, and what is finished is summed up; `progress` hears
     /// how many of how many runs are done.
     pub fn run(self, stop: &AtomicBool, progress: &(dyn Fn(usize, usize) + Sync)) -> Comparison {
-        let Plan { pool, lose_a_call, scenarios, subject, mut result } = self;
+        let Plan { pool, lose_a_call, confirm, scenarios, subject, mut result } = self;
         let pilot: Vec<(usize, u64)> =
             (0..scenarios.len()).flat_map(|cell| (0..result.seeds).map(move |i| (cell, i))).collect();
         let work = Work { scenarios, subject, lose_a_call, stop, done: AtomicUsize::new(0), progress };
-        let all = pilot.len();
-        pool.install(|| work.run(&mut result, &pilot, all));
-        if let Some(half) = result.precision.filter(|_| result.troubles.is_empty() && !stop.load(Ordering::Relaxed)) {
+        let mut all = 0;
+        let mut run = |result: &mut Comparison, jobs: &[(usize, u64)]| {
+            all += jobs.len();
+            pool.install(|| work.run(result, jobs, all));
+        };
+        let goes_on = |result: &Comparison| result.troubles.is_empty() && !stop.load(Ordering::Relaxed);
+        run(&mut result, &pilot);
+        if let Some(half) = result.precision.filter(|_| goes_on(&result)) {
             let more = extra(&mut result, half);
-            let all = all + more.len();
-            pool.install(|| work.run(&mut result, &more, all));
+            run(&mut result, &more);
+        }
+        if confirm && goes_on(&result) {
+            let more = confirming(&mut result);
+            run(&mut result, &more);
         }
         if stop.load(Ordering::Relaxed) {
             result.ended = if result.troubles.iter().any(|t| t.broken) { "stopped" } else { "interrupted" }.into();
@@ -51,6 +59,16 @@ fn extra(result: &mut Comparison, half: f64) -> Vec<(usize, u64)> {
         cell.capped = wanted > most;
         more.extend((pilot..wanted.min(most)).map(|i| (at, i)));
     }
+    more
+}
+
+/// The seeds that the word "safe" needs for the cells that look so, in their order.
+fn confirming(result: &mut Comparison) -> Vec<(usize, u64)> {
+    let confirm = super::safety::confirm(result);
+    let upto = super::safety::first_that_counts(result) + confirm.runs;
+    let seeds = |at: usize| result.cells[at].runs.len() as u64..upto;
+    let more = confirm.candidates.iter().flat_map(|at| seeds(*at).map(move |i| (*at, i))).collect();
+    result.confirm = Some(confirm);
     more
 }
 
