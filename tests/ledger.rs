@@ -78,8 +78,9 @@ mod space {
         ("algorithm", &["'random'", "'least-requests'", "'two-choices'", "'round-robin'"]),
         ("connection", &["'per-call'"]),
         ("connect_timeout", &["'5ms'", "'100ms'", "'3s'"]),
-        ("retries", &["0", "1", "2"]),
-        ("redispatch", &["'never'", "'last'", "'every'", "'untried'"]),
+        ("retries", &["0", "1", "2", "'each-server'"]),
+        ("redispatch", &["'never'", "'haproxy'", "'haproxy-before-2.7'", "'afresh'", "'untried'", "'last'", "'every'"]),
+        ("redispatch_interval", &["1", "2", "-2", "0"]),
         ("max_connections", &["1", "3", "20"]),
         ("queue.limit", &["0", "1", "10"]),
         ("queue.timeout", &["'10ms'", "'1s'"]),
@@ -89,6 +90,10 @@ mod space {
         ("retry_statuses", &["[500]", "[500, 503]"]),
         ("retry_broken", &["true"]),
         ("unavailable_status", &["502"]),
+        ("refused_status", &["502"]),
+        ("connect_timeout_status", &["504"]),
+        ("broken_status", &["503"]),
+        ("timeout_status", &["503"]),
     ];
     pub const HEALTH: Keys = &[
         ("enabled", &["false"]),
@@ -106,6 +111,7 @@ mod space {
         ("first_pass", &["true"]),
         ("follows_process", &["true"]),
         ("slow_start", &["'5s'"]),
+        ("slow_start_rule", &["'alb'", "'haproxy'", "'envoy'"]),
         ("fail_open_below", &["1", "'50%'", "'100%'"]),
         (
             "outlier",

@@ -9,6 +9,7 @@ use brownout::models::component::collector::{CallPlan, Fleet};
 use brownout::models::component::network::{Link, Network};
 use brownout::models::policy::bulkhead::Limit;
 use brownout::models::policy::health::HealthCheck;
+use brownout::models::policy::redispatch::Retries;
 use brownout::models::random::Distribution;
 use brownout::models::setting::{Name, Named, Span};
 use brownout::models::spec::{WorldPlan, WorldSpec};
@@ -48,7 +49,7 @@ impl Queue {
             network: Network { clients: instant.clone(), servers: instant },
             balancer: Balancer {
                 health: HealthCheck::named("none").unwrap(),
-                retries: 0,
+                retries: Retries::Count(0),
                 idle_timeout: None,
                 ..Balancer::default()
             },

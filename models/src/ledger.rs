@@ -63,11 +63,11 @@ choices! {
         Timeout = "timeout",
         /// 500: the server's own error.
         Status500 = "500",
-        /// 502: the server broke the connection off.
+        /// 502: a server broke the connection off; behind some products also: it refused it.
         Status502 = "502",
         /// 503: no server would take the call.
         Status503 = "503",
-        /// 504: the server did not answer the balancer in time.
+        /// 504: a server did not answer in time; behind some products also: a connection was not set up in time.
         Status504 = "504",
         /// The connection to the balancer was reset.
         Reset = "reset",

@@ -48,8 +48,6 @@ pub enum Purpose {
     StoreLink = 12,
     /// Network delay from store to server.
     StoreLinkBack = 13,
-    /// Whether a server that is being eased in takes this call.
-    SlowStart = 14,
     /// Whether a lost call can be replayed from the balancer's log.
     Logged = 15,
     /// Whether a client keeps a lost call.

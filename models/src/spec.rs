@@ -1,6 +1,7 @@
 //! The whole world as a file describes it, and what must hold between its parts.
 
 mod parts;
+mod products;
 mod uses;
 mod warnings;
 

@@ -175,6 +175,26 @@ pub fn parse_rate(text: &str) -> Result<Rate, String> {
 #[serde(transparent)]
 pub struct Share(pub f64);
 
+impl Share {
+    /// So many of `count`, cut off to a whole number. What is whole but for the rounding of the machine is whole: 29% of
+    /// 100 are 29, though `100.0 * 0.29` is a little less.
+    pub fn of(self, count: u32) -> u32 {
+        self.exactly(count).unwrap_or_else(|between| between as u32)
+    }
+
+    /// So many of `count`, rounded up: 7% of 100 are 7, though `100.0 * 0.07` is a little more.
+    pub fn of_rounded_up(self, count: u32) -> u32 {
+        self.exactly(count).unwrap_or_else(|between| libm::ceil(between) as u32)
+    }
+
+    /// So many of `count`, or between which whole numbers that lies.
+    fn exactly(self, count: u32) -> Result<u32, f64> {
+        let product = f64::from(count) * self.0;
+        let whole = libm::round(product);
+        if libm::fabs(product - whole) < 1e-9 * whole.max(1.0) { Ok(whole as u32) } else { Err(product) }
+    }
+}
+
 /// Reads "10%" or "3/100".
 ///
 /// # Errors
@@ -278,6 +298,22 @@ mod tests {
     fn durations_print_so_that_they_read_back() {
         for text in ["0s", "250ms", "1.5s", "30us", "1m", "8h6m", "1h1m1.5s", "never"] {
             assert_eq!(parse_duration(text).unwrap().to_string(), text);
+        }
+    }
+
+    #[test]
+    fn a_share_of_a_whole_is_exact() {
+        for of in [1, 3, 7, 10, 64, 100, 128, 250, 1000, 99_999, 1_000_000_000] {
+            for percent in 0..=100_u32 {
+                let share = parse_share(&format!("{percent}%")).unwrap();
+                let hundredths = u64::from(of) * u64::from(percent);
+                assert_eq!(u64::from(share.of(of)), hundredths / 100, "{percent}% of {of}");
+                assert_eq!(u64::from(share.of_rounded_up(of)), hundredths.div_ceil(100), "{percent}% of {of}");
+            }
+            for third in 0..=3_u32 {
+                let share = parse_share(&format!("{third}/3")).unwrap();
+                assert_eq!(u64::from(share.of(of)), u64::from(of) * u64::from(third) / 3, "{third}/3 of {of}");
+            }
         }
     }
 }

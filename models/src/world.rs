@@ -16,6 +16,7 @@ use crate::kernel::{Account, Cohort, Event, Fact, Kernel, Lane, Timer};
 use crate::ledger::{Cause, Seen};
 use crate::level::{Levels, StoreFound};
 use crate::policy::breaker::Permit;
+use crate::policy::redispatch::Tried;
 use crate::slab::{Ref, Slab};
 use crate::spec::{WorldPlan, WorldSpec};
 use crate::units::Ns;
@@ -212,8 +213,6 @@ pub struct Try {
     pub status: u16,
     /// What it would be dropped for.
     pub cause: Cause,
-    /// Servers tried so far, where that matters: a bit each, by their number in the fleet modulo 64.
-    pub tried: u64,
     /// Which concurrency limits it counts against.
     pub limited: Limited,
     /// Its way through the circuit breaker.
@@ -317,6 +316,9 @@ pub struct World {
     pub calls: Slab<Call>,
     /// Tries alive.
     pub tries: Slab<Try>,
+    /// Servers that each has tried, by its place, where that matters; what is there before a try's first server is a
+    /// former one's.
+    pub tried: Vec<Tried>,
     /// Queries alive.
     pub queries: Slab<Query>,
     /// Lanes that all share.
@@ -356,6 +358,7 @@ impl World {
             log: LogAt::default(),
             calls: Slab::default(),
             tries: Slab::default(),
+            tried: Vec::new(),
             queries: Slab::default(),
             lanes,
             levels: Levels::new(spec.fleets.len(), spec.stores.len()),

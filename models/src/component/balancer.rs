@@ -9,23 +9,25 @@ mod choice;
 mod faults;
 mod log;
 mod passive;
+mod presets;
 
 pub use log::{Log, LogAt};
 pub use passive::Watch;
+pub use presets::PRESETS;
 
 use crate::component::clients::Connection;
 use crate::kernel::{Event, Fact, Kernel, Timer};
 use crate::ledger::Cause;
 use crate::policy::balance::{Algorithm, Rotation};
 use crate::policy::health::HealthCheck;
-use crate::policy::redispatch::{self, ConnectFailure, Next, Redispatch};
+use crate::policy::redispatch::{ConnectFailure, Failed, Next, Redispatch, Retries, Rule, Tried};
+use crate::policy::verdict::Verdict;
 use crate::random::{Purpose, draw, unit};
-use crate::setting::{Preset, Scope, Silence, always, first_of, unless};
+use crate::setting::{Scope, Silence, always, first_of, unless};
 use crate::settings;
 use crate::slab::Ref;
 use crate::units::Ns;
 use crate::world::{self, Back, Front, Limited, Try, World};
-use passive::Verdict;
 use std::collections::VecDeque;
 
 settings! {
@@ -49,15 +51,18 @@ settings! {
         pub connection: Connection = Connection::KeptAlive => takes_time;
         /// Longest wait for a server to accept a connection. (time)
         pub connect_timeout: Ns = Ns::secs(1), "1ms" ..= "1h" => always;
-        /// Further tries after a failed connection.
-        pub retries: u32 = 3, 0 ..= 100 => always;
+        /// Further tries after a failed connection: a count, or "each-server" for one try at each server of the fleet.
+        pub retries: Retries = Retries::Count(3), 0 ..= 100 => always;
         /// Whether a retry may go to another server.
-        pub redispatch: Redispatch = Redispatch::Last => tries_again_or_queues;
-        /// Statuses of a server after which the call is tried on another one, within `retries` (nginx
-        /// `proxy_next_upstream http_503`, HAProxy `retry-on 503`, Envoy `retry_on: 5xx`); passive checks take them for
-        /// failures.
+        pub redispatch: Redispatch = Redispatch::Haproxy => tries_again_or_queues;
+        /// Which retries go elsewhere under "haproxy" and "haproxy-before-2.7" where not all do: P above 0, every Pth; N
+        /// below 0, the one N before the end (-1: the last); 0: none (HAProxy `option redispatch <interval>`).
+        pub redispatch_interval: i32 = -1, -100 ..= 100 => redispatches_as_haproxy;
+        /// Statuses of a server after which the call is tried again, within `retries` and where `redispatch` says, without a
+        /// pause (nginx `proxy_next_upstream http_503`, HAProxy `retry-on 503`, Envoy `retry_on: 5xx`); to `max_fails` they
+        /// are failures, if another try is left.
         pub retry_statuses: Vec<u16> = Vec::new(), 400 ..= 599 => tries_again_or_watches;
-        /// Whether a call is tried on another server if its connection breaks before the answer, though it may have been
+        /// Whether a call is tried again, likewise, if its connection breaks before the answer, though it may have been
         /// executed (nginx `proxy_next_upstream error` for requests that may be sent twice, HAProxy `retry-on
         /// empty-response`).
         pub retry_broken: bool = false => tries_again;
@@ -65,15 +70,24 @@ settings! {
         pub max_connections: Option<u32> = None, 1 ..= 1000000 => always;
         /// Queue for calls that find every server at its limit.
         pub queue: Surge = Surge::default() => may_queue;
-        /// Longest wait for a server's answer, then 504 (HAProxy `timeout server`, ELB idle timeout); none: for ever. (time)
+        /// Longest wait for a server's answer, then `timeout_status` (HAProxy `timeout server`, ELB idle timeout); none: for ever. (time)
         pub idle_timeout: Option<Ns> = Some(Ns::secs(60)), "1ms" ..= "24h" => always;
         /// Whether a call whose client has left is dropped while it queues or connects (HAProxy `option abortonclose`).
         pub abort_on_close: bool = false => always;
         /// Whether, beyond that, the connection to a server is closed on which the call of a client that has left is
         /// awaited (nginx, Envoy).
         pub close_on_departure: bool = false => notices_departure;
-        /// Status of the balancer's own answer when no server takes the call (HAProxy, ELB, Envoy: 503; nginx: 502).
+        /// Status of the balancer's own answer when no server may take the call, or the queue is full or too slow (HAProxy,
+        /// ELB, Envoy: 503; nginx: 502).
         pub unavailable_status: u16 = 503, 500 ..= 599 => always;
+        /// Status after the last connection was refused; none: as `unavailable_status` (ALB, nginx: 502).
+        pub refused_status: Option<u16> = None, 500 ..= 599 => always;
+        /// Status after the last connection was not set up in time; none: as `unavailable_status` (ALB, nginx: 504).
+        pub connect_timeout_status: Option<u16> = None, 500 ..= 599 => always;
+        /// Status after a connection broke before the answer (HAProxy, nginx, ALB: 502; Envoy: 503; Classic ELB: 504).
+        pub broken_status: u16 = 502, 500 ..= 599 => always;
+        /// Status after a server has not answered within `idle_timeout`.
+        pub timeout_status: u16 = 504, 500 ..= 599 => waits_so_long;
         /// A log of the calls that were not served, from which operators can replay them (action `replay`).
         pub log: Option<Log> = None => is_replayed;
     }
@@ -96,16 +110,28 @@ fn takes_time(_: &Balancer, at: &Scope<'_>) -> Silence {
 }
 
 fn tries_again(balancer: &Balancer, _: &Scope<'_>) -> Silence {
-    unless(balancer.retries > 0, NO_RETRIES)
+    unless(balancer.retries != Retries::Count(0), NO_RETRIES)
 }
 
 fn tries_again_or_queues(balancer: &Balancer, _: &Scope<'_>) -> Silence {
     // "untried" also says that calls do not wait for room.
-    unless(balancer.retries > 0 || balancer.max_connections.is_some(), NO_RETRIES)
+    unless(balancer.retries != Retries::Count(0) || balancer.max_connections.is_some(), NO_RETRIES)
+}
+
+fn redispatches_as_haproxy(balancer: &Balancer, at: &Scope<'_>) -> Silence {
+    let haproxy = matches!(balancer.redispatch, Redispatch::Haproxy | Redispatch::HaproxyBefore27);
+    first_of([
+        tries_again(balancer, at),
+        unless(haproxy, "it is an interval of `redispatch` = \"haproxy\" and \"haproxy-before-2.7\""),
+    ])
+}
+
+fn waits_so_long(balancer: &Balancer, _: &Scope<'_>) -> Silence {
+    unless(balancer.idle_timeout.is_some(), "without `idle_timeout` the balancer waits for as long as it takes")
 }
 
 fn tries_again_or_watches(balancer: &Balancer, at: &Scope<'_>) -> Silence {
-    unless(balancer.retries > 0 || at.world.has_passive_checks(), NO_RETRIES)
+    unless(balancer.retries != Retries::Count(0) || at.world.has_passive_checks(), NO_RETRIES)
 }
 
 fn may_queue(balancer: &Balancer, _: &Scope<'_>) -> Silence {
@@ -131,85 +157,6 @@ fn is_replayed(balancer: &Balancer, at: &Scope<'_>) -> Silence {
     )
 }
 
-/// Every preset.
-pub const PRESETS: &[Preset<Balancer>] = &[
-    Preset {
-        name: "haproxy",
-        doc: "HAProxy 2.6 (2022): round robin, 3 retries on connection failures, redispatch on, health checks as preset \
-              `haproxy`. Its timeouts have no defaults: set connect_timeout and idle_timeout.",
-        make: Balancer::default,
-    },
-    Preset {
-        name: "classic-elb-2015",
-        doc: "AWS Classic Load Balancer as of October 2015: idle timeout 60s (504), surge queue of 1,024 calls, 503 when no \
-              instance is healthy, health checks as preset `classic-elb-2015`. Source: AWS user guide for Classic Load \
-              Balancers. Its algorithm for HTTP is least outstanding requests.",
-        make: || Balancer {
-            algorithm: Algorithm::LeastRequests,
-            health: HealthCheck::named("classic-elb-2015").unwrap_or_default(),
-            queue: Surge { limit: Some(1024), timeout: None },
-            idle_timeout: Some(Ns::secs(60)),
-            ..Balancer::default()
-        },
-    },
-    Preset {
-        name: "alb",
-        doc: "AWS Application Load Balancer (2016 and later): round robin, idle timeout 60s (504), connect timeout 10s, no \
-              retries, health checks as preset `alb`. Source: AWS user guide for Application Load Balancers.",
-        make: || Balancer {
-            health: HealthCheck::named("alb").unwrap_or_default(),
-            connect_timeout: Ns::secs(10),
-            retries: 0,
-            redispatch: Redispatch::Never,
-            idle_timeout: Some(Ns::secs(60)),
-            ..Balancer::default()
-        },
-    },
-    Preset {
-        name: "envoy",
-        doc: "Envoy 1.40 (2026): round robin, connect timeout 5s, route timeout 15s (504), no retries unless a retry policy is \
-              given, health checks as preset `envoy`. The cluster's circuit breaker (1,024 connections and as many pending) \
-              is not modelled. Source: Envoy's cluster.proto and route_components.proto.",
-        make: || Balancer {
-            health: HealthCheck::named("envoy").unwrap_or_default(),
-            connect_timeout: Ns::secs(5),
-            retries: 0,
-            redispatch: Redispatch::Never,
-            idle_timeout: Some(Ns::secs(15)),
-            abort_on_close: true,
-            close_on_departure: true,
-            ..Balancer::default()
-        },
-    },
-    Preset {
-        name: "nginx",
-        doc: "nginx 1.22 (2022), open source: round robin, proxy_connect_timeout and proxy_read_timeout 60s, a failed \
-              connection goes on to each other server once (proxy_next_upstream error timeout), 502 when none is left, closes \
-              the connection to the server when its client leaves; health as preset `nginx`. Source: \
-              ngx_http_proxy_module, ngx_http_upstream_round_robin.c.",
-        make: || nginx("nginx"),
-    },
-    Preset {
-        name: "nginx-before-1.11.5",
-        doc: "nginx before 1.11.5 (October 2016): as `nginx`, with health as preset `nginx-before-1.11.5`.",
-        make: || nginx("nginx-before-1.11.5"),
-    },
-];
-
-fn nginx(health: &str) -> Balancer {
-    Balancer {
-        health: HealthCheck::named(health).unwrap_or_default(),
-        connect_timeout: Ns::secs(60),
-        retries: 100,
-        redispatch: Redispatch::Untried,
-        idle_timeout: Some(Ns::secs(60)),
-        abort_on_close: true,
-        close_on_departure: true,
-        unavailable_status: 502,
-        ..Balancer::default()
-    }
-}
-
 impl Balancer {
     /// Whether every server in rotation with room may be chosen, and nothing is learnt from calls.
     pub fn is_plain(&self) -> bool {
@@ -220,6 +167,25 @@ impl Balancer {
             && health.max_fails.is_none()
             && health.observe.is_none()
             && self.redispatch != Redispatch::Untried
+    }
+
+    /// What it does about a connection that failed.
+    pub fn redispatch_rule(&self) -> Rule {
+        Rule {
+            redispatch: self.redispatch,
+            interval: self.redispatch_interval,
+            rotates: self.algorithm.rotates(),
+            connect_timeout: self.connect_timeout,
+        }
+    }
+
+    /// Status of its answer to a call whose last connection failed.
+    pub fn status_after(&self, failure: ConnectFailure) -> u16 {
+        let status = match failure {
+            ConnectFailure::Refused => self.refused_status,
+            ConnectFailure::TimedOut => self.connect_timeout_status,
+        };
+        status.unwrap_or(self.unavailable_status)
     }
 
     /// Longest wait in the queue. (time)
@@ -287,7 +253,6 @@ impl Try {
             at_store: false,
             status: 0,
             cause: Cause::ClientLeft,
-            tried: 0,
             limited: Limited::default(),
             permit: None,
             place: u32::MAX,
@@ -300,6 +265,24 @@ impl Try {
             step_timer: Timer::NONE,
         }
     }
+
+    /// Whether it may be tried again after a server has answered or broken off.
+    fn may_try_again(&self) -> bool {
+        self.retries_left > 0 && self.back == Back::None
+    }
+}
+
+/// A try goes to a server. Its place among the sets may have been another's: its first server begins a new one.
+#[inline(never)]
+fn note_tried(sets: &mut Vec<Tried>, t: Ref, first: bool, server: u32) {
+    let at = t.index as usize;
+    if sets.len() <= at {
+        sets.resize_with(at + 1, Tried::default);
+    }
+    if first {
+        sets[at] = Tried::default();
+    }
+    sets[at].add(server);
 }
 
 impl World {
@@ -307,8 +290,9 @@ impl World {
     #[inline(always)]
     pub(crate) fn at_balancer<K: Kernel>(&mut self, k: &mut K, t: Ref) {
         let (try_, balancer) = (&mut self.tries[t], &self.spec.balancer);
-        let (salt, share) = (try_.salt, self.backends[try_.fleet as usize].shed[try_.plan as usize]);
-        try_.retries_left = balancer.retries as u16;
+        let backend = &self.backends[try_.fleet as usize];
+        let (salt, share) = (try_.salt, backend.shed[try_.plan as usize]);
+        try_.retries_left = balancer.retries.of(backend.all.len());
         if balancer.log.is_some() && try_.purpose == world::Purpose::Call {
             self.calls[try_.call].logged = true;
         }
@@ -376,7 +360,9 @@ impl World {
         }
         let watch = &mut self.backends[try_.fleet as usize].watch;
         if !watch.is_plain {
-            try_.tried |= watch.bit(server);
+            if self.spec.balancer.redispatch == Redispatch::Untried {
+                note_tried(&mut self.tried, t, try_.dispatches == 1, server);
+            }
             watch.on_chosen(&self.spec.balancer.health, server, k.now());
         }
         self.send_connect(k, t);
@@ -435,32 +421,43 @@ impl World {
             return;
         }
         let retried = &self.spec.balancer.retry_statuses;
-        let again = !retried.is_empty() && retried.contains(&status);
-        let verdict = match status {
-            _ if again => Verdict::Unreached,
-            500.. => Verdict::Error,
-            _ => Verdict::Good,
-        };
-        self.judge_at(k, fleet, server, verdict);
-        self.release_server_at(k, fleet, server);
-        if again && self.may_try_another(k, t) {
+        let again = !retried.is_empty() && retried.contains(&status) && try_.may_try_again();
+        self.judge_at(k, fleet, server, Verdict::Answered { status, retried: again });
+        if again {
+            self.try_once_more(k, t);
             return;
         }
+        self.release_server_at(k, fleet, server);
         self.answer_now(k, t, status);
         self.close_front_now(k, t);
     }
 
-    /// Sends a call whose server is done with it to another one at once, if it has a try left.
-    fn may_try_another<K: Kernel>(&mut self, k: &mut K, t: Ref) -> bool {
+    /// Tries a call again whose server is done with it, there or elsewhere.
+    fn try_once_more<K: Kernel>(&mut self, k: &mut K, t: Ref) {
+        let next = self.after_failure(k.now(), t, false);
         let try_ = &mut self.tries[t];
-        if try_.retries_left == 0 || try_.back != Back::None {
-            return false;
-        }
         k.cancel(try_.timer);
         try_.timer = Timer::NONE;
         try_.front = Front::Pending;
-        self.try_again(k, t, false);
-        true
+        try_.keeps_place = matches!(next, Next::Same(_));
+        if !try_.keeps_place {
+            self.release_server(k, t);
+        }
+        self.try_again(k, t, matches!(next, Next::Same(_)));
+    }
+
+    /// What follows a try that failed.
+    fn after_failure(&self, now: Ns, t: Ref, refused: bool) -> Next {
+        let (try_, balancer) = (&self.tries[t], &self.spec.balancer);
+        let backend = &self.backends[try_.fleet as usize];
+        let is_up = self.checkers[try_.server as usize].in_rotation;
+        balancer.redispatch_rule().next(&Failed {
+            refused,
+            retries: balancer.retries.of(backend.all.len()),
+            retries_left: try_.retries_left,
+            servers_up: backend.rotation.len(),
+            is_fully_up: is_up && !backend.watch.is_easing(try_.server, now),
+        })
     }
 
     /// If the try is a health check, it ends here, with this status (0 for none).
@@ -499,18 +496,8 @@ impl World {
             return;
         }
         self.judge(k, t, Verdict::Unreached);
+        let next = self.after_failure(k.now(), t, failure == ConnectFailure::Refused);
         let try_ = &mut self.tries[t];
-        let balancer = &self.spec.balancer;
-        let servers_up = self.backends[try_.fleet as usize].rotation.len();
-        let next = redispatch::next(
-            balancer.redispatch,
-            balancer.retries,
-            u32::from(try_.retries_left),
-            failure,
-            balancer.algorithm.rotates(),
-            servers_up,
-            balancer.connect_timeout,
-        );
         // Whoever will try the same server again keeps its place there (HAProxy counts it throughout).
         try_.keeps_place = matches!(next, Next::Same(_));
         try_.front = Front::Pending;
@@ -518,7 +505,7 @@ impl World {
             self.release_server(k, t);
         }
         match next {
-            Next::GiveUp => self.reject(k, t, self.spec.balancer.unavailable_status, cause),
+            Next::GiveUp => self.reject(k, t, self.spec.balancer.status_after(failure), cause),
             Next::Another(Ns::ZERO) => self.try_again(k, t, false),
             Next::Same(Ns::ZERO) => self.try_again(k, t, true),
             Next::Another(pause) => k.at(k.now().plus(pause), Event::TryAgain(t, false)),
@@ -534,7 +521,7 @@ impl World {
         if same {
             self.dispatch(k, t, server);
         } else {
-            self.choose(k, t, Some(server));
+            self.choose(k, t, self.spec.balancer.redispatch.avoided(server));
         }
     }
 
@@ -552,14 +539,15 @@ impl World {
             return;
         }
         self.judge(k, t, Verdict::Unreached);
-        self.release_server(k, t);
-        if self.spec.balancer.retry_broken && self.may_try_another(k, t) {
+        if self.spec.balancer.retry_broken && self.tries[t].may_try_again() {
+            self.try_once_more(k, t);
             return;
         }
-        self.reject(k, t, 502, cause);
+        self.release_server(k, t);
+        self.reject(k, t, self.spec.balancer.broken_status, cause);
     }
 
-    /// The server took too long: 504. What it has of the call stays with it.
+    /// The server took too long. What it has of the call stays with it.
     pub(crate) fn idle_timed_out<K: Kernel>(&mut self, k: &mut K, t: Ref) {
         self.tries[t].timer = Timer::NONE;
         self.judge(k, t, Verdict::Unreached);
@@ -568,11 +556,11 @@ impl World {
         let call = self.tries[t].call;
         self.calls[call].cause = Cause::BalancerTimeout;
         self.tries[t].cause = Cause::BalancerTimeout;
-        self.answer(k, t, 504);
+        self.answer(k, t, self.spec.balancer.timeout_status);
         self.close_front(k, t);
     }
 
-    /// The wait in the queue was too long: 503.
+    /// The wait in the queue was too long.
     pub(crate) fn queue_timed_out<K: Kernel>(&mut self, k: &mut K, t: Ref) {
         let try_ = &mut self.tries[t];
         try_.timer = Timer::NONE;
@@ -713,8 +701,8 @@ impl World {
         }
         checker.in_rotation = up;
         if up {
+            backend.watch.back_at(server, k.now(), backend.rotation.servers());
             backend.rotation.insert(server);
-            backend.watch.back_at(server, k.now());
         } else {
             backend.rotation.remove(server);
         }

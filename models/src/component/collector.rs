@@ -23,6 +23,7 @@ use crate::component::balancer::Watch;
 use crate::fault::{Fault, ServerKnobs, Stack};
 use crate::kernel::{Kernel, Lane};
 use crate::policy::adaptive::{Adaptive, Limiter};
+use crate::policy::asking::{OnFailure, Reactions};
 use crate::policy::breaker::Breaker;
 use crate::policy::bulkhead::Limit;
 use crate::policy::listen::{self, Arrival};
@@ -47,18 +48,6 @@ choices! {
     }
 }
 
-choices! {
-    /// What the process does when a store fails a call.
-    pub enum OnFailure = Fail {
-        /// The call fails with a 500.
-        Fail = "fail",
-        /// The call tries again every `retry_every`, until its timeout.
-        Retry = "retry",
-        /// Nobody handles the error: the process dies.
-        Crash = "crash",
-    }
-}
-
 settings! {
     /// What a server does for one kind of call.
     pub struct CallPlan {
@@ -72,11 +61,12 @@ settings! {
         pub writes: bool = false => asks;
         /// One deadline over getting a connection, connecting and the query. (time)
         pub timeout: Ns = Ns::secs(30), "1ms" ..= "24h" => waits_for_store;
-        /// Bound on connecting alone; none: only `timeout`. (time)
+        /// Bound on connecting alone, which ends a try in place, not the call; none: only `timeout`. (time)
         pub connect_timeout: Option<Ns> = None, "1ms" ..= "24h" => asks;
-        /// Bound on the query alone; none: only `timeout`. (time)
+        /// Bound on the query alone, which ends a try in place, not the call; none: only `timeout`. (time)
         pub query_timeout: Option<Ns> = None, "1ms" ..= "24h" => uses_store;
-        /// What an error, a refusal or a timeout of the store does.
+        /// What an error, a refusal or a timeout of the store does: whatever bound ran out, but once `timeout` has there is no
+        /// trying again.
         pub on_error: OnFailure = OnFailure::Fail => uses_store;
         /// What a severed connection does, to the call that uses it; with `crash`, a severed idle connection kills the process too.
         pub on_severed: OnFailure = OnFailure::Fail => uses_store;
@@ -335,6 +325,13 @@ fn may_die_of_errors(fleet: &Fleet, _: &Scope<'_>) -> Silence {
     unless(crashes, "no call of this fleet has `on_error` or `on_severed` = \"crash\"")
 }
 
+impl CallPlan {
+    /// What failures of its store do.
+    pub fn reactions(&self) -> Reactions {
+        Reactions { on_error: self.on_error, on_severed: self.on_severed, retry_at_most: self.retry_at_most }
+    }
+}
+
 impl Fleet {
     /// Whether the balancer sends calls of this kind here.
     pub fn is_for(&self, kind: &str) -> bool {
@@ -376,11 +373,9 @@ pub struct PlanAt {
     deadline: Lane,
     connect_limit: Option<Lane>,
     query_limit: Option<Lane>,
-    on_error: OnFailure,
-    /// What a severed connection does.
-    pub on_severed: OnFailure,
+    /// What failures of the store do.
+    pub reactions: Reactions,
     retry_every: Ns,
-    retry_at_most: u32,
     /// Limit and queue of its bulkhead.
     bulkhead: Option<(u32, u32)>,
     wait: Option<Lane>,
@@ -529,10 +524,8 @@ impl World {
             deadline: k.timer_lane(plan.timeout),
             connect_limit: plan.connect_timeout.map(|limit| k.timer_lane(limit)),
             query_limit: plan.query_timeout.map(|limit| k.timer_lane(limit)),
-            on_error: plan.on_error,
-            on_severed: plan.on_severed,
+            reactions: plan.reactions(),
             retry_every: plan.retry_every,
-            retry_at_most: plan.retry_at_most.unwrap_or(u32::MAX),
             bulkhead: plan.at_most.map(|limit| (limit.of(fleet.workers), plan.queue)),
             wait: plan.at_most.map(|_| k.timer_lane(plan.wait.unwrap_or(plan.timeout))),
             breaker: plan.breaker.clone(),

@@ -10,12 +10,12 @@
 mod door;
 mod spare;
 
-use crate::component::collector::OnFailure;
 use crate::component::network::Link;
 use crate::component::rest::which;
 use crate::fault::{AtStop, Connects, Layer, Onset, Stack, StoreKnobs};
 use crate::kernel::{Event, Fact, Kernel, Lane};
 use crate::ledger::Cause;
+use crate::policy::asking::OnFailure;
 use crate::policy::failover::Spare;
 use crate::random::{Distribution, Purpose, draw, unit};
 use crate::setting::{Name, Preset, Scope, Silence, always, first_of, unless};
@@ -565,7 +565,7 @@ impl World {
             self.stores[store as usize].open -= idle;
             self.effects.add(entry, u64::from(idle));
             let plans = &self.plans[server.fleet as usize];
-            if connected && plans.iter().any(|p| p.store == Some(store) && p.on_severed == OnFailure::Crash) {
+            if connected && plans.iter().any(|p| p.store == Some(store) && p.reactions.on_severed == OnFailure::Crash) {
                 self.begin_to_die(k, number, hop);
             }
             self.serve_pool(k, number, store);

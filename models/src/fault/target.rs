@@ -51,7 +51,7 @@ impl Which {
         match self {
             Which::All => true,
             Which::Count(n) => number < *n,
-            Which::Share(share) => f64::from(number) < libm::ceil(share * f64::from(count)),
+            Which::Share(share) => number < Share(*share).of_rounded_up(count),
             Which::Named(names) => names.iter().any(|name| number_of(fleet, &name.text) == Some(number)),
         }
     }

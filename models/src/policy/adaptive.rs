@@ -65,13 +65,13 @@ pub const PRESETS: &[Preset<Adaptive>] = &[
     Preset {
         name: "gradient",
         doc: "Netflix concurrency-limits, Gradient2Limit: from 20, between 20 and 200, smoothing 0.2, long window 600, \
-              tolerance 1.5, queue 4. Source: Gradient2Limit.java.",
+              tolerance 1.5, queue 4. Source: Gradient2Limit.java. Not modelled: sampling windows (WindowedLimit).",
         make: Adaptive::default,
     },
     Preset {
         name: "aimd",
         doc: "Netflix concurrency-limits, AIMDLimit: from 20, between 20 and 200, times 0.9 after a drop or 5s. Source: \
-              AIMDLimit.java.",
+              AIMDLimit.java. Not modelled: sampling windows (WindowedLimit).",
         make: || Adaptive { algorithm: Algorithm::Aimd, ..Adaptive::default() },
     },
 ];

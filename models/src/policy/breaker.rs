@@ -69,13 +69,15 @@ pub const PRESETS: &[Preset<Breaker>] = &[
     Preset {
         name: "resilience4j",
         doc: "resilience4j 2.x defaults: the last 100 calls, at least 100, 50% failed, 100% slower than 60s, open for 60s, \
-              10 trials. Source: CircuitBreakerConfig.java.",
+              10 trials. Source: CircuitBreakerConfig.java. Not modelled: late results in the next state, the longest wait in \
+              half-open (off by default).",
         make: Breaker::default,
     },
     Preset {
         name: "hystrix",
         doc: "Hystrix 1.5 defaults: 10s in ten buckets, at least 20 calls, 50% failed, open for 5s, one trial; slow calls \
-              count only as time-outs of the caller. Source: HystrixCommandProperties.java.",
+              count only as time-outs of the caller. Source: HystrixCommandProperties.java. Not modelled: its \
+              snapshots every 500ms, its pool of 10 threads and its timeout of 1s (set them at the call).",
         make: || Breaker {
             window: Window::Time,
             lasts: Ns::secs(10),

@@ -1,14 +1,14 @@
 //! A bulkhead: at most so many calls of a kind at once, a bounded number waiting, the rest refused.
 
 use crate::setting::{Data, Form, Reader, Setting, Value};
-use crate::units::parse_share;
+use crate::units::{Share, parse_share};
 
 /// A limit on concurrent calls: a count, or a share of the server's workers.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub enum Limit {
     /// So many calls.
     Count(u32),
-    /// So large a part of the workers, at least one.
+    /// So large a part of the workers, cut off to a whole number, but at least one.
     Share(f64),
 }
 
@@ -17,7 +17,7 @@ impl Limit {
     pub fn of(self, workers: u32) -> u32 {
         match self {
             Limit::Count(count) => count,
-            Limit::Share(share) => ((f64::from(workers) * share) as u32).max(1),
+            Limit::Share(share) => Share(share).of(workers).max(1),
         }
     }
 }
@@ -128,5 +128,7 @@ mod tests {
     #[test]
     fn a_share_of_the_workers_is_at_least_one() {
         assert_eq!((Limit::Share(0.1).of(32), Limit::Share(0.1).of(4), Limit::Count(0).of(4)), (3, 1, 0));
+        // 100 times 0.29 is 28.999999999999996 to a machine.
+        assert_eq!((Limit::Share(0.29).of(100), Limit::Share(0.57).of(100)), (29, 57));
     }
 }

@@ -7,10 +7,11 @@
 //! and "consecutive passes" it is also the machine of AWS's Classic Load Balancer.
 //!
 //! Beside the checks stand what else decides who gets calls: fail-open ([`super::fail_open`]), passive checks
-//! ([`super::outlier`], [`super::max_fails`], [`super::observe`]) and slow start ([`super::balance::takes`]).
+//! ([`super::outlier`], [`super::max_fails`], [`super::observe`]) and slow start ([`super::balance::Easing`]).
 //!
 //! Not modelled here: agent checks, Envoy's interval before the first call, gRPC checks.
 
+use super::balance::SlowStart;
 use super::fail_open::FailOpenBelow;
 use super::max_fails::MaxFails;
 use super::observe::Observe;
@@ -77,8 +78,11 @@ settings! {
         pub status_ejects: bool = false => may_be_refuted;
         /// Whether the balancer checks at all; without checks every server stays in rotation.
         pub enabled: bool = true => always;
-        /// A server that is back in rotation gets its share of calls only after so long, growing linearly; none: at once. (time)
+        /// A server that is back in rotation gets its share of calls only after so long; none: at once. Those there when
+        /// the run begins have theirs. (time)
         pub slow_start: Option<Ns> = None, "1ms" ..= "24h" => comes_back;
+        /// How that share grows.
+        pub slow_start_rule: SlowStart = SlowStart::Linear => is_eased_in;
         /// Fail-open: with fewer healthy servers than this (a count, or a share of all), health is ignored and all get
         /// calls. 1: when none is left. None: no server, no service.
         pub fail_open_below: Option<FailOpenBelow> = None => may_be_out;
@@ -142,25 +146,35 @@ fn comes_back(check: &HealthCheck, at: &Scope<'_>) -> Silence {
     first_of([may_be_out(check, at), unless(!alone, "each fleet has one server: it gets all calls")])
 }
 
+fn is_eased_in(check: &HealthCheck, at: &Scope<'_>) -> Silence {
+    first_of([
+        unless(check.slow_start.is_some(), "without `slow_start` a server has its share at once"),
+        comes_back(check, at),
+    ])
+}
+
 fn has_peers(_: &HealthCheck, at: &Scope<'_>) -> Silence {
     // With a limit on connections it also decides whether calls wait.
     let matters = !at.world.has_lone_servers() || at.world.balancer.max_connections.is_some();
     unless(matters, "each fleet has one server: a lone server is never taken out")
 }
 
-/// Every preset.
+/// Every preset: the product as it comes, dated and cited, and what of it is not modelled.
 pub const PRESETS: &[Preset<HealthCheck>] = &[
     Preset {
         name: "haproxy",
-        doc: "HAProxy 2.6 (2022) defaults: inter 2s, rise 2, fall 3, 2xx and 3xx pass, servers start up, first \
-              checks spread over the interval; no fail-open. Source: doc/configuration.txt, src/check.c, src/server.c.",
-        make: HealthCheck::default,
+        doc: "HAProxy 2.6 (2022) defaults of a server with `check` and `option httpchk`: inter 2s, rise 2, fall 3, 2xx and 3xx \
+              pass, servers start up, first checks spread over the interval; no fail-open; slow start off, and as HAProxy does \
+              it when on. Source: doc/configuration.txt, src/check.c, src/server.c. Not modelled: agent checks, checks of the \
+              connection alone, `on-marked-down shutdown-sessions` (sessions under way are kept, its default).",
+        make: || HealthCheck { slow_start_rule: SlowStart::Haproxy, ..HealthCheck::default() },
     },
     Preset {
         name: "classic-elb-2015",
         doc: "AWS Classic Load Balancer as of October 2015: interval 30s, timeout 5s, unhealthy threshold 2, healthy \
-              threshold 10, only 200 passes; an instance serves only after its first passes; no fail-open. Source: AWS \
-              user guide for Classic Load Balancers, health check defaults.",
+              threshold 10, only 200 passes; an instance that has failed serves again after its first passes; no fail-open. \
+              Source: AWS user guide for Classic Load Balancers, health check defaults. Not modelled: that each of its nodes \
+              checks for itself.",
         make: || HealthCheck {
             interval: Ns::secs(30),
             timeout: Some(Ns::secs(5)),
@@ -174,9 +188,10 @@ pub const PRESETS: &[Preset<HealthCheck>] = &[
     },
     Preset {
         name: "alb",
-        doc: "AWS Application Load Balancer (2016 and later): interval 30s, timeout 5s, unhealthy threshold 2, healthy \
-              threshold 5, the first pass after registration is enough, 200 passes; fails open when every target is \
-              unhealthy; slow start off. Source: AWS user guide for Application Load Balancers, target group health checks.",
+        doc: "AWS Application Load Balancer (2016 and later): interval 30s from start to start, timeout 5s, unhealthy threshold 2, \
+              healthy threshold 5, the first pass after registration is enough, 200 passes; fails open when every target is \
+              unhealthy; slow start off, linear when on. Source: AWS user guide for Application Load Balancers, target group \
+              health checks. Not modelled: that each of its nodes checks for itself, zones, DNS failover.",
         make: || HealthCheck {
             interval: Ns::secs(30),
             timeout: Some(Ns::secs(5)),
@@ -187,6 +202,7 @@ pub const PRESETS: &[Preset<HealthCheck>] = &[
             pass_to: 200,
             pace: Pace::FromStart,
             fail_open_below: Some(FailOpenBelow::Count(1)),
+            slow_start_rule: SlowStart::Alb,
             ..HealthCheck::default()
         },
     },
@@ -194,8 +210,9 @@ pub const PRESETS: &[Preset<HealthCheck>] = &[
         name: "envoy",
         doc: "Envoy 1.40 (2026): an unexpected status ejects at once, missing answers count up to the threshold, the first \
               pass is enough; panic threshold 50%. Interval, timeout and thresholds have no defaults and must be given: \
-              here 1s, 1s, 3 and 2. Outlier detection is off unless configured: outlier = \"envoy\". Source: Envoy's \
-              health_check.proto and cluster.proto, architecture overview on health checking.",
+              here 1s, 1s, 3 and 2. Outlier detection is off unless configured: outlier = \"envoy\". Slow start off. Source: \
+              Envoy's health_check.proto and cluster.proto, architecture overview on health checking. Not modelled: the interval \
+              of 60s before a cluster's first call, `fail_traffic_on_panic`, degraded hosts, priorities and localities.",
         make: || HealthCheck {
             interval: Ns::secs(1),
             timeout: Some(Ns::secs(1)),
@@ -207,19 +224,22 @@ pub const PRESETS: &[Preset<HealthCheck>] = &[
             spread_first: false,
             status_ejects: true,
             fail_open_below: Some(FailOpenBelow::Share(0.5)),
+            slow_start_rule: SlowStart::Envoy,
             ..HealthCheck::default()
         },
     },
     Preset {
         name: "nginx",
         doc: "nginx 1.22 (2022), open source: no checks of its own; max_fails 1 within fail_timeout 10s, then one live call as \
-              a probe. A lone server is never taken out. Source: ngx_http_upstream_round_robin.c, ngx_http_upstream_module.",
+              a probe. A lone server is never taken out; with all out, calls fail (502) until the time of one is up. Source: \
+              ngx_http_upstream_round_robin.c, ngx_http_upstream_module. Not modelled: what max_fails = \"nginx\" says it \
+              leaves out; active checks and slow start, which are nginx Plus'.",
         make: || HealthCheck { enabled: false, max_fails: MaxFails::named("nginx"), ..HealthCheck::default() },
     },
     Preset {
         name: "nginx-before-1.11.5",
         doc: "nginx before 1.11.5 (October 2016): as `nginx`, but when the last server has failed, all are let back at once. \
-              Source: ngx_http_upstream_round_robin.c before that version.",
+              Source: ngx_http_upstream_round_robin.c before that version. Not modelled: as there.",
         make: || HealthCheck {
             enabled: false,
             max_fails: MaxFails::named("nginx-before-1.11.5"),
@@ -227,21 +247,20 @@ pub const PRESETS: &[Preset<HealthCheck>] = &[
         },
     },
     Preset {
+        name: "kubernetes-numbers",
+        doc: "A balancer that checks servers itself, with the numbers of a Kubernetes readiness probe (core/v1): period 10s, \
+              timeout 1s, failure threshold 3, success threshold 1, 2xx and 3xx pass; a process that dies is out at once; nobody \
+              ready, no backend. Source: Kubernetes API reference, Probe; pkg/kubelet/prober/worker.go. Not modelled, so that \
+              this is not Kubernetes' readiness: a kubelet probes from the pod's own node, so a cut between balancer and pod goes \
+              unseen; what it finds reaches the proxies 2s to 3s later; a container that is not ready is probed off the period, \
+              too; the pods of a node that dies stay in for 40s to 50s; liveness and startup probes, restarts by them.",
+        make: kubernetes_numbers,
+    },
+    Preset {
         name: "kubernetes-readiness",
-        doc: "Kubernetes readiness probe (core/v1): period 10s, timeout 1s, failure threshold 3, success threshold 1, 2xx and \
-              3xx pass; a pod serves only after its first passes; no ready endpoint, no backend. Source: Kubernetes API \
-              reference, Probe.",
-        make: || HealthCheck {
-            interval: Ns::secs(10),
-            timeout: Some(Ns::secs(1)),
-            rise: 1,
-            fall: 3,
-            follows_process: true,
-            pass_from: 200,
-            pass_to: 399,
-            pace: Pace::FromStart,
-            ..HealthCheck::default()
-        },
+        doc: "An older name of `kubernetes-numbers`, and a misleading one: the balancer checks, not a kubelet. See there for what \
+              of Kubernetes is not modelled.",
+        make: kubernetes_numbers,
     },
     Preset {
         name: "none",
@@ -249,6 +268,20 @@ pub const PRESETS: &[Preset<HealthCheck>] = &[
         make: || HealthCheck { enabled: false, ..HealthCheck::default() },
     },
 ];
+
+fn kubernetes_numbers() -> HealthCheck {
+    HealthCheck {
+        interval: Ns::secs(10),
+        timeout: Some(Ns::secs(1)),
+        rise: 1,
+        fall: 3,
+        follows_process: true,
+        pass_from: 200,
+        pass_to: 399,
+        pace: Pace::FromStart,
+        ..HealthCheck::default()
+    }
+}
 
 impl HealthCheck {
     /// The preset of that name.
@@ -507,8 +540,9 @@ mod tests {
     }
 
     #[test]
-    fn kubernetes_readiness_conformance() {
-        let check = HealthCheck::named("kubernetes-readiness").unwrap();
+    fn kubernetes_numbers_conformance() {
+        let check = HealthCheck::named("kubernetes-numbers").unwrap();
+        assert_eq!(HealthCheck::named("kubernetes-readiness").unwrap(), check, "the older name");
         for (results, should_be) in [("---", "UUd"), ("--+---", "UUUUUd"), ("---+", "UUdU"), ("!!!+", "UUdU")] {
             assert_eq!(states(&check, results), should_be, "{results}");
         }

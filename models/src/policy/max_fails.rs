@@ -8,12 +8,15 @@
 //! success clears the count only when the last failure lies before `checked`; so it is no window that slides, and
 //! failures further apart than `fail_timeout` add up as long as no success came between.
 //!
-//! What counts as a failure is the caller's to say: by default a connection that failed or timed out, or an answer that
-//! did not come or was cut off; a 5xx counts only if `proxy_next_upstream` names it. A call that the client gave up
-//! counts as a success. nginx never takes out the only peer of a group: whoever has just one does not ask.
+//! A failure ([`is_failure`]) is a connection that failed or timed out, an answer that did not come or was cut off, or a
+//! status that `proxy_next_upstream` names, if another try is left. A call that the client gave up counts as a success.
+//! nginx never takes out the only peer of a group: whoever has just one does not ask.
 //!
-//! Not modelled: the loss of weight after a failure, backup servers, `down`, the separate counts of worker processes.
+//! Not modelled: the loss of weight after a failure, backup servers, `down`, the separate counts of worker processes (w
+//! workers without a `zone` each pay their own failures and trials); that a reused connection which fails counts, but
+//! costs no try.
 
+use super::verdict::Verdict;
 use crate::setting::{Preset, Scope, Silence, always, unless};
 use crate::settings;
 use crate::units::Ns;
@@ -39,13 +42,14 @@ pub const PRESETS: &[Preset<MaxFails>] = &[
     Preset {
         name: "nginx",
         doc: "nginx since 1.11.5 (October 2016): max_fails 1, fail_timeout 10s; when all servers are out, calls fail until \
-              the time of one is up. Source: src/http/ngx_http_upstream_round_robin.c of 1.18.0.",
+              the time of one is up. Source: src/http/ngx_http_upstream_round_robin.c of 1.18.0. Not modelled: counts of \
+              each worker process, the loss of weight after a failure.",
         make: MaxFails::default,
     },
     Preset {
         name: "nginx-before-1.11.5",
         doc: "nginx before 1.11.5 (October 2016): max_fails 1, fail_timeout 10s; a call that finds all servers out fails, and \
-              brings all of them back. Source: src/http/ngx_http_upstream_round_robin.c of 1.9.4.",
+              brings all of them back. Source: src/http/ngx_http_upstream_round_robin.c of 1.9.4. Not modelled: as there.",
         make: || MaxFails { reset_all: true, ..MaxFails::default() },
     },
 ];
@@ -60,6 +64,16 @@ impl MaxFails {
 /// Whole seconds, as nginx's `ngx_time()` counts them.
 const fn whole_seconds(time: Ns) -> u64 {
     time.0 / 1_000_000_000
+}
+
+/// Whether a call counts as a failure of its server. A status does only if it is one that sends the call on, there is
+/// another try, and it is neither 403 nor 404: the last server's 5xx is passed on, and counts as a success.
+pub fn is_failure(verdict: Verdict) -> bool {
+    match verdict {
+        Verdict::Answered { status, retried } => retried && !matches!(status, 403 | 404),
+        Verdict::Unreached => true,
+        Verdict::Abandoned => false,
+    }
 }
 
 /// What the balancer knows of one server.
@@ -176,6 +190,24 @@ mod tests {
             assert_eq!(row(spec, events), should_be, "{events:?}");
         }
         assert!(MaxFails::named("nginx-before-1.11.5").unwrap().reset_all);
+    }
+
+    #[test]
+    fn what_counts_as_a_failure() {
+        let answered = |status, retried| Verdict::Answered { status, retried };
+        for (verdict, should_be) in [
+            (Verdict::Unreached, true),
+            (Verdict::Abandoned, false),
+            (answered(200, false), false),
+            // The last one's 5xx is passed on.
+            (answered(503, true), true),
+            (answered(503, false), false),
+            (answered(429, true), true),
+            (answered(403, true), false),
+            (answered(404, true), false),
+        ] {
+            assert_eq!(is_failure(verdict), should_be, "{verdict:?}");
+        }
     }
 
     proptest! {

@@ -4,6 +4,7 @@
 //! feeds it events and acts on its answers.
 
 pub mod adaptive;
+pub mod asking;
 pub mod balance;
 pub mod breaker;
 pub mod bulkhead;
@@ -18,3 +19,4 @@ pub mod redispatch;
 pub mod retry;
 pub mod shedding;
 pub mod spool;
+pub mod verdict;

@@ -2,13 +2,14 @@
 //!
 //! The rule is HAProxy's `observe layer7` with `error-limit` and `on-error` (doc/configuration.txt; `__health_adjust` in
 //! src/check.c): so many errors in a row on the calls themselves do something to the server's health, and counting starts
-//! over. An answer below 500 ends the row. Errors are a 5xx, a connection that failed, an answer that did not come in time
-//! or was cut off; a call whose client has left says nothing. If a fast interval is configured, the next check is
-//! brought forward to it, whatever `on_error` says.
+//! over. An answer below 500, a 501 or a 505 ends the row. Errors are any other 5xx, a connection that failed, an answer
+//! that did not come in time or was cut off; a call whose client has left says nothing. If a fast interval is
+//! configured, the next check is brought forward to it, whatever `on_error` says.
 //!
-//! Not modelled: `observe layer4`; that HAProxy takes 501 and 505 for good answers.
+//! Not modelled: `observe layer4`; breaks of reused connections, which do not count.
 
 use super::health::Degrade;
+use super::verdict::Verdict;
 use crate::setting::{Preset, always};
 use crate::{choices, settings};
 
@@ -40,7 +41,8 @@ settings! {
 pub const PRESETS: &[Preset<Observe>] = &[Preset {
     name: "haproxy",
     doc: "HAProxy 2.6 (2022) with `observe layer7`: error-limit 10, on-error fail-check. Off unless configured. Source: \
-          doc/configuration.txt, src/check.c.",
+          doc/configuration.txt, src/check.c, src/http_ana.c. Not modelled: `observe layer4`, breaks of reused connections \
+          (which do not count).",
     make: Observe::default,
 }];
 
@@ -48,6 +50,15 @@ impl Observe {
     /// The preset of that name.
     pub fn named(name: &str) -> Option<Observe> {
         Preset::find(PRESETS, name)
+    }
+}
+
+/// Whether a call speaks for its server; none if it says nothing.
+pub fn is_good(verdict: Verdict) -> Option<bool> {
+    match verdict {
+        Verdict::Answered { status, .. } => Some(matches!(status, 100..=499 | 501 | 505)),
+        Verdict::Unreached => Some(false),
+        Verdict::Abandoned => None,
     }
 }
 
@@ -108,6 +119,14 @@ mod tests {
             if health.is_up(check) { 'U' } else { 'd' }
         };
         events.chars().map(step).collect()
+    }
+
+    #[test]
+    fn a_501_and_a_505_are_good_answers_to_haproxy() {
+        let good = |status| is_good(Verdict::Answered { status, retried: false });
+        assert_eq!([200, 404, 499, 501, 505].map(good), [Some(true); 5]);
+        assert_eq!([500, 502, 503, 504, 507].map(good), [Some(false); 5]);
+        assert_eq!((is_good(Verdict::Unreached), is_good(Verdict::Abandoned)), (Some(false), None));
     }
 
     #[test]

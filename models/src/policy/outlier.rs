@@ -16,6 +16,7 @@
 //! Not modelled: failure percentage ejection (off by default), jitter of the ejection time (0 by default), enforcing
 //! percentages, priorities, the threads that report to one another.
 
+use super::verdict::Verdict;
 use crate::setting::{Preset, Scope, Setting, Silence, always, first_of, unless, unless_with};
 use crate::settings;
 use crate::units::{Ns, Share};
@@ -88,14 +89,17 @@ pub const PRESETS: &[Preset<Outlier>] = &[
         name: "envoy",
         doc: "Envoy 1.31 (2024) and later, where outlier detection is configured: 5 errors in a row, sweeps every 10s, ejection \
               30s times the number of ejections up to 300s, at most 10% of the hosts (with fewer than ten: none), success rate \
-              1.9 standard deviations below the mean with 5 hosts of 100 calls. Source: \
-              source/common/upstream/outlier_detection_impl.cc, api/envoy/config/cluster/v3/outlier_detection.proto.",
+              1.9 standard deviations below the mean with 5 hosts of 100 calls; a passed active check ends an ejection. Source: \
+              source/common/upstream/outlier_detection_impl.cc, api/envoy/config/cluster/v3/outlier_detection.proto. Not \
+              modelled: consecutive gateway failures and failure percentage (not enforced by default), local origin errors \
+              apart, enforcing percentages, jitter.",
         make: || Outlier { at_least_one: false, ..Outlier::default() },
     },
     Preset {
         name: "envoy-before-1.31",
         doc: "Envoy before 1.31 (2024): as `envoy`, but one host may always be out, however few there are. Source: \
-              outlier_detection_impl.cc before `always_eject_one_host`.",
+              outlier_detection_impl.cc before `always_eject_one_host`. Not modelled: as there; nor that before 1.26 a passed \
+              check did not end an ejection, and that before 2024 a failed check below the threshold did.",
         make: Outlier::default,
     },
 ];
@@ -104,6 +108,16 @@ impl Outlier {
     /// The preset of that name.
     pub fn named(name: &str) -> Option<Outlier> {
         Preset::find(PRESETS, name)
+    }
+}
+
+/// Whether a call speaks for its host; none if it says nothing. Any answer below 500 does, whatever a retry policy makes
+/// of it.
+pub fn is_good(verdict: Verdict) -> Option<bool> {
+    match verdict {
+        Verdict::Answered { status, .. } => Some(status < 500),
+        Verdict::Unreached => Some(false),
+        Verdict::Abandoned => None,
     }
 }
 

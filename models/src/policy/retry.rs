@@ -27,7 +27,7 @@ settings! {
         pub cost: f64 = 5.0, 0 ..= 1_000_000 => always;
         /// Tokens that a retry after a timeout costs. (AWS SDK: 10)
         pub timeout_cost: f64 = 10.0, 0 ..= 1_000_000 => always;
-        /// Tokens that a success gives back.
+        /// Tokens that a success gives back. (AWS SDK: 1; that after a retry it gives back what the retry took is not modelled)
         pub refund: f64 = 1.0, 0 ..= 1_000_000 => always;
         /// Tokens that each call brings with its first attempt, whatever comes of it: with a cost of 1 and no refund, the
         /// share of calls that may be sent again (SRE book: 0.1).

@@ -129,6 +129,37 @@ macro_rules! integer_setting {
 }
 integer_setting!(u16, u32, u64);
 
+/// A whole number that may be negative.
+impl Setting for i32 {
+    fn read(value: &Value, reader: &mut Reader<'_>) -> Option<Self> {
+        match value.data {
+            Data::Integer(i) => {
+                let number = i32::try_from(i).ok();
+                if number.is_none() {
+                    reader.problem(value.span, format!("{i} is too large here"));
+                }
+                number
+            }
+            _ => {
+                reader.expected(value, "a whole number");
+                None
+            }
+        }
+    }
+    fn form() -> Form {
+        Form::Integer
+    }
+    fn show(&self) -> String {
+        self.to_string()
+    }
+    fn magnitude(&self) -> Option<f64> {
+        Some(f64::from(*self))
+    }
+    fn limit(text: &str) -> Option<f64> {
+        text.replace('_', "").parse().ok()
+    }
+}
+
 /// A bare factor, such as "times 4.5".
 impl Setting for f64 {
     fn read(value: &Value, reader: &mut Reader<'_>) -> Option<Self> {

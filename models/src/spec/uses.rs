@@ -3,9 +3,10 @@
 //! Each errs on the side of "it is used": what cannot be ruled out without running the world may matter.
 
 use super::WorldSpec;
-use crate::component::collector::{CallPlan, CheckKind, Fleet, OnFailure};
+use crate::component::collector::{CallPlan, CheckKind, Fleet};
 use crate::component::operator::{Action, Entry};
 use crate::fault::{Class, Fault};
+use crate::policy::asking::OnFailure;
 use crate::setting::Name;
 
 fn names(name: &Option<Name>, store: &str) -> bool {

@@ -4,13 +4,14 @@
 //! ([`Scope::written`], [`Scope::place`]), and gives the place, what is wrong, and what to do. Keys without effect are not
 //! its business: they are declared beside the keys (see [`crate::setting::Effect`]).
 
+use super::products;
 use crate::setting::{Data, Problem, Scope};
 
 /// A warning: nothing, or one problem for each place.
 pub(super) type Warning = fn(&Scope<'_>) -> Vec<Problem>;
 
 /// Every warning.
-pub(super) const ALL: &[Warning] = &[unanswered_statuses];
+pub(super) const ALL: &[Warning] = &[unanswered_statuses, products::older_names, products::no_kubelet];
 
 /// Statuses that a server of this model answers with.
 const ANSWERED: [u16; 4] = [200, 499, 500, 503];

@@ -5,6 +5,7 @@ mod expectations;
 mod hostile;
 mod mistakes;
 mod overlays;
+mod products;
 mod provenance;
 mod smaller;
 mod time;

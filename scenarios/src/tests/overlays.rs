@@ -2,6 +2,7 @@
 
 use super::*;
 use brownout_models::component::collector::CheckKind;
+use brownout_models::policy::redispatch::Retries;
 use brownout_models::units::{Ns, Rate};
 
 const DESIGNS: &str = r#"
@@ -55,7 +56,7 @@ fn a_word_that_stands_for_a_table_can_be_changed_in_one_key() {
         .replace("balancer = \"classic-elb-2015\"\n", "")
         .replace("[clients", "balancer = \"classic-elb-2015\"\n[clients");
     let changed = good_with(&whole, &["balancer.retries=1"], &[]).plan.spec.balancer;
-    assert_eq!((changed.retries, changed.queue.limit), (1, Some(1024)));
+    assert_eq!((changed.retries, changed.queue.limit), (Retries::Count(1), Some(1024)));
 }
 
 #[test]

@@ -6,7 +6,7 @@
 mod queues;
 
 use brownout_models::kernel::{Account, Fact};
-use brownout_models::policy::balance::{Algorithm, Rotation};
+use brownout_models::policy::balance::{Algorithm, Choice, Rotation};
 use brownout_models::policy::health::{CheckResult, Health, HealthCheck};
 use brownout_models::random::{Distribution, Purpose, Stream, draw};
 use brownout_models::slab::Slab;
@@ -115,7 +115,11 @@ fn pick(algorithm: Algorithm) -> f64 {
     let mut load = [0_u32; 16];
     timed(|| {
         for salt in 0..TIMES {
-            let chosen = rotation.choose(algorithm, salt, 1, None, |s| load[s as usize] < 1000, |s| load[s as usize]);
+            let chosen = rotation.choose(
+                Choice { algorithm, salt, number: 1, avoid: None },
+                |s| load[s as usize] < 1000,
+                |s| load[s as usize],
+            );
             // As many leave as come.
             load[chosen.unwrap_or(0) as usize] += 1;
             let gone = &mut load[(draw(salt, Purpose::Route, 2) % 16) as usize];

@@ -18,13 +18,13 @@ use crate::town::{HTTP, Town};
 use crate::witness::{Chance, To};
 use brownout_models::component::clients::Connection;
 use brownout_models::ledger::Cause;
-use brownout_models::policy::redispatch::{self, ConnectFailure, Next};
+use brownout_models::policy::redispatch::{ConnectFailure, Failed, Next, Redispatch, Tried};
+use brownout_models::policy::verdict::Verdict;
 use brownout_models::random::{Purpose, draw, unit};
 use brownout_models::units::Ns;
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::{Method, Response};
-use passive::Verdict;
 use rotation::{Asks, Place, Rotator};
 use std::sync::Arc;
 use tokio::sync::oneshot;
@@ -67,9 +67,9 @@ struct Way {
     attempt: u16,
     fleet: u16,
     dispatches: u16,
-    retries_left: u32,
-    /// Servers tried so far: a bit each, by their number in the fleet modulo 64.
-    tried: u64,
+    retries_left: u16,
+    /// Servers tried so far, where that matters.
+    tried: Tried,
     /// The server last tried.
     server: Option<u32>,
 }
@@ -199,8 +199,8 @@ impl<P: Platform> Balancer<P> {
             attempt: ticket.attempt,
             fleet: route.fleet,
             dispatches: 0,
-            retries_left: spec.retries,
-            tried: 0,
+            retries_left: spec.retries.of(self.rotator.state().backends[route.fleet as usize].all.len()),
+            tried: Tried::default(),
             server: None,
         };
         let path = format!("/{}", route.kind);
@@ -209,11 +209,13 @@ impl<P: Platform> Balancer<P> {
         loop {
             let place = match same.take() {
                 Some(place) => place,
-                None => match first(self.rotator.choose(&self.platform, way.asks()), presence.left()).await {
-                    Either::Left(Ok(place)) => place,
-                    Either::Left(Err(cause)) => return (spec.unavailable_status, Some(cause)),
-                    Either::Right(()) => return (499, Some(Cause::ClientLeft)),
-                },
+                None => {
+                    match first(self.rotator.choose(&self.platform, way.asks(spec.redispatch)), presence.left()).await {
+                        Either::Left(Ok(place)) => place,
+                        Either::Left(Err(cause)) => return (spec.unavailable_status, Some(cause)),
+                        Either::Right(()) => return (499, Some(Cause::ClientLeft)),
+                    }
+                }
             };
             let then = self.dispatch(&mut way, place, &method, &path, presence).await;
             let pause = match then {
@@ -247,7 +249,10 @@ impl<P: Platform> Balancer<P> {
         let server = place.server();
         way.server = Some(server);
         way.dispatches += 1;
-        way.tried |= self.rotator.on_chosen(server);
+        if spec.redispatch == Redispatch::Untried {
+            way.tried.add(server);
+        }
+        self.rotator.on_chosen(server);
         self.note_pause(server);
         let (door, way_there) =
             (self.town.server_door(server, HTTP), self.town.server_way().over(LinkAt::Server(server)));
@@ -285,46 +290,55 @@ impl<P: Platform> Balancer<P> {
         };
         match reply {
             Some(Ok(reply)) => {
-                let again = spec.retry_statuses.contains(&reply.status);
-                let verdict = match reply.status {
-                    _ if again => Verdict::Unreached,
-                    500.. => Verdict::Error,
-                    _ => Verdict::Good,
-                };
-                self.judge(server, verdict);
-                if again && way.retries_left > 0 { Then::Another(Ns::ZERO) } else { Then::Answer(reply.status, None) }
+                let status = reply.status;
+                let again = spec.retry_statuses.contains(&status) && way.retries_left > 0;
+                self.judge(server, Verdict::Answered { status, retried: again });
+                if again { self.once_more(way, place) } else { Then::Answer(status, None) }
             }
             Some(Err(how)) => {
                 self.judge(server, Verdict::Unreached);
                 if spec.retry_broken && way.retries_left > 0 {
-                    Then::Another(Ns::ZERO)
+                    self.once_more(way, place)
                 } else {
                     let reset = how == Broken::Reset;
-                    Then::Answer(502, Some(if reset { Cause::ConnectionReset } else { Cause::Crashed }))
+                    Then::Answer(spec.broken_status, Some(if reset { Cause::ConnectionReset } else { Cause::Crashed }))
                 }
             }
             None => {
                 self.judge(server, Verdict::Unreached);
-                Then::Answer(504, Some(Cause::BalancerTimeout))
+                Then::Answer(spec.timeout_status, Some(Cause::BalancerTimeout))
             }
+        }
+    }
+
+    /// What follows a try that failed.
+    fn after_failure(&self, way: &Way, server: u32, refused: bool) -> Next {
+        let (spec, now, state) = (&self.town.spec().balancer, self.platform.now(), self.rotator.state());
+        let backend = &state.backends[way.fleet as usize];
+        spec.redispatch_rule().next(&Failed {
+            refused,
+            retries: spec.retries.of(backend.all.len()),
+            retries_left: way.retries_left,
+            servers_up: backend.rotation.len(),
+            is_fully_up: state.is_fully_up(way.fleet, server, now),
+        })
+    }
+
+    /// Tries a call again whose server is done with it, there or elsewhere.
+    fn once_more(&self, way: &Way, place: Place) -> Then {
+        match self.after_failure(way, place.server(), false) {
+            Next::Same(pause) => Then::Same(place, pause),
+            Next::Another(pause) => Then::Another(pause),
+            // Whoever asks has a try left.
+            Next::GiveUp => Then::Answer(self.town.spec().balancer.unavailable_status, Some(Cause::NoServer)),
         }
     }
 
     fn connect_failed(&self, way: &Way, place: Place, failure: ConnectFailure, cause: Cause) -> Then {
         self.judge(place.server(), Verdict::Unreached);
         let spec = &self.town.spec().balancer;
-        let servers_up = self.rotator.state().backends[way.fleet as usize].rotation.len();
-        let next = redispatch::next(
-            spec.redispatch,
-            spec.retries,
-            way.retries_left,
-            failure,
-            spec.algorithm.rotates(),
-            servers_up,
-            spec.connect_timeout,
-        );
-        match next {
-            Next::GiveUp => Then::Answer(spec.unavailable_status, Some(cause)),
+        match self.after_failure(way, place.server(), failure == ConnectFailure::Refused) {
+            Next::GiveUp => Then::Answer(spec.status_after(failure), Some(cause)),
             Next::Another(pause) => Then::Another(pause),
             // Whoever will try the same server again keeps its place there (HAProxy counts it throughout).
             Next::Same(pause) => Then::Same(place, pause),
@@ -351,13 +365,13 @@ impl<P: Platform> Balancer<P> {
 }
 
 impl Way {
-    fn asks(&self) -> Asks {
+    fn asks(&self, redispatch: Redispatch) -> Asks {
         Asks {
             fleet: self.fleet,
             salt: self.salt,
             number: (u32::from(self.attempt) << 16) | u32::from(self.dispatches),
-            tried: self.tried,
-            avoid: self.server,
+            tried: self.tried.clone(),
+            avoid: self.server.and_then(|server| redispatch.avoided(server)),
         }
     }
 }

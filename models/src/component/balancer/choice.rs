@@ -1,9 +1,9 @@
 //! Who may be chosen: which server of a fleet the balancer gives a call to, health, limits and passive checks considered.
 //! How it chooses among those is `policy/balance.rs`. What it does not model: sticky sessions, fixed weights, backup servers.
 
-use super::Balancer;
+use super::{Backend, Balancer};
 use crate::kernel::Kernel;
-use crate::policy::balance;
+use crate::policy::balance::Choice;
 use crate::policy::redispatch::Redispatch;
 use crate::slab::Ref;
 use crate::units::Ns;
@@ -18,10 +18,11 @@ impl Balancer {
 }
 
 impl Try {
-    /// Which of a call's choices of a server this is: what is drawn for it hangs on this number.
+    /// By what a server is chosen for it now; each of a call's choices draws anew.
     #[inline(always)]
-    fn choice(&self) -> u32 {
-        (u32::from(self.attempt) << 16) | u32::from(self.dispatches)
+    fn choice(&self, balancer: &Balancer, avoid: Option<u32>) -> Choice {
+        let number = (u32::from(self.attempt) << 16) | u32::from(self.dispatches);
+        Choice { algorithm: balancer.algorithm, salt: self.salt, number, avoid }
     }
 }
 
@@ -36,30 +37,31 @@ impl World {
         }
         let (limit, connections) = (balancer.connection_limit(), &self.connections);
         let load = |server: u32| connections[server as usize];
-        backend.rotation.choose(balancer.algorithm, try_.salt, try_.choice(), avoid, |s| load(s) < limit, load)
+        backend.rotation.choose(try_.choice(balancer, avoid), |s| load(s) < limit, load)
     }
 
     /// As `pick`, where not every server in rotation with room may be chosen.
     #[inline(never)]
     fn pick_by_watch(&mut self, now: Ns, t: Ref, avoid: Option<u32>) -> Option<u32> {
         let (try_, balancer) = (&self.tries[t], &self.spec.balancer);
-        let backend = &mut self.backends[try_.fleet as usize];
-        let (salt, number, connections) = (try_.salt, try_.choice(), &self.connections);
+        let (health, by, connections) = (&balancer.health, try_.choice(balancer, avoid), &self.connections);
+        let Backend { rotation, all, watch, fails_open, .. } = &mut self.backends[try_.fleet as usize];
         let load = |server: u32| connections[server as usize];
-        let watch = &backend.watch;
-        let untried = |s: u32| balancer.redispatch != Redispatch::Untried || try_.tried & watch.bit(s) == 0;
-        let has_room = |s: u32| load(s) < balancer.connection_limit();
-        let open = |s: u32| has_room(s) && untried(s) && watch.is_open(&balancer.health, s, now);
-        if backend.fails_open {
-            return backend.all.choose(balancer.algorithm, salt, number, avoid, open, load);
+        let limit = balancer.connection_limit();
+        // Where they matter, and once it has been anywhere.
+        let tried = self.tried.get(t.index as usize).filter(|_| try_.dispatches > 0);
+        let untried = |s: u32| balancer.redispatch != Redispatch::Untried || !tried.is_some_and(|tried| tried.has(s));
+        let open = |s: u32| untried(s) && watch.is_open(health, s, now);
+        if *fails_open {
+            return all.choose(by, |s| load(s) < limit && open(s), load);
         }
-        let eager = |s: u32| match balancer.health.slow_start {
-            Some(over) => open(s) && balance::takes(salt, number, s, watch.since(s), over, now),
-            None => open(s),
-        };
-        let chosen = backend.rotation.choose(balancer.algorithm, salt, number, avoid, eager, load);
-        // Where all are being eased in, somebody must take it.
-        chosen.or_else(|| backend.rotation.choose(balancer.algorithm, salt, number, avoid, open, load))
+        match watch.easing.as_ref().filter(|easing| easing.is_on(now)) {
+            None => rotation.choose(by, |s| load(s) < limit && open(s), load),
+            Some(easing) => {
+                let has_room = |s: u32| load(s) < easing.limit(watch.index(s), limit, now);
+                rotation.choose_by_weight(by, |s| has_room(s) && open(s), load, |s| easing.weight(watch.index(s), now))
+            }
+        }
     }
 
     /// Whether waiting in the queue is of no use: nobody is in rotation, or those that are may not be chosen.

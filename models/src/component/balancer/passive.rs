@@ -4,26 +4,15 @@
 //! they are fed with what becomes of calls, and their timers are kept. Health checks do not count.
 
 use crate::kernel::{Event, Kernel};
+use crate::policy::balance::Easing;
 use crate::policy::health::HealthCheck;
-use crate::policy::max_fails::Peer;
-use crate::policy::observe::Observed;
-use crate::policy::outlier::Outliers;
+use crate::policy::max_fails::{self, Peer};
+use crate::policy::observe::{self, Observed};
+use crate::policy::outlier::{self, Outliers};
+use crate::policy::verdict::Verdict;
 use crate::slab::Ref;
 use crate::units::Ns;
 use crate::world::{Purpose, World};
-
-/// What a call says of its server.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Verdict {
-    /// It was answered.
-    Good,
-    /// It was answered with a 5xx.
-    Error,
-    /// It was refused, not answered in time, or its connection broke.
-    Unreached,
-    /// Its client left before anything could be said.
-    Abandoned,
-}
 
 /// What the balancer has learnt of the servers of one fleet.
 pub struct Watch {
@@ -35,8 +24,8 @@ pub struct Watch {
     observed: Vec<Observed>,
     /// Whether max_fails has a server out, and its end has been foreseen.
     out: Vec<bool>,
-    /// Since when each is in rotation, where that matters; none: since before the run, or before the balancer started.
-    since: Vec<Option<Ns>>,
+    /// Who is being eased in, if anybody ever is.
+    pub easing: Option<Easing>,
     changes: Vec<(usize, bool)>,
 }
 
@@ -51,7 +40,7 @@ impl Watch {
             peers: check.max_fails.iter().flat_map(|_| vec![Peer::default(); count]).collect(),
             observed: check.observe.iter().flat_map(|_| vec![Observed::default(); count]).collect(),
             out: vec![false; count],
-            since: vec![None; if check.slow_start.is_some() { count } else { 0 }],
+            easing: check.slow_start.map(|over| Easing::new(check.slow_start_rule, over, count)),
             changes: Vec::new(),
         }
     }
@@ -61,13 +50,9 @@ impl Watch {
         self.out.len()
     }
 
-    fn index(&self, server: u32) -> usize {
+    /// The place of a server in its fleet.
+    pub(super) fn index(&self, server: u32) -> usize {
         (server - self.first) as usize
-    }
-
-    /// The bit of a server among those tried.
-    pub fn bit(&self, server: u32) -> u64 {
-        1 << ((server - self.first) % 64)
     }
 
     /// Whether passive checks keep a server out of rotation.
@@ -96,21 +81,24 @@ impl Watch {
         out
     }
 
-    /// Since when a server is in rotation, if it came back during the run and is to be eased in.
-    pub fn since(&self, server: u32) -> Option<Ns> {
-        self.since.get(self.index(server)).copied().flatten()
-    }
-
     /// Whoever is in rotation has its full share.
     pub fn ease_nobody_in(&mut self) {
-        self.since.fill(None);
+        if let Some(easing) = &mut self.easing {
+            easing.forget();
+        }
     }
 
-    /// A server comes back into rotation.
-    pub fn back_at(&mut self, server: u32, now: Ns) {
-        let at = self.index(server);
-        if let Some(since) = self.since.get_mut(at) {
-            *since = Some(now);
+    /// Whether a server in rotation is being eased in.
+    pub(super) fn is_easing(&self, server: u32, now: Ns) -> bool {
+        self.easing.as_ref().is_some_and(|easing| easing.is_easing(self.index(server), now))
+    }
+
+    /// A server comes back into rotation, where these are already.
+    pub fn back_at(&mut self, server: u32, now: Ns, others: &[u32]) {
+        let (at, first) = (self.index(server), self.first);
+        if let Some(easing) = &mut self.easing {
+            let others = others.iter().filter(|other| **other != server);
+            easing.back_at(at, now, others.map(|other| (other - first) as usize));
         }
     }
 
@@ -154,15 +142,14 @@ impl World {
         let (check, now) = (&self.spec.balancer.health, k.now());
         let watch = &mut self.backends[fleet as usize].watch;
         let at = watch.index(server);
-        if let (Some(spec), Some(outliers)) = (&check.outlier, &mut watch.outliers)
-            && verdict != Verdict::Abandoned
+        if let (Some(spec), Some(outliers), Some(good)) =
+            (&check.outlier, &mut watch.outliers, outlier::is_good(verdict))
         {
-            outliers.on_result(spec, at, verdict == Verdict::Good, now);
+            outliers.on_result(spec, at, good, now);
         }
         let alone = watch.peers.len() < 2;
         if let (Some(spec), Some(peer), false) = (&check.max_fails, watch.peers.get_mut(at), alone) {
-            // An answer is an answer to nginx, whatever its status, unless proxy_next_upstream says otherwise.
-            if verdict != Verdict::Unreached {
+            if !max_fails::is_failure(verdict) {
                 peer.on_success();
                 watch.out[at] &= peer.reopens_at(spec).is_some();
             } else {
@@ -173,10 +160,8 @@ impl World {
                 }
             }
         }
-        let finding = match (&check.observe, watch.observed.get_mut(at)) {
-            (Some(spec), Some(observed)) if verdict != Verdict::Abandoned => {
-                observed.on_result(spec, verdict == Verdict::Good)
-            }
+        let finding = match (&check.observe, watch.observed.get_mut(at), observe::is_good(verdict)) {
+            (Some(spec), Some(observed), Some(good)) => observed.on_result(spec, good),
             _ => None,
         };
         if let Some(finding) = finding {

@@ -1,8 +1,8 @@
 //! Asking a store: a connection from the pool, connecting, the query, one deadline over all, and what failure does.
 
-use super::OnFailure;
 use crate::kernel::{Event, Kernel, Knock, Timer};
 use crate::ledger::Cause;
+use crate::policy::asking::{Asker, Next};
 use crate::random::{Purpose as Draw, draw};
 use crate::slab::Ref;
 use crate::units::Ns;
@@ -173,54 +173,39 @@ impl World {
             self.leave_pool(k, t, false);
         }
         self.tell_breaker(k, t, false);
-        // Out of time: there is no trying again in place, but whoever dies of an error dies of this one too.
-        if self.dies_of_errors(t) {
-            self.die_of(k, t, cause);
-            return;
-        }
-        let is_check = matches!(self.tries[t].purpose, Purpose::Check(_) | Purpose::Background);
-        self.finish(k, t, if is_check { 503 } else { 500 }, cause);
+        self.failed(k, t, cause, whole);
     }
 
-    /// A store failed a try: it fails, tries again in place, or takes the process with it.
+    /// A store failed a try, or there was no way to one.
     fn ask_failed<K: Kernel>(&mut self, k: &mut K, t: Ref, cause: Cause) {
         let try_ = &mut self.tries[t];
         if try_.step_timer != Timer::NONE {
             k.cancel(try_.step_timer);
             try_.step_timer = Timer::NONE;
         }
-        if matches!(try_.purpose, Purpose::Check(_) | Purpose::Background) {
-            self.finish(k, t, 503, cause);
-            return;
-        }
+        self.failed(k, t, cause, false);
+    }
+
+    /// A try was in vain: it fails, tries again in place, or takes the process with it. `is_over`: its time has run out.
+    fn failed<K: Kernel>(&mut self, k: &mut K, t: Ref, cause: Cause, is_over: bool) {
+        let try_ = &self.tries[t];
         let plan = &self.plans[try_.fleet as usize][try_.plan as usize];
-        let mut reaction = if cause == Cause::StoreSevered { plan.on_severed } else { plan.on_error };
-        if reaction == OnFailure::Retry && try_.purpose == Purpose::Replay {
-            // The spool itself tries again.
-            reaction = OnFailure::Fail;
-        }
-        if reaction == OnFailure::Retry && u32::from(try_.asks - try_.asks_before) > plan.retry_at_most {
-            reaction = OnFailure::Fail;
-        }
-        match reaction {
-            // Whoever asks a breaker handles its refusal.
-            OnFailure::Fail | OnFailure::Crash if cause == Cause::BreakerOpen => self.finish(k, t, 503, cause),
-            OnFailure::Fail => self.finish(k, t, 500, cause),
-            OnFailure::Retry => {
-                try_.back = Back::Pausing;
-                try_.cause = cause;
+        let asker = match try_.purpose {
+            Purpose::Call => Asker::Call,
+            Purpose::Replay => Asker::Spool,
+            Purpose::Check(_) | Purpose::Background => Asker::Check,
+        };
+        match plan.reactions.after(asker, u32::from(try_.asks - try_.asks_before), cause, is_over) {
+            Next::Answer(status) => self.finish(k, t, status, cause),
+            Next::Again => {
                 let (pause, server) = (plan.retry_every, try_.server);
+                let try_ = &mut self.tries[t];
+                (try_.back, try_.cause) = (Back::Pausing, cause);
                 let pause = self.by_its_clock(server, pause);
                 k.at(k.now().plus(pause), Event::AskAgain(t));
             }
-            OnFailure::Crash => self.die_of(k, t, cause),
+            Next::Dies => self.die_of(k, t, cause),
         }
-    }
-
-    fn dies_of_errors(&self, t: Ref) -> bool {
-        let try_ = &self.tries[t];
-        let plan = &self.plans[try_.fleet as usize][try_.plan as usize];
-        matches!(try_.purpose, Purpose::Call | Purpose::Replay) && plan.on_error == OnFailure::Crash
     }
 
     /// The failure of a call kills the process: at once, or a little after the call has had its 500.

@@ -149,7 +149,7 @@ impl<P: Platform> Balancer<P> {
         self.town.witness().relay(|relay| relay.forgot(number, known));
         (0..learnt.len() as u32).for_each(|server| self.rotator.settle(server));
         // A balancer that starts eases nobody in.
-        self.rotator.state().servers.iter_mut().for_each(|server| server.since = None);
+        self.rotator.ease_nobody();
     }
 
     /// Where readiness is a state of the process, a server whose process has died is out at once.

@@ -1,34 +1,21 @@
 //! What the calls themselves say of the servers, as the shared policies judge it.
 
-use super::rotation::{Rotator, State, bit};
+use super::rotation::{Rotator, State};
 use brownout_models::policy::health::Health;
-use brownout_models::policy::max_fails::Peer;
-use brownout_models::policy::observe::Observed;
-use brownout_models::policy::outlier::Outliers;
+use brownout_models::policy::max_fails::{self, Peer};
+use brownout_models::policy::observe::{self, Observed};
+use brownout_models::policy::outlier::{self, Outliers};
+use brownout_models::policy::verdict::Verdict;
 use brownout_models::units::Ns;
 
-/// What a call says of its server.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Verdict {
-    /// It was answered.
-    Good,
-    /// It was answered with a 5xx.
-    Error,
-    /// It was refused, not answered in time, or its connection broke.
-    Unreached,
-    /// Its client left before anything could be said.
-    Abandoned,
-}
-
 impl Rotator {
-    /// A call goes to a server: its bit among those tried.
-    pub fn on_chosen(&self, server: u32) -> u64 {
+    /// A call goes to a server.
+    pub fn on_chosen(&self, server: u32) {
         let now = self.now();
         let mut state = self.state();
         if let Some(max_fails) = &self.spec().health.max_fails {
             state.servers[server as usize].peer.on_chosen(max_fails, now);
         }
-        bit(state.backends[self.fleet_of(server) as usize].first, server)
     }
 
     /// A call's end says something of its server; when the server, if that takes it out, may be tried again.
@@ -43,15 +30,14 @@ impl Rotator {
             let mut state = self.state();
             let State { servers, backends } = &mut *state;
             let (at, backend) = (&mut servers[server as usize], &mut backends[self.fleet_of(server) as usize]);
-            if let (Some(spec), Some(outliers)) = (&health.outlier, &mut backend.outliers)
-                && verdict != Verdict::Abandoned
+            if let (Some(spec), Some(outliers), Some(good)) =
+                (&health.outlier, &mut backend.outliers, outlier::is_good(verdict))
             {
-                outliers.on_result(spec, (server - backend.first) as usize, verdict == Verdict::Good, now);
+                outliers.on_result(spec, (server - backend.first) as usize, good, now);
             }
             // nginx never takes a lone server out.
-            if let Some(spec) = health.max_fails.as_ref().filter(|_| backend.all.len() > 1) {
-                // An answer is an answer to nginx, whatever its status, unless proxy_next_upstream says otherwise.
-                if verdict != Verdict::Unreached {
+            if let Some(spec) = health.max_fails.as_ref().filter(|_| backend.count > 1) {
+                if !max_fails::is_failure(verdict) {
                     at.peer.on_success();
                     at.out &= at.peer.reopens_at(spec).is_some();
                 } else {
@@ -60,8 +46,8 @@ impl Rotator {
                     at.out |= reopens.is_some();
                 }
             }
-            if let Some(spec) = health.observe.as_ref().filter(|_| verdict != Verdict::Abandoned)
-                && let Some(finding) = at.observed.on_result(spec, verdict == Verdict::Good)
+            if let (Some(spec), Some(good)) = (&health.observe, observe::is_good(verdict))
+                && let Some(finding) = at.observed.on_result(spec, good)
             {
                 if let Some(degrade) = finding.degrade {
                     at.health.on_traffic(health, degrade);

@@ -4,12 +4,12 @@ use crate::platform::{Platform, first};
 use crate::town::{Held, Town};
 use brownout_models::component::balancer::Balancer as Spec;
 use brownout_models::ledger::Cause;
-use brownout_models::policy::balance::{self, Rotation};
+use brownout_models::policy::balance::{Choice, Easing, Rotation};
 use brownout_models::policy::health::Health;
 use brownout_models::policy::max_fails::Peer;
 use brownout_models::policy::observe::Observed;
 use brownout_models::policy::outlier::Outliers;
-use brownout_models::policy::redispatch::Redispatch;
+use brownout_models::policy::redispatch::{Redispatch, Tried};
 use brownout_models::units::Ns;
 use brownout_models::world::World;
 use std::collections::VecDeque;
@@ -17,14 +17,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::{Notify, oneshot};
 
 /// A call that asks for a server.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Asks {
     pub fleet: u16,
     pub salt: u64,
     /// The number of this dispatch among all of the call.
     pub number: u32,
-    /// Servers tried so far.
-    pub tried: u64,
+    /// Servers tried so far, where that matters.
+    pub tried: Tried,
     /// The server to avoid, if another will do.
     pub avoid: Option<u32>,
 }
@@ -40,8 +40,6 @@ pub struct ServerState {
     pub observed: Observed,
     /// Whether passive checks have it out, until it may be tried again.
     pub out: bool,
-    /// Since when it is in rotation; none: since before the run, or before the balancer started.
-    pub since: Option<Ns>,
     /// When its next check begins; none while one is under way, or if there are none.
     pub next_check: Option<Ns>,
 }
@@ -56,12 +54,16 @@ struct Waiting {
 /// What the balancer keeps for one fleet.
 pub struct Backend {
     pub first: u32,
+    /// How many servers it has.
+    pub count: u32,
     pub rotation: Rotation,
     /// All servers that operators do not keep out, for when health is ignored.
     pub all: Rotation,
     /// Whether so few servers are in rotation that health is ignored.
     fails_open: bool,
     pub outliers: Option<Outliers>,
+    /// Who is being eased in, if anybody ever is.
+    easing: Option<Easing>,
     waiting: VecDeque<Waiting>,
 }
 
@@ -75,7 +77,7 @@ impl State {
     /// As the script's world has it: of a run at its beginning, all servers as the health checks say.
     pub fn new(town: &Town, world: &World) -> State {
         let health = &town.spec().balancer.health;
-        let servers = world.checkers.iter().zip(0_u32..).map(|(checker, server)| ServerState {
+        let servers = world.checkers.iter().map(|checker| ServerState {
             health: checker.health,
             held_out: checker.is_held(),
             in_rotation: checker.in_rotation,
@@ -83,7 +85,6 @@ impl State {
             peer: Peer::default(),
             observed: Observed::default(),
             out: false,
-            since: world.backends[town.servers()[server as usize].fleet as usize].watch.since(server),
             next_check: None,
         });
         let mut next = 0;
@@ -92,10 +93,12 @@ impl State {
             next += fleet.count;
             Backend {
                 first,
+                count: fleet.count,
                 rotation: backend.rotation.clone(),
                 all: backend.all.clone(),
                 fails_open: backend.fails_open,
                 outliers: health.outlier.as_ref().map(|_| Outliers::new(fleet.count as usize)),
+                easing: backend.watch.easing.clone(),
                 waiting: VecDeque::new(),
             }
         });
@@ -109,31 +112,38 @@ impl State {
         (std::mem::replace(&mut backend.fails_open, begins) != begins).then_some(begins)
     }
 
+    /// Whether a server is in rotation and has its full share.
+    pub fn is_fully_up(&self, fleet: u16, server: u32, now: Ns) -> bool {
+        let backend = &self.backends[fleet as usize];
+        let at = (server - backend.first) as usize;
+        self.servers[server as usize].in_rotation && !backend.easing.as_ref().is_some_and(|e| e.is_easing(at, now))
+    }
+
     /// A server for a call, if one may be chosen and has room.
-    fn pick(&mut self, spec: &Spec, asks: Asks, now: Ns) -> Option<u32> {
-        let Asks { fleet, salt, number, tried, avoid } = asks;
+    fn pick(&mut self, spec: &Spec, asks: &Asks, now: Ns) -> Option<u32> {
+        let Asks { fleet, salt, number, ref tried, avoid } = *asks;
+        let by = Choice { algorithm: spec.algorithm, salt, number, avoid };
         let State { servers, backends } = self;
-        let backend = &mut backends[fleet as usize];
+        let Backend { first, count, rotation, all, easing, fails_open, .. } = &mut backends[fleet as usize];
         let limit = spec.max_connections.unwrap_or(u32::MAX);
         let load = |s: u32| servers[s as usize].connections;
-        let first = backend.first;
-        let untried = |s: u32| spec.redispatch != Redispatch::Untried || tried & bit(first, s) == 0;
-        let alone = backend.all.len() < 2;
+        let untried = |s: u32| spec.redispatch != Redispatch::Untried || !tried.has(s);
         let forgiven = |s: u32| match &spec.health.max_fails {
-            Some(max_fails) if !alone => servers[s as usize].peer.is_open(max_fails, now),
+            Some(max_fails) if *count > 1 => servers[s as usize].peer.is_open(max_fails, now),
             _ => true,
         };
-        let open = |s: u32| load(s) < limit && untried(s) && forgiven(s);
-        if backend.fails_open {
-            return backend.all.choose(spec.algorithm, salt, number, avoid, open, load);
+        let open = |s: u32| untried(s) && forgiven(s);
+        if *fails_open {
+            return all.choose(by, |s| load(s) < limit && open(s), load);
         }
-        let eager = |s: u32| match spec.health.slow_start {
-            Some(over) => open(s) && balance::takes(salt, number, s, servers[s as usize].since, over, now),
-            None => open(s),
-        };
-        let chosen = backend.rotation.choose(spec.algorithm, salt, number, avoid, eager, load);
-        // Where all are being eased in, somebody must take it.
-        chosen.or_else(|| backend.rotation.choose(spec.algorithm, salt, number, avoid, open, load))
+        match easing.as_ref().filter(|easing| easing.is_on(now)) {
+            None => rotation.choose(by, |s| load(s) < limit && open(s), load),
+            Some(easing) => {
+                let at = |s: u32| (s - *first) as usize;
+                let has_room = |s: u32| load(s) < easing.limit(at(s), limit, now);
+                rotation.choose_by_weight(by, |s| has_room(s) && open(s), load, |s| easing.weight(at(s), now))
+            }
+        }
     }
 
     /// Whether waiting is of no use: nobody is in rotation, or those that are may not be chosen.
@@ -142,11 +152,6 @@ impl State {
         let servers = if backend.fails_open { &backend.all } else { &backend.rotation };
         servers.is_empty() || spec.health.max_fails.is_some() || spec.redispatch == Redispatch::Untried
     }
-}
-
-/// The bit of a server among those tried.
-pub fn bit(first: u32, server: u32) -> u64 {
-    1 << ((server - first) % 64)
 }
 
 /// Keeps rotation. Clones are the same.
@@ -193,10 +198,10 @@ impl Rotator {
     /// Why there is none.
     pub async fn choose<P: Platform>(&self, platform: &P, asks: Asks) -> Result<Place, Cause> {
         let spec = self.spec();
-        let now = self.now();
+        let (now, fleet) = (self.now(), asks.fleet);
         let mut wait = {
             let mut state = self.state();
-            if let Some(server) = state.pick(spec, asks, now) {
+            if let Some(server) = state.pick(spec, &asks, now) {
                 state.servers[server as usize].connections += 1;
                 return Ok(Place { server, rotator: Some(self.clone()) });
             }
@@ -211,6 +216,8 @@ impl Rotator {
                 return Err(Cause::QueueFull);
             }
             let (give, wait) = oneshot::channel();
+            // Whoever has waited takes what there is.
+            let asks = Asks { avoid: None, ..asks };
             backend.waiting.push_back(Waiting { give, asks, _queued: self.town.queued().hold() });
             wait
         };
@@ -220,7 +227,7 @@ impl Rotator {
             None => {
                 // A place given at this very moment is given back by being dropped.
                 drop(wait);
-                self.state().backends[asks.fleet as usize].waiting.retain(|waiting| !waiting.give.is_closed());
+                self.state().backends[fleet as usize].waiting.retain(|waiting| !waiting.give.is_closed());
                 Err(Cause::QueueTimeout)
             }
         }
@@ -235,7 +242,7 @@ impl Rotator {
                 if waiting.give.is_closed() {
                     continue;
                 }
-                let Some(server) = state.pick(self.spec(), Asks { avoid: None, ..waiting.asks }, now) else {
+                let Some(server) = state.pick(self.spec(), &waiting.asks, now) else {
                     state.backends[fleet as usize].waiting.push_front(waiting);
                     return;
                 };
@@ -301,8 +308,11 @@ impl Rotator {
         }
         at.in_rotation = up;
         if up {
+            if let Some(easing) = &mut backend.easing {
+                let others = backend.rotation.servers().iter().map(|other| (other - backend.first) as usize);
+                easing.back_at((server - backend.first) as usize, now, others);
+            }
             backend.rotation.insert(server);
-            at.since = Some(now);
         } else {
             backend.rotation.remove(server);
         }
@@ -314,6 +324,11 @@ impl Rotator {
         if up && queued {
             self.serve_queue(fleet);
         }
+    }
+
+    /// Servers in rotation now are there from the start, and have their full share.
+    pub(super) fn ease_nobody(&self) {
+        self.state().backends.iter_mut().filter_map(|backend| backend.easing.as_mut()).for_each(Easing::forget);
     }
 
     /// Operators take a server out of rotation, or let it back in if its checks pass.

@@ -5,8 +5,9 @@ use super::{Ended, Process};
 use crate::http::Ticket;
 use crate::platform::Platform;
 use crate::wire::{Answer, Query};
-use brownout_models::component::collector::{CallPlan, OnFailure};
+use brownout_models::component::collector::CallPlan;
 use brownout_models::ledger::Cause;
+use brownout_models::policy::asking::{self as policy, Next};
 use brownout_models::units::Ns;
 use std::future::Future;
 use std::pin::Pin;
@@ -14,11 +15,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Why a store was asked in vain.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Why {
-    /// It failed the call: there may be a try in place.
-    Failed(Cause),
-    /// Time ran out.
-    TimedOut(Cause),
+struct Vain {
+    cause: Cause,
+    /// Whether the time over all asks has run out.
+    is_over: bool,
 }
 
 /// For whom a store is asked.
@@ -32,6 +32,16 @@ pub(super) enum Asker {
     Spool(Ns),
 }
 
+impl From<Asker> for policy::Asker {
+    fn from(asker: Asker) -> policy::Asker {
+        match asker {
+            Asker::Call => policy::Asker::Call,
+            Asker::Check => policy::Asker::Check,
+            Asker::Spool(_) => policy::Asker::Spool,
+        }
+    }
+}
+
 impl<P: Platform> Process<P> {
     /// Asks the store of a plan for a call (`at` is its kind) or for a check.
     pub(super) async fn ask(
@@ -42,51 +52,34 @@ impl<P: Platform> Process<P> {
         ticket: &Ticket,
         asker: Asker,
     ) -> Ended {
-        let again = |reaction, asks| match reaction {
-            // A spool tries again by itself.
-            OnFailure::Retry if matches!(asker, Asker::Spool(_)) => OnFailure::Fail,
-            OnFailure::Retry if plan.retry_at_most.is_some_and(|most| asks > most) => OnFailure::Fail,
-            reaction => reaction,
-        };
         let deadline = self.platform.now().plus(self.by_its_clock(plan.timeout));
         let mut asks = 0;
         loop {
             asks += 1;
             let since = self.platform.now();
-            let Ok(permit) = self.guards.enter_breaker(self.fleet(), at, since) else {
-                match again(plan.on_error, asks) {
-                    OnFailure::Retry => {
-                        if let Some(ended) = self.pause(plan, deadline).await {
-                            return ended;
-                        }
-                        continue;
+            let vain = match self.guards.enter_breaker(self.fleet(), at, since) {
+                Err(_) => Vain { cause: Cause::BreakerOpen, is_over: false },
+                Ok(permit) => {
+                    let pool = &self.pools[store as usize];
+                    let result = self.ask_once(pool, plan, ticket, (asks, asker), deadline).await;
+                    let now = self.platform.now();
+                    self.guards.tell_breaker(self.fleet(), at, permit, result.is_ok(), since, now);
+                    match result {
+                        Ok(()) => return (200, None),
+                        Err(vain) => vain,
                     }
-                    // Whoever asks a breaker handles its refusal.
-                    OnFailure::Fail | OnFailure::Crash => return (503, Some(Cause::BreakerOpen)),
                 }
             };
-            let result = self.ask_once(&self.pools[store as usize], plan, ticket, (asks, asker), deadline).await;
-            let now = self.platform.now();
-            self.guards.tell_breaker(self.fleet(), at, permit, result.is_ok(), since, now);
-            let (cause, reaction) = match result {
-                Ok(()) => return (200, None),
-                Err(Why::Failed(cause) | Why::TimedOut(cause)) if asker == Asker::Check => return (503, Some(cause)),
-                // Out of time: there is no trying again in place, but whoever dies of an error dies of this one too.
-                Err(Why::TimedOut(cause)) if plan.on_error == OnFailure::Crash => (cause, OnFailure::Crash),
-                Err(Why::TimedOut(cause)) => (cause, OnFailure::Fail),
-                Err(Why::Failed(cause @ Cause::StoreSevered)) => (cause, plan.on_severed),
-                Err(Why::Failed(cause)) => (cause, plan.on_error),
-            };
-            match again(reaction, asks) {
-                OnFailure::Fail => return (500, Some(cause)),
-                OnFailure::Crash => {
-                    self.die(self.fleet().dies_after).await;
-                    return (500, Some(cause));
-                }
-                OnFailure::Retry => {
+            match plan.reactions().after(asker.into(), asks, vain.cause, vain.is_over) {
+                Next::Answer(status) => return (status, Some(vain.cause)),
+                Next::Again => {
                     if let Some(ended) = self.pause(plan, deadline).await {
                         return ended;
                     }
+                }
+                Next::Dies => {
+                    self.die(self.fleet().dies_after).await;
+                    return (500, Some(vain.cause));
                 }
             }
         }
@@ -106,16 +99,17 @@ impl<P: Platform> Process<P> {
         ticket: &Ticket,
         (asks, asker): (u32, Asker),
         deadline: Ns,
-    ) -> Result<(), Why> {
-        let timed_out = |cause| Why::TimedOut(cause);
-        let place = self.platform.before(deadline, pool.place()).await.ok_or(timed_out(Cause::PoolTimeout))?;
-        let place = place.ok_or(Why::Failed(Cause::PoolTimeout))?;
+    ) -> Result<(), Vain> {
+        let timed_out = |cause| Vain { cause, is_over: self.platform.now() >= deadline };
+        let failed = |cause| Vain { cause, is_over: false };
+        let place = self.platform.before(deadline, pool.place()).await.ok_or_else(|| timed_out(Cause::PoolTimeout))?;
+        let place = place.ok_or(failed(Cause::PoolTimeout))?;
         let connection: Connection = match pool.reuse(place) {
             Ok(connection) => connection,
             Err(place) => {
                 let limit = self.step(plan.connect_timeout, deadline);
                 let opened = self.platform.before(limit, pool.open(Some(place))).await;
-                opened.ok_or(timed_out(Cause::StoreTimeout))?.map_err(Why::Failed)?
+                opened.ok_or_else(|| timed_out(Cause::StoreTimeout))?.map_err(failed)?
             }
         };
         let limit = self.step(plan.query_timeout, deadline);
@@ -133,8 +127,8 @@ impl<P: Platform> Process<P> {
             },
         };
         let answer = self.platform.before(limit, pool.query(connection, query)).await;
-        let answer = answer.ok_or(timed_out(Cause::StoreTimeout))?.map_err(Why::Failed)?;
-        done(answer).map_err(Why::Failed)
+        let answer = answer.ok_or_else(|| timed_out(Cause::StoreTimeout))?.map_err(failed)?;
+        done(answer).map_err(failed)
     }
 
     /// When a step must be over that begins now: its own limit, or the deadline over all.

@@ -7,6 +7,8 @@ mod detection;
 mod differential;
 #[cfg(madsim)]
 mod measured;
+#[cfg(madsim)]
+mod products;
 mod real;
 #[cfg(madsim)]
 mod search;

@@ -1,0 +1,114 @@
+//! Load balancers as they come.
+
+use super::{Balancer, Surge};
+use crate::policy::balance::Algorithm;
+use crate::policy::health::HealthCheck;
+use crate::policy::redispatch::{Redispatch, Retries};
+use crate::setting::Preset;
+use crate::units::Ns;
+
+/// Every preset: the product as it comes, dated and cited, and what of it is not modelled.
+pub const PRESETS: &[Preset<Balancer>] = &[
+    Preset {
+        name: "haproxy",
+        doc: "HAProxy 2.6 (2022) as it comes: round robin, 3 retries on connection failures, all at the same server, for \
+              `option redispatch` is off (redispatch = \"haproxy-before-2.7\", or \"haproxy\" from 2.7 on, turns it on); 503 \
+              where no connection comes about, 502 where it breaks, 504 after `timeout server`; a client that leaves is not \
+              noticed (`abortonclose` is off before 3.3); health checks as preset `haproxy`. Its timeouts have no defaults: \
+              set connect_timeout and idle_timeout. Source: doc/configuration.txt, src/proxy.c, src/backend.c. Not \
+              modelled: the bare close with which it answers when a reused connection breaks, `maxqueue`, `retry-on`'s need of \
+              the whole request in a buffer, cookies, its own `maxconn`.",
+        make: || Balancer {
+            health: HealthCheck::named("haproxy").unwrap_or_default(),
+            redispatch: Redispatch::Never,
+            ..Balancer::default()
+        },
+    },
+    Preset {
+        name: "classic-elb-2015",
+        doc: "AWS Classic Load Balancer as of October 2015: idle timeout 60s (504), surge queue of 1,024 calls, 503 when no \
+              instance is healthy, 504 when an instance closes the connection, health checks as preset `classic-elb-2015`. Its \
+              algorithm for HTTP is least outstanding requests. Source: AWS user guide for Classic Load Balancers. That it \
+              retries connections is in the guide (metric BackendConnectionErrors); how often, where and after how long is \
+              not: three further tries within 1s each are assumed. Not modelled: its nodes (each checks and balances for \
+              itself), zones, DNS.",
+        make: || Balancer {
+            algorithm: Algorithm::LeastRequests,
+            health: HealthCheck::named("classic-elb-2015").unwrap_or_default(),
+            redispatch: Redispatch::HaproxyBefore27,
+            queue: Surge { limit: Some(1024), timeout: None },
+            idle_timeout: Some(Ns::secs(60)),
+            broken_status: 504,
+            ..Balancer::default()
+        },
+    },
+    Preset {
+        name: "alb",
+        doc: "AWS Application Load Balancer (2016 and later): round robin, connect timeout 10s (504), idle timeout 60s (504), 502 \
+              where a target refuses, resets or closes the connection, 503 with no target registered, no retries, health checks \
+              as preset `alb`. Source: AWS user guide for Application Load Balancers. Not modelled: its nodes (each checks \
+              and balances for itself), zones and DNS failover, deregistration, anomaly mitigation.",
+        make: || Balancer {
+            health: HealthCheck::named("alb").unwrap_or_default(),
+            connect_timeout: Ns::secs(10),
+            retries: Retries::Count(0),
+            redispatch: Redispatch::Never,
+            idle_timeout: Some(Ns::secs(60)),
+            refused_status: Some(502),
+            connect_timeout_status: Some(504),
+            ..Balancer::default()
+        },
+    },
+    Preset {
+        name: "envoy",
+        doc: "Envoy 1.40 (2026): round robin, connect timeout 5s, route timeout 15s (504), 503 where a connection fails, breaks or \
+              no host is healthy, no retries unless a retry policy is given (`retries`: a host is drawn afresh, and may be the \
+              same), health checks as preset `envoy`. Source: Envoy's cluster.proto and route_components.proto, \
+              router_filter.rst. Not modelled: the back-off of retries (25ms, doubling, full jitter), the route timeout over \
+              all tries (here it bounds each), per-try timeouts, host predicates, the cluster's circuit breaker (1,024 connections, \
+              pending and requests, 3 retries at once), workers that balance for themselves.",
+        make: || Balancer {
+            health: HealthCheck::named("envoy").unwrap_or_default(),
+            connect_timeout: Ns::secs(5),
+            retries: Retries::Count(0),
+            redispatch: Redispatch::Afresh,
+            idle_timeout: Some(Ns::secs(15)),
+            abort_on_close: true,
+            close_on_departure: true,
+            broken_status: 503,
+            ..Balancer::default()
+        },
+    },
+    Preset {
+        name: "nginx",
+        doc: "nginx 1.22 (2022), open source: round robin, proxy_connect_timeout and proxy_read_timeout 60s, a failed \
+              connection goes on at once to each other server once (proxy_next_upstream error timeout, tries 0); then 504 if \
+              the last failure was a timeout, else 502; closes the connection to the server when its client leaves; health as \
+              preset `nginx`. Source: ngx_http_proxy_module, ngx_http_upstream.c, ngx_http_upstream_round_robin.c. Not modelled: \
+              that a GET whose answer breaks off or does not come in time goes on, too (retry_broken does the first, for \
+              all methods), the reused connection that fails without costing a try, backup servers, the loss of weight after a \
+              failure, workers that count for themselves.",
+        make: || nginx("nginx"),
+    },
+    Preset {
+        name: "nginx-before-1.11.5",
+        doc: "nginx before 1.11.5 (October 2016): as `nginx`, with health as preset `nginx-before-1.11.5`. Source: \
+              ngx_http_upstream_round_robin.c of 1.9.4. Not modelled: as there.",
+        make: || nginx("nginx-before-1.11.5"),
+    },
+];
+
+fn nginx(health: &str) -> Balancer {
+    Balancer {
+        health: HealthCheck::named(health).unwrap_or_default(),
+        connect_timeout: Ns::secs(60),
+        retries: Retries::EachServer,
+        redispatch: Redispatch::Untried,
+        idle_timeout: Some(Ns::secs(60)),
+        abort_on_close: true,
+        close_on_departure: true,
+        unavailable_status: 502,
+        connect_timeout_status: Some(504),
+        ..Balancer::default()
+    }
+}
