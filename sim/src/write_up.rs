@@ -11,7 +11,7 @@ use crate::run::{Ended, Orders, Run};
 use brownout_models::component::operator::{Action, Spell};
 use brownout_models::ledger::{Cause, Seen};
 use brownout_models::metrics::populations;
-use brownout_models::units::Ns;
+use brownout_models::units::{Bytes, Ns};
 use brownout_scenarios::{Notice, Scenario, Stretch};
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -36,6 +36,7 @@ pub fn orders(scenario: &Scenario, seed: u64) -> Orders {
         boundaries,
         after,
         event_limit: scenario.limits.events,
+        memory_limit: Some(scenario.limits.memory).filter(|most| *most != Bytes::UNLIMITED).map(|most| most.0),
         keep_facts: false,
         lose_a_call: false,
     }
@@ -84,10 +85,12 @@ pub fn write_up(scenario: &Scenario, seed: u64, run: &Run, ended: Ended) -> Outc
         seed,
         digest: format!("{:016x}", run.ledger().digest()),
         span: span(scenario),
-        ended: match ended {
-            Ended::Complete => "complete".into(),
-            Ended::Interrupted => format!("interrupted at {}", scenario.calendar.clock(run.at())),
-            Ended::EventLimit(n) => format!("limit of {n} events reached at {}", scenario.calendar.clock(run.at())),
+        ended: match ended.limit() {
+            Some((what, key)) => {
+                format!("{what} at {}; `{key}` in the scenario raises it", scenario.calendar.clock(run.at()))
+            }
+            None if ended == Ended::Complete => "complete".into(),
+            None => format!("interrupted at {}", scenario.calendar.clock(run.at())),
         },
         calls: subjects(scenario)
             .into_iter()

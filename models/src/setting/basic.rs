@@ -63,7 +63,7 @@ text_setting!(
     units::parse_bytes,
     "size",
     "1.4GB",
-    |b| if *b == Bytes::UNLIMITED { "none".into() } else { format!("{}B", b.0) },
+    Bytes::to_string,
     |b| b.0 as f64
 );
 
