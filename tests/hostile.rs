@@ -174,8 +174,30 @@ fn change_lines(text: &str, other: &str, dice: &mut Dice) -> String {
 /// What names are made of: letters that combine, joiners, blanks, controls, quotes, and what means something to a shell,
 /// a file system or a reader.
 const NAMES: &[&str] = &[
-    "सेवा", "e\u{301}", "👩\u{200d}💻", "❤\u{fe0f}", "a\u{a0}b", "\\n", "\\t", "\\\"", "'", "\\\\", "\\u001b[2J", "\\u0000", "\u{202e}",
-    "在庫", "..", "/", "[x]", "=", ",", "$(x)", "none", "value", "CON", " ",
+    "सेवा",
+    "e\u{301}",
+    "👩\u{200d}💻",
+    "❤\u{fe0f}",
+    "a\u{a0}b",
+    "\\n",
+    "\\t",
+    "\\\"",
+    "'",
+    "\\\\",
+    "\\u001b[2J",
+    "\\u0000",
+    "\u{202e}",
+    "在庫",
+    "..",
+    "/",
+    "[x]",
+    "=",
+    ",",
+    "$(x)",
+    "none",
+    "value",
+    "CON",
+    " ",
 ];
 
 /// One name, everywhere in the file, made of other characters.
@@ -382,7 +404,8 @@ fn hunt_and_read(text: &str, length: Ns) -> Result<u64, String> {
     };
     for found in report.found.iter().filter(|found| found.file.is_some()) {
         let file = PathBuf::from(found.file.clone().unwrap_or_default());
-        let read = load(&Request { path: &file, set: &[], design: &[] }).map_err(|why| format!("{}: {why}", file.display()))?;
+        let read = load(&Request { path: &file, set: &[], design: &[] })
+            .map_err(|why| format!("{}: {why}", file.display()))?;
         let again = simulate(&read, found.seed, None, &mut |_| {}).map_err(|why| why.to_string())?;
         let same = again.expectations.iter().any(|v| v.standing == Standing::Violated && v.why == found.why);
         if !same {

@@ -60,7 +60,9 @@ fn no_scenario_of_the_catalogue_has_a_warning() {
 fn the_order_of_tables_decides_what_the_page_says_and_nothing_else() {
     let [a, b] = ["a", "b"].map(|n| format!("[clients.{n}]\nsends = \"{n}\"\nrate = \"50/s\"\n"));
     let fleet = |n: &str, count: u32| {
-        format!("[fleets.f{n}]\ncount = {count}\nhealth = \"shared\"\ncalls.{n} = {{ work = \"5ms\", asks = \"s{n}\", timeout = \"3s\" }}\n")
+        format!(
+            "[fleets.f{n}]\ncount = {count}\nhealth = \"shared\"\ncalls.{n} = {{ work = \"5ms\", asks = \"s{n}\", timeout = \"3s\" }}\n"
+        )
     };
     let (f, g) = (fleet("a", 2), fleet("b", 3));
     let [s, t] = ["[stores.sa]\nservice = \"3ms\"\n", "[stores.sb]\nservice = \"2ms\"\n"];

@@ -143,7 +143,9 @@ fn quoted(word: &[u8]) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./=:,@%+".contains(c);
     match text {
         Ok(text) if !text.is_empty() && text.chars().all(plain) => text.to_owned(),
-        Ok(text) if !text.contains("##[") && !text.chars().any(is_hidden) => format!("'{}'", text.replace('\'', "'\\''")),
+        Ok(text) if !text.contains("##[") && !text.chars().any(is_hidden) => {
+            format!("'{}'", text.replace('\'', "'\\''"))
+        }
         _ => spelled_out(word),
     }
 }

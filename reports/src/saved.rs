@@ -70,10 +70,11 @@ impl Files {
     /// Says of which file what is wrong: it cannot be read, it is no document, or it is more than is supported.
     pub fn read(&mut self, path: &Path) -> Result<Saved, String> {
         let shown = path.display();
-        let text = brownout_scenarios::read_text(path, self.left).map_err(|why| match why.starts_with("it is larger") {
-            true => format!("cannot read {shown}: all documents together may have {} MiB", BYTES >> 20),
-            false => format!("cannot read {shown}: {why}"),
-        })?;
+        let text =
+            brownout_scenarios::read_text(path, self.left).map_err(|why| match why.starts_with("it is larger") {
+                true => format!("cannot read {shown}: all documents together may have {} MiB", BYTES >> 20),
+                false => format!("cannot read {shown}: {why}"),
+            })?;
         self.left -= text.len() as u64;
         read(&text).map_err(|why| format!("cannot use {shown}: {why}"))
     }
@@ -164,7 +165,8 @@ fn possible(outcome: &Outcome) -> Result<(), Unreadable> {
         }
     }
     let totals = outcome.calls.values();
-    let counts = totals.flat_map(|c| c.causes.values().chain(c.seen.values()).chain([&c.offered, &c.dropped, &c.failed]));
+    let counts =
+        totals.flat_map(|c| c.causes.values().chain(c.seen.values()).chain([&c.offered, &c.dropped, &c.failed]));
     if let Some(most) = counts.max().filter(|most| **most > CALLS.1) {
         return wrong(format!("it counts {most} calls"));
     }

@@ -165,7 +165,8 @@ impl Edit {
 
     /// The texts of `as_run.design` or `as_run.set`.
     fn texts_of_as_run(&self, key: &str) -> Vec<String> {
-        let list = self.document.get("as_run").and_then(Item::as_table_like).and_then(|table| table.get(key)?.as_array());
+        let list =
+            self.document.get("as_run").and_then(Item::as_table_like).and_then(|table| table.get(key)?.as_array());
         list.into_iter().flat_map(Array::iter).filter_map(Value::as_str).map(str::to_string).collect()
     }
 

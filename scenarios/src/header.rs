@@ -23,7 +23,7 @@ settings! {
         /// happens to calls. None: no bound.
         pub events: Option<u64> = Some(1_000_000_000), 1 ..= 1000000000000000 => always;
         /// Most memory for what grows with the run: calls alive, queued and kept, what is due, marks. None: no bound. (size)
-        pub memory: Bytes = Bytes(2_000_000_000), "16MB" ..= "1000TB" => always;
+        pub memory: Option<Bytes> = Some(Bytes(2_000_000_000)), "16MB" ..= "1000TB" => always;
     }
 }
 

@@ -56,10 +56,7 @@ pub(crate) fn table() -> Vec<(&'static str, String)> {
         ("axis points and designs", n(OVERLAYS as u64)),
         ("populations of clients, fleets, stores, kinds of call of a fleet", format!("{} each", n(PARTS as u64))),
         ("fleets times the kinds of call of the one that has most", n(PLANS as u64)),
-        (
-            "servers; servers times stores; kinds of call over all servers",
-            all(&[SERVERS, POOLS, GUARDS]),
-        ),
+        ("servers; servers times stores; kinds of call over all servers", all(&[SERVERS, POOLS, GUARDS])),
         ("entries of the timeline; pieces of evidence; expectations", format!("{} each", n(ENTRIES as u64))),
         ("times that repeated faults come, all entries together", n(SPELLS)),
         (

@@ -11,7 +11,7 @@ use crate::run::{Ended, Orders, Run};
 use brownout_models::component::operator::{Action, Spell};
 use brownout_models::ledger::{Cause, Seen};
 use brownout_models::metrics::populations;
-use brownout_models::units::{Bytes, Ns};
+use brownout_models::units::Ns;
 use brownout_scenarios::{Notice, Scenario, Stretch};
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -36,7 +36,7 @@ pub fn orders(scenario: &Scenario, seed: u64) -> Orders {
         boundaries,
         after,
         event_limit: scenario.limits.events,
-        memory_limit: Some(scenario.limits.memory).filter(|most| *most != Bytes::UNLIMITED).map(|most| most.0),
+        memory_limit: scenario.limits.memory.map(|most| most.0),
         keep_facts: false,
         lose_a_call: false,
     }

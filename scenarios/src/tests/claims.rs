@@ -86,7 +86,7 @@ fn limits_are_read() {
     let scenario = good(&DAY.replace("[clients", "limits = { events = 1000000 }\n[clients"));
     assert_eq!(scenario.limits.events, Some(1_000_000));
     let limits = good(&DAY.replace("[clients", "limits = { events = \"none\", memory = \"1GiB\" }\n[clients")).limits;
-    assert_eq!((limits.events, limits.memory), (None, Bytes(1 << 30)));
+    assert_eq!((limits.events, limits.memory), (None, Some(Bytes(1 << 30))));
     assert_eq!(good(DAY).limits, Limits::default());
 }
 

@@ -2,8 +2,8 @@
 
 use super::knob::length_between;
 use super::report::{Found, Safe, StoryLine};
-use super::schedule::{Fault, Schedule};
 use super::saved::File;
+use super::schedule::{Fault, Schedule};
 use super::search::{Find, Search};
 use super::shrink::{Shrunk, shrink};
 use super::trial::Trial;

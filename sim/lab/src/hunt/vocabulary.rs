@@ -229,7 +229,10 @@ impl Target {
     fn of(keys: &[(&'static str, Data)]) -> Target {
         let mut names = Vec::new();
         keys.iter().for_each(|(_, data)| texts(data, &mut names));
-        Target { name: names.join("/"), keys: keys.iter().map(|(key, data)| (key.to_string(), to_toml(data))).collect() }
+        Target {
+            name: names.join("/"),
+            keys: keys.iter().map(|(key, data)| (key.to_string(), to_toml(data))).collect(),
+        }
     }
 
     fn is_called(&self, word: &str) -> bool {

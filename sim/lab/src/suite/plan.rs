@@ -142,13 +142,15 @@ impl Plan {
     fn bytes(&self) -> usize {
         let of = |group: &Group| {
             let scenario = &group.scenario;
-            let verdicts = scenario.expect.iter().map(|e| 2 * (e.text.len() + e.says.len()) + size_of::<Verdict>() + 200);
+            let verdicts =
+                scenario.expect.iter().map(|e| 2 * (e.text.len() + e.says.len()) + size_of::<Verdict>() + 200);
             let words = scenario.title.len() + scenario.design.len() + scenario.name.len();
             let texts = scenario.asked.iter().chain(&scenario.set).map(|text| text.len() + size_of::<String>());
             let one = size_of::<Case>() + words + texts.chain(verdicts).sum::<usize>();
             group.seeds.len().saturating_mul(one)
         };
-        let groups = self.items.iter().filter_map(|item| if let Item::Group(group) = item { Some(group) } else { None });
+        let groups =
+            self.items.iter().filter_map(|item| if let Item::Group(group) = item { Some(group) } else { None });
         groups.map(of).fold(0, usize::saturating_add)
     }
 
