@@ -187,7 +187,11 @@ impl Edit {
             worlds::of_clients(world, "trace", &mut |item| {
                 // A path, or a table that names one.
                 let is_table = item.is_table_like();
-                let file = if is_table { item.as_table_like_mut().and_then(|table| table.get_mut("file")) } else { Some(item) };
+                let file = if is_table {
+                    item.as_table_like_mut().and_then(|table| table.get_mut("file"))
+                } else {
+                    Some(item)
+                };
                 let Some(file) = file else { return };
                 // One that is not there is not in force either.
                 let Some(trace) = file.as_str().filter(|trace| from.join(trace).exists()) else { return };

@@ -443,8 +443,9 @@ impl<'a> Load<'a> {
                     rows += calls.times.len() as u64;
                     if calls.outside > 0 {
                         let (n, file, kind) = (calls.outside, &recording.file, &clients.sends.text);
-                        let message =
-                            format!("{n} rows of {file} of the kind \"{kind}\" lie outside of the run: they are left out");
+                        let message = format!(
+                            "{n} rows of {file} of the kind \"{kind}\" lie outside of the run: they are left out"
+                        );
                         let help = format!("the run lasts {end}; `begins` says what the file shows when it begins");
                         self.warnings.push(Problem { span, message, help: Some(help) });
                     }
