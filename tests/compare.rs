@@ -93,8 +93,7 @@ fn a_few_runs_are_said_to_be_few() {
     let file = folder.join("rare.toml");
     std::fs::write(&file, RARE).expect("a file");
     let compared = |more: &[&str]| {
-        let path = file.to_string_lossy();
-        let args = [&["compare", &path, "--metric", "call.dropped_rate"], more].concat();
+        let args = [&["compare", &file.to_string_lossy(), "--metric", "call.dropped_rate"], more].concat();
         let output = finished(&args);
         assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
         text(&output.stdout).to_owned()

@@ -15,7 +15,6 @@ pub mod fault;
 pub mod kernel;
 pub mod ledger;
 pub mod level;
-pub mod memory;
 pub mod metrics;
 pub mod policy;
 pub mod random;

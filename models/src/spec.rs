@@ -17,9 +17,6 @@ use crate::settings;
 use crate::units::Ns;
 use std::collections::BTreeMap;
 
-/// Most servers of all fleets together.
-pub const SERVERS: u64 = 100_000;
-
 settings! {
     /// The world: clients, balancer, fleets of servers, stores, and the day's timeline.
     pub struct WorldSpec {
@@ -105,11 +102,7 @@ impl WorldSpec {
         for name in self.balancer.log.iter().flat_map(|log| &log.calls) {
             self.known(name, "kind of call", kinds.iter().copied(), &mut found);
         }
-        let signs = self.signs();
         for entry in &self.timeline {
-            if let Trigger::When(sign) = &entry.trigger {
-                self.known(sign, "sign", signs.iter().map(String::as_str), &mut found);
-            }
             match &entry.action {
                 Action::Maintenance(a) => self.known(&a.store, "store", self.stores.names(), &mut found),
                 Action::Fault(fault, _) => fault.target().problems(self, &mut found),
@@ -154,7 +147,7 @@ impl WorldSpec {
             ));
         }
         let servers: u64 = self.fleets.iter().map(|(_, f)| u64::from(f.count)).sum();
-        if servers > SERVERS {
+        if servers > 100_000 {
             found.push(problem(
                 Span::default(),
                 format!("{servers} servers are more than the 100,000 supported"),
@@ -239,7 +232,14 @@ impl WorldSpec {
         signs
     }
 
+    /// Not among the unknown names: the entry that gives a sign may be one that could not be read.
     fn sign_problems(&self, found: &mut Vec<Problem>) {
+        let signs = self.signs();
+        for entry in &self.timeline {
+            if let Trigger::When(sign) = &entry.trigger {
+                self.known(sign, "sign", signs.iter().map(String::as_str), found);
+            }
+        }
         let ids = || self.timeline.iter().filter_map(|entry| entry.id.as_ref());
         for (at, id) in ids().enumerate() {
             if ids().take(at).any(|earlier| earlier.text == id.text) {

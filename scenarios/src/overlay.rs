@@ -7,7 +7,7 @@ use brownout_models::spec::WorldSpec;
 use std::collections::BTreeSet;
 
 /// Axis points and designs together; each is decoded once, on top of the whole base.
-pub(crate) const OVERLAYS: usize = 200;
+const OVERLAYS: usize = 200;
 
 /// One way in which designs differ, with the choices that the file offers.
 #[derive(Clone, PartialEq, Debug)]
@@ -571,6 +571,9 @@ pub(crate) fn copy_likes(world: &mut Value, problems: &mut Vec<Problem>) {
 fn copied(all: &Table, value: &Value, part: &str, seen: &mut Vec<String>) -> Result<Option<Value>, Problem> {
     let Data::Table(own) = &value.data else { return Ok(None) };
     let Some(Value { data: Data::Text(name), span, .. }) = own.get("like") else { return Ok(None) };
+    if name == "none" && all.get(name).is_none() {
+        return Ok(None); // as the page says; also how a design makes a part its own again
+    }
     let Some(model) = all.get(name) else {
         let known: Vec<_> = all.entries.iter().map(|(key, _)| key.name.as_str()).collect();
         return Err(problem(*span, format!("no {part} \"{name}\""), Some(suggest(name, &known, part))));

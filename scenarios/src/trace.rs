@@ -2,15 +2,15 @@
 //!
 //! How a file is to be read stands in [`Recording`]. Every mistake names the file, the line and the next step.
 
-use crate::input::{self, Rows};
 use brownout_models::component::clients::Recording;
 use brownout_models::setting::closest;
 use brownout_models::units::Ns;
+use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
 
-/// Rows of a file, and rows kept of all files together.
-pub(crate) const ROWS: u64 = 50_000_000;
+/// Rows of one file.
+const ROWS: u64 = 50_000_000;
 /// Bad rows reported per file; they tend to come in thousands.
 const REPORTED: usize = 5;
 /// Kinds of call of a file that are named when the one looked for is not there.
@@ -43,28 +43,17 @@ struct Reading<'a> {
     others: Vec<String>,
 }
 
-/// What a trace says of one kind of call.
-pub(crate) struct Calls {
-    /// When they are made, ascending.
-    pub(crate) times: Arc<[Ns]>,
-    /// Rows of the kind that do not lie in the run.
-    pub(crate) outside: u64,
-}
-
-/// Reads the times at which calls of `kind` are made, ascending; rows outside of the run are left out. At most `most` rows
-/// are kept.
+/// Reads the times at which calls of `kind` are made, ascending; rows outside of the run are left out.
 ///
 /// # Errors
 /// What is wrong with the file, each with its line.
-pub(crate) fn read(folder: &Path, how: &Recording, kind: &str, end: Ns, most: u64) -> Result<Calls, Vec<Wrong>> {
+pub(crate) fn read(folder: &Path, how: &Recording, kind: &str, end: Ns) -> Result<Arc<[Ns]>, Vec<Wrong>> {
     let shown = &how.file;
     let unreadable = |why: &dyn std::fmt::Display| wrong(format!("cannot read trace {shown}: {why}"), None);
-    let file = input::open(&folder.join(shown)).map_err(|why| {
+    let file = File::open(folder.join(shown)).map_err(|why| {
         let help = "its path is taken from the folder of the scenario".to_string();
         vec![Wrong { help: Some(help), ..unreadable(&why) }]
     })?;
-    let file = Rows::of(file);
-    let since = file.since.clone();
     let mut reader = csv::ReaderBuilder::new().flexible(true).trim(csv::Trim::All).from_reader(file);
     let header = reader.byte_headers().map_err(|why| vec![unreadable(&why)])?.clone();
     let time = column(how, &header, "time", &how.time)?;
@@ -83,15 +72,10 @@ pub(crate) fn read(folder: &Path, how: &Recording, kind: &str, end: Ns, most: u6
                 break;
             }
         }
-        since.set(0);
         rows += 1;
         let line = record.position().map_or(0, csv::Position::line);
         if rows > ROWS {
             bad.push(wrong(format!("{shown}:{line}: a trace has at most {ROWS} rows"), None));
-            break;
-        }
-        if reading.times.len() as u64 > most {
-            bad.push(wrong(format!("{shown}:{line}: all traces together have at most {ROWS} rows of a run"), None));
             break;
         }
         if let Err(why) = reading.row(&record) {
@@ -109,7 +93,7 @@ pub(crate) fn read(folder: &Path, how: &Recording, kind: &str, end: Ns, most: u6
         return Err(bad);
     }
     reading.times.sort_unstable();
-    Ok(Calls { outside: reading.of_kind - reading.times.len() as u64, times: reading.times.into() })
+    Ok(reading.times.into())
 }
 
 /// The place of a column that `key` of the recording names.

@@ -33,9 +33,9 @@ use std::collections::VecDeque;
 settings! {
     /// Calls that wait at the balancer for a server with room.
     pub struct Surge {
-        /// Most calls that wait; one more gets a 503 at once (Classic ELB: 1,024). None: no limit.
+        /// Most calls that wait; one more gets `unavailable_status` at once (Classic ELB: 1,024). None: no limit.
         pub limit: Option<u32> = None, 0 ..= 4294967295 => always;
-        /// Longest wait, then 503; none: as the connect timeout (HAProxy `timeout queue`). (time)
+        /// Longest wait, then `unavailable_status`; none: as the connect timeout (HAProxy `timeout queue`). (time)
         pub timeout: Option<Ns> = None, "1ms" ..= "24h" => queues;
     }
 }
@@ -70,7 +70,7 @@ settings! {
         pub max_connections: Option<u32> = None, 1 ..= 1000000 => always;
         /// Queue for calls that find every server at its limit.
         pub queue: Surge = Surge::default() => may_queue;
-        /// Longest wait for a server's answer, then `timeout_status` (HAProxy `timeout server`, ELB idle timeout); none: for ever. (time)
+        /// Longest wait for a server's answer, then `timeout_status` (HAProxy `timeout server`, ELB idle timeout); none: no limit. (time)
         pub idle_timeout: Option<Ns> = Some(Ns::secs(60)), "1ms" ..= "24h" => always;
         /// Whether a call whose client has left is dropped while it queues or connects (HAProxy `option abortonclose`).
         pub abort_on_close: bool = false => always;

@@ -83,7 +83,7 @@ settings! {
         pub connection: Connection = Connection::KeptAlive => takes_time;
         /// What clients do about a failed attempt.
         pub retry: Retry = Retry::default() => always;
-        /// A queue of their own, in which clients keep calls that they have given up.
+        /// A queue of their own, in which clients keep calls that they have given up, if these store something.
         pub offline: Option<Offline> = None => writes;
     }
 }

@@ -59,7 +59,7 @@ settings! {
         pub asks: Option<Name> = None => always;
         /// Whether the query writes: then the call's data is stored by it. Otherwise the call only reads.
         pub writes: bool = false => asks;
-        /// One deadline over getting a connection, connecting and the query. (time)
+        /// One deadline over getting a connection, connecting and the query, with all tries in place. (time)
         pub timeout: Ns = Ns::secs(30), "1ms" ..= "24h" => waits_for_store;
         /// Bound on connecting alone, which ends a try in place, not the call; none: only `timeout`. (time)
         pub connect_timeout: Option<Ns> = None, "1ms" ..= "24h" => asks;
@@ -74,9 +74,10 @@ settings! {
         pub retry_every: Ns = Ns::millis(500), "1ms" ..= "1h" => retries_in_place;
         /// Most tries in place after the first; none: until the timeout.
         pub retry_at_most: Option<u32> = None, 0 ..= 10000 => retries_in_place;
-        /// Bulkhead: at most so many of these calls at once, a count or a share of the workers; none: no bulkhead.
+        /// Bulkhead: at most so many of these calls at once, a count or a share of `workers`; none: no bulkhead.
         pub at_most: Option<Limit> = None => always;
-        /// Bulkhead: so many more may wait (each holding its worker); the rest get a 503 at once.
+        /// Bulkhead: so many more may wait (each holding its worker, but no core of an event loop); the rest get a 503 at
+        /// once.
         pub queue: u32 = 0, 0 ..= 1000000 => has_bulkhead;
         /// Bulkhead: longest wait, then 503; none: as `timeout`. (time)
         pub wait: Option<Ns> = None, "1ms" ..= "24h" => waits_at_bulkhead;
@@ -168,9 +169,11 @@ settings! {
         pub cores: u32 = 1, 1 ..= 1000 => is_event_loop;
         /// Memory that a pending call holds in an event loop. (size)
         pub memory_per_call: Bytes = Bytes(50_000) => counts_memory;
-        /// Memory of pending calls at which the process dies; "none": no limit. (size)
+        /// Memory at which the process dies: that of an event loop's pending calls, of spools in memory and of leaks;
+        /// "none": no limit. (size)
         pub heap_limit: Bytes = Bytes::UNLIMITED => uses_memory;
-        /// Listen backlog: so many connections, and one more, wait in the operating system (Linux). (connections)
+        /// Listen backlog: so many connections, and one more, wait in the operating system (Linux). An event loop, and a
+        /// process with `shedding.pending`, accepts at once, so that none waits while it runs. (connections)
         pub backlog: u32 = 128, 0 ..= 1000000 => has_backlog;
         /// A queue of the process's own behind it, filled by an accepting thread (gunicorn: 1,000 and more). (calls)
         pub accept_queue: u32 = 0, 0 ..= 10000000 => has_accept_queue;

@@ -195,7 +195,7 @@ settings! {
         pub at: Option<Moment> = None => always;
         /// Instead of `at`: the sign that sets it off, `stores.<name>.alert`, `stores.<name>.stop`, `stores.<name>.back` or `done:<id>`.
         pub when: Option<Name> = None => always;
-        /// Time between the sign and the action. (time)
+        /// Time between the sign, or the time `at`, and the action. (time)
         pub delay: Ns = Ns::ZERO => always;
         /// When it happened on the day; the report compares.
         pub expected_at: Option<Moment> = None => always;

@@ -42,7 +42,7 @@ settings! {
         pub per_write: Quantity = Quantity(1.0) => is_written;
         /// Units burnt by everything else. (units/time)
         pub background: Rate = Rate(0.0) => always;
-        /// Level after maintenance. (units)
+        /// Level after maintenance, and of what takes the store's place: a replacement, or a spare. (units)
         pub restored_to: Quantity = Quantity(2e9) => is_restored;
     }
 }
@@ -81,7 +81,7 @@ settings! {
         pub connect: Ns = Ns::ZERO, "0s" ..= "1h" => is_connected;
         /// Time from the end of a fault that had shut it down (`refuse`) until it takes connections: it starts, and
         /// recovers; until then they are refused. (time)
-        pub start_up: Ns = Ns::ZERO, "0s" ..= "24h" => is_used;
+        pub start_up: Ns = Ns::ZERO, "0s" ..= "24h" => always;
         /// A resource that it uses up.
         pub headroom: Option<Headroom> = None => always;
         /// Slowness after an outage, and of a spare that takes over.

@@ -35,7 +35,7 @@ choices! {
     pub enum Initial = Up {
         /// In rotation at once, with full credit.
         Up = "up",
-        /// Out of rotation until it has passed `rise` checks.
+        /// Out of rotation until it has passed `rise` checks, or its first, with `first_pass`.
         Down = "down",
     }
 }
@@ -76,7 +76,8 @@ settings! {
         /// Whether an answer that does not pass takes the server out at once, so that only missing answers count up to
         /// `fall` (Envoy).
         pub status_ejects: bool = false => may_be_refuted;
-        /// Whether the balancer checks at all; without checks every server stays in rotation.
+        /// Whether the balancer checks at all; without checks only passive checks and operators take a server out of
+        /// rotation.
         pub enabled: bool = true => always;
         /// A server that is back in rotation gets its share of calls only after so long; none: at once. Those there when
         /// the run begins have theirs. (time)
@@ -444,7 +445,7 @@ impl Health {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use proptest::prelude::{any, *};
+    use proptest::prelude::*;
     use proptest::sample::select;
     use proptest::test_runner::RngSeed;
 

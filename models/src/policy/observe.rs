@@ -16,7 +16,7 @@ use crate::{choices, settings};
 choices! {
     /// What a row of errors does to a server (HAProxy `on-error`).
     pub enum OnError = FailCheck {
-        /// Only the next check comes sooner.
+        /// Only the next check comes sooner, after `fast_interval`, if there is one.
         Fastinter = "fastinter",
         /// It counts as a failed check.
         FailCheck = "fail-check",

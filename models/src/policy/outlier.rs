@@ -49,7 +49,7 @@ settings! {
 
 impl Outlier {
     /// Whether one of so many hosts may ever be out.
-    fn lets_one_out(&self, hosts: u32) -> bool {
+    pub(crate) fn lets_one_out(&self, hosts: u32) -> bool {
         self.at_least_one || self.share_lets_out(hosts)
     }
 

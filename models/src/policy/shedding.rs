@@ -21,7 +21,7 @@ settings! {
         pub pending: Option<u32> = None, 1 ..= 10_000_000 => always;
         /// A call that waited longer than this is answered 503 when its turn comes; none: no bound. (time)
         pub age: Option<Ns> = None, "1ms" ..= "24h" => always;
-        /// Whether health checks go ahead of waiting calls and are never shed.
+        /// Whether health checks go ahead of waiting calls; they are never shed in any case.
         pub checks_first: bool = true => is_checked_in_line;
     }
 }

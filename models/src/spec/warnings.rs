@@ -5,13 +5,14 @@
 //! its business: they are declared beside the keys (see [`crate::setting::Effect`]).
 
 use super::products;
-use crate::setting::{Data, Problem, Scope};
+use crate::setting::{Data, Problem, Scope, Setting};
 
 /// A warning: nothing, or one problem for each place.
 pub(super) type Warning = fn(&Scope<'_>) -> Vec<Problem>;
 
 /// Every warning.
-pub(super) const ALL: &[Warning] = &[unanswered_statuses, products::older_names, products::no_kubelet];
+pub(super) const ALL: &[Warning] =
+    &[unanswered_statuses, powerless_outliers, unaffordable_retries, products::older_names, products::no_kubelet];
 
 /// Statuses that a server of this model answers with.
 const ANSWERED: [u16; 4] = [200, 499, 500, 503];
@@ -28,4 +29,38 @@ fn unanswered_statuses(at: &Scope<'_>) -> Vec<Problem> {
         help: Some("servers answer 500 and 503; what the balancer answers by itself is not tried again".into()),
     };
     never.map(warn).collect()
+}
+
+/// Outlier detection whose limit on ejected hosts lets none go: Envoy's 10% with fewer than ten hosts.
+fn powerless_outliers(at: &Scope<'_>) -> Vec<Problem> {
+    const PATH: &str = "balancer.health.outlier";
+    let Some(outlier) = at.world.balancer.health.outlier.as_ref().filter(|_| at.written(PATH).is_some()) else {
+        return Vec::new();
+    };
+    let Some(most) = at.world.fleets.iter().map(|(_, fleet)| fleet.count).max() else { return Vec::new() };
+    if outlier.lets_one_out(most) {
+        return Vec::new();
+    }
+    vec![Problem {
+        span: at.place(PATH),
+        message: format!("outlier detection ejects none of {most} servers"),
+        help: Some(format!("`max_share` = {} lets none go: raise it, or set `at_least_one`", outlier.max_share.show())),
+    }]
+}
+
+/// A budget in which no retry has its price.
+fn unaffordable_retries(at: &Scope<'_>) -> Vec<Problem> {
+    let mut found = Vec::new();
+    for (name, clients) in at.world.clients.iter() {
+        let Some(budget) = clients.retry.budget.as_ref().filter(|_| clients.retry.retries > 0) else { continue };
+        if budget.cost.min(budget.timeout_cost) > budget.capacity {
+            let path = format!("clients.{name}.retry.budget.capacity");
+            let message = format!("no retry of `{name}` is ever sent");
+            let price = budget.cost.min(budget.timeout_cost);
+            let help =
+                Some(format!("one costs {price} tokens, and the bucket never holds more than {}", budget.capacity));
+            found.push(Problem { span: at.place(&path), message, help });
+        }
+    }
+    found
 }

@@ -10,6 +10,7 @@ mod provenance;
 mod smaller;
 mod time;
 mod traces;
+mod warnings;
 
 use crate::{Diagnostics, Scenario, load_text};
 use std::path::Path;

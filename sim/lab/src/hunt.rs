@@ -17,7 +17,6 @@ mod draw;
 pub mod knob;
 mod remedy;
 mod report;
-mod saved;
 pub mod schedule;
 mod search;
 pub mod shrink;
