@@ -92,8 +92,9 @@ fn a_few_runs_are_said_to_be_few() {
     std::fs::create_dir_all(&folder).expect("a folder");
     let file = folder.join("rare.toml");
     std::fs::write(&file, RARE).expect("a file");
+    let name = file.to_string_lossy();
     let compared = |more: &[&str]| {
-        let args = [&["compare", &file.to_string_lossy(), "--metric", "call.dropped_rate"], more].concat();
+        let args = [&["compare", &*name, "--metric", "call.dropped_rate"], more].concat();
         let output = finished(&args);
         assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
         text(&output.stdout).to_owned()

@@ -352,3 +352,28 @@ fn a_design_that_no_command_line_could_name_is_a_mistake() {
     assert_eq!(output.status.code(), Some(1), "{}", text(&output.stderr));
     assert!(Path::new(ROOT).is_dir());
 }
+
+#[test]
+fn rows_of_a_trace_that_lie_outside_the_run_are_counted() {
+    let here = folder("traces");
+    let file = "brownout = 1\ntitle = \"t\"\nspan = \"60s\"\n[clients.a]\nsends = \"track\"\ntrace = \"t.csv\"\n\
+                [fleets.web]\ncalls.track = { work = \"2ms\" }\n";
+    fs::write(here.join("a.toml"), file).expect("a file");
+    for (rows, args, code, said) in [
+        (
+            "-1,track\n5,track\n99,track\n7,other",
+            &["run", "a.toml"][..],
+            0,
+            "2 of its 3 rows of the kind \"track\" lie outside",
+        ),
+        ("-1,track\n5,track\n99,track", &["check", "--strict", "a.toml"], 2, "2 of its 3 rows"),
+        ("-1,track\n99,track", &["run", "a.toml"], 2, "none of its 2 rows"),
+        ("5,track\n6,track", &["check", "--strict", "a.toml"], 0, ""),
+    ] {
+        fs::write(here.join("t.csv"), format!("t,kind\n{rows}\n")).expect("a file");
+        let output = within(&here, args);
+        let stderr = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(code), "{rows:?} {args:?}: {stderr}");
+        assert!(stderr.contains(said) && (stderr.is_empty() || !said.is_empty()), "{rows:?} {args:?}: {stderr}");
+    }
+}

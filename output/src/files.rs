@@ -6,8 +6,8 @@
 //! mode. [`write_within`] and [`create_within`] are for files that Brownout names in a folder: there only ordinary files are
 //! replaced, so that nothing outside the folder is written, whatever links lie in it.
 //!
-//! [`probe`] and [`probe_folder`] find out beforehand whether that can be done. They, and [`folder`], also take away what
-//! runs that were killed have left: such a file is locked as long as the process lives that writes it.
+//! [`probe`] and [`probe_folder`] find out beforehand whether that can be done. Who begins to write into a folder takes away
+//! what runs that were killed have left there: such a file is locked as long as the process lives that writes it.
 
 use std::fmt;
 use std::fs::{self, File, Metadata, OpenOptions, TryLockError};
@@ -197,9 +197,6 @@ pub fn probe_folder(folder: &Path) -> Result<(), WriteError> {
             Err(why) if why.kind() == io::ErrorKind::NotFound && fs::symlink_metadata(at).is_err() => at = parent(at),
             Err(why) => return Err(io_error("write into", folder)(why)),
         }
-    }
-    if at == folder {
-        sweep(at);
     }
     let mut file = begin(at).map_err(io_error("write into", folder))?;
     file.write_all(&PROBE).map_err(io_error("write into", folder))

@@ -451,12 +451,15 @@ impl<'a> Load<'a> {
                 out.push(None);
                 continue;
             };
+            let span = at_path(world, &["clients", name, "trace"]).map_or(Span::default(), |v| v.span);
+            let placed = |trace::Wrong { message, help }| Problem { span, message, help };
             match trace::read(self.base_dir, recording, &clients.sends.text, end) {
-                Ok(times) => out.push(Some(times)),
+                Ok(trace::Replayed { times, left_out }) => {
+                    self.warnings.extend(left_out.into_iter().map(placed));
+                    out.push(Some(times));
+                }
                 Err(bad) => {
-                    let span = at_path(world, &["clients", name, "trace"]).map_or(Span::default(), |v| v.span);
-                    let placed = bad.into_iter().map(|trace::Wrong { message, help }| Problem { span, message, help });
-                    self.problems.extend(placed);
+                    self.problems.extend(bad.into_iter().map(placed));
                     out.push(None);
                 }
             }

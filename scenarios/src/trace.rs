@@ -26,6 +26,14 @@ fn wrong(message: String, help: impl Into<Option<String>>) -> Wrong {
     Wrong { message, help: help.into() }
 }
 
+/// The calls of a trace that a run replays.
+pub(crate) struct Replayed {
+    /// When they are made, ascending.
+    pub times: Arc<[Ns]>,
+    /// What a reader of the scenario should know of rows that are none of them.
+    pub left_out: Option<Wrong>,
+}
+
 /// A trace as it is read.
 struct Reading<'a> {
     how: &'a Recording,
@@ -43,11 +51,11 @@ struct Reading<'a> {
     others: Vec<String>,
 }
 
-/// Reads the times at which calls of `kind` are made, ascending; rows outside of the run are left out.
+/// Reads the times at which calls of `kind` are made; rows outside of the run are left out, and counted.
 ///
 /// # Errors
 /// What is wrong with the file, each with its line.
-pub(crate) fn read(folder: &Path, how: &Recording, kind: &str, end: Ns) -> Result<Arc<[Ns]>, Vec<Wrong>> {
+pub(crate) fn read(folder: &Path, how: &Recording, kind: &str, end: Ns) -> Result<Replayed, Vec<Wrong>> {
     let shown = &how.file;
     let unreadable = |why: &dyn std::fmt::Display| wrong(format!("cannot read trace {shown}: {why}"), None);
     let file = File::open(folder.join(shown)).map_err(|why| {
@@ -93,7 +101,8 @@ pub(crate) fn read(folder: &Path, how: &Recording, kind: &str, end: Ns) -> Resul
         return Err(bad);
     }
     reading.times.sort_unstable();
-    Ok(reading.times.into())
+    let left_out = reading.leaves_out();
+    Ok(Replayed { times: reading.times.into(), left_out })
 }
 
 /// The place of a column that `key` of the recording names.
@@ -141,6 +150,19 @@ impl Reading<'_> {
             self.times.push(at);
         }
         Ok(())
+    }
+
+    /// That some rows are no calls of the run, if that is so.
+    fn leaves_out(&self) -> Option<Wrong> {
+        let rows = self.of_kind - self.times.len() as u64;
+        let message = || {
+            let Reading { how, kind, of_kind, end, .. } = self;
+            let shown = &how.file;
+            format!(
+                "{shown}: {rows} of its {of_kind} rows of the kind \"{kind}\" lie outside the run, which lasts {end}"
+            )
+        };
+        (rows > 0).then(|| wrong(message(), "they are not replayed".to_string()))
     }
 
     /// What is wrong with a trace none of whose rows is a call of the run.

@@ -73,7 +73,8 @@ settings! {
         /// Calls per burst.
         pub burst: u32 = 10, 1 ..= 1000000 => is_in_bursts;
         /// Recorded calls in place of a rate: a CSV file with the columns `t` (seconds from the start) and `kind`, whose rows of
-        /// this kind are replayed as they stand; or a table that says how to read the file, and by how much to move its calls.
+        /// this kind are replayed as they stand, but for those outside of the run (a warning counts them); or a table that
+        /// says how to read the file, and by how much to move its calls.
         pub trace: Option<Trace> = None => always;
         /// At most so many calls in all.
         pub calls: Option<u64> = None, 1 ..= 100000000000 => always;
