@@ -135,12 +135,9 @@ const ROWS: &[Row] = &[
     with(&REPLAYED_AT_ONCE, day("crash loop, log replay", &["log-replay"])),
     with(&REPLAYED_BY_WHO_WAITS, day("replay, aborts on close", &["log-replay"])),
     swings(fault("store hangs", "degradation/hang.toml")),
-    // It comes back within these: the dead are accepted before the living, or it starts up first.
-    swings(over(
-        "390s..450s",
-        with(&DEAD_FIRST, fault("store resumes, backlog full of the dead", "degradation/hang.toml")),
-    )),
-    over("390s..450s", with(&["stores.identify.start_up=15s"], fault("store starts up", "degradation/refuse.toml"))),
+    // The store comes back after 40 s: the dead are accepted before the living, or it starts up first.
+    swings(with(&DEAD_FIRST, machines("store resumes, backlog full of the dead", HANGS_40S))),
+    with(&["stores.identify.start_up=15s"], machines("store starts up", REFUSES_40S)),
     fault("store refuses", "degradation/refuse.toml"),
     fault("store refuses writes", "degradation/refuse-writes.toml"),
     fault("store severs", "degradation/sever.toml"),
@@ -332,6 +329,8 @@ const REPLAYED_BY_WHO_WAITS: [&str; 5] = [
     REPLAYED_AT_ONCE[3],
     "balancer.abort_on_close=true",
 ];
+const HANGS_40S: &str = "do = \"hang\"\nstore = \"identify\"\nfor = \"40s\"";
+const REFUSES_40S: &str = "do = \"refuse\"\nstore = \"identify\"\nfor = \"40s\"";
 const DEAD_FIRST: [&str; 2] = ["stores.identify.backlog=20", "stores.identify.accept=100ms"];
 const ONE_MORE: [&str; 2] =
     ["fleets.collectors.calls.identify.on_error=retry", "fleets.collectors.calls.identify.retry_at_most=1"];

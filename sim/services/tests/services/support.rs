@@ -17,12 +17,12 @@ pub fn with_more(file: &str, more: &str, set: &[&str]) -> Scenario {
     from_text(file, |text| format!("{text}\n{more}\n"), set)
 }
 
-/// The scenario `scenarios/<file>` with another fault in the place of its last one, two minutes after the start, and changes by
-/// hand.
+/// The scenario `scenarios/<file>` with another fault in the place of its last one, two minutes after the start and for five
+/// minutes, unless it says for how long; and changes by hand.
 #[cfg(madsim)]
 pub fn with_fault(file: &str, fault: &str, set: &[&str]) -> Scenario {
     let ends_itself = ["crash", "failover", "deploy"].iter().any(|word| fault.contains(word));
-    let lasts = if ends_itself { "" } else { "for = \"5min\"\n" };
+    let lasts = if ends_itself || fault.contains("for = ") { "" } else { "for = \"5min\"\n" };
     let other = |text: &str| {
         let world = text.rsplit_once("[[timeline]]").unwrap().0;
         format!("{world}[[timeline]]\nat = \"2min\"\n{lasts}{fault}\n")
