@@ -1,5 +1,6 @@
 //! Exit codes: what a script may rely on.
 
+use brownout_scenarios::Diagnostics;
 use brownout_sim::outcome::Standing;
 use std::fmt::Write;
 
@@ -70,6 +71,12 @@ impl From<Standing> for Exit {
             Standing::Violated => Exit::Violated,
             Standing::Vacuous => Exit::Vacuous,
         }
+    }
+}
+
+impl From<&Diagnostics> for Exit {
+    fn from(mistakes: &Diagnostics) -> Self {
+        if mistakes.is_limit() { Exit::Limit } else { Exit::Usage }
     }
 }
 

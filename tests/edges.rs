@@ -46,7 +46,7 @@ fn values(text: &str, expected: &[f64], tolerance: f64) {
 /// The only server dies at 61 s and is back 40 s later: `more` is added to the end.
 fn a_death_of_forty_seconds(more: &str) -> String {
     format!(
-        "span = '600s'\nstep = '10s'\nclients.c = {{ sends = 'call', rate = '50/s', timeout = '2s' }}\nbalancer.retries = 0\n\
+        "span = '200s'\nstep = '10s'\nclients.c = {{ sends = 'call', rate = '20/s', timeout = '2s' }}\nbalancer.retries = 0\n\
          [fleets.f]\ncount = 1\nrestart.delay = '40s'\ncalls.call = {{ work = '1ms' }}\n\
          [[timeline]]\nat = '61s'\ndo = 'crash'\nfleet = 'f'\n{more}"
     )
@@ -69,9 +69,9 @@ fn nobody_lives_through_the_death_of_a_process() {
         over(alive, "60s", "62s"),
         over(alive, "61s", "101s"),
         over(alive, "65.5s", "66.5s"),
-        over(alive, "102s", "600s"),
+        over(alive, "102s", "200s"),
         over("fleets.f.crashes >= 0", "61s", "62.5s"),
-        over("fleets.f.crashes >= 0", "62.5s", "600s"),
+        over("fleets.f.crashes >= 0", "62.5s", "200s"),
     ];
     values(&a_death_of_forty_seconds(&more.concat()), &[1.0, 0.0, 0.0, 0.0, 1.0, 1.0, 0.0], 0.0);
 }
@@ -94,7 +94,7 @@ fn a_balancer_that_never_fails_open_does_not_count_as_doing_so() {
 fn envoy_without_four(down: u32) -> String {
     let dead: Vec<String> = (5..5 + down).map(|n| format!("'f-{n}'")).collect();
     format!(
-        "span = '120s'\nclients.c = {{ sends = 'call', rate = '100/s' }}\nbalancer.preset = 'envoy'\n\
+        "span = '120s'\nclients.c = {{ sends = 'call', rate = '20/s' }}\nbalancer.preset = 'envoy'\n\
          [fleets.f]\ncount = 10\nhealth = 'shallow'\nrestart.delay = '1h'\ncalls.call = {{ work = '1ms' }}\n\
          [[timeline]]\nat = '5s'\ndo = 'take-down'\nfleet = 'f'\ncount = 4\n\
          [[timeline]]\nat = '10s'\ndo = 'crash'\nfleet = 'f'\nservers = [{}]\n\
@@ -175,7 +175,7 @@ fn a_minute_of_waiting() -> Outcome {
         &scenario(
             "span = '180s'\nclients.c = { sends = 'get', rate = '10/s', arrivals = 'constant', timeout = '5min' }\n\
              balancer = { idle_timeout = 'none', health = { enabled = false } }\n\
-             [fleets.f]\ncount = 1\nworkers = 1000\ncalls.get = { work = '2ms' }\n\
+             [fleets.f]\ncount = 1\nworkers = 1000\nbacklog = 1000\ncalls.get = { work = '2ms' }\n\
              [[timeline]]\nat = '60s'\ndo = 'pause'\nfleet = 'f'\nfor = '60s'\n",
         ),
         60,

@@ -1,13 +1,26 @@
 //! Scenario files that are broken, huge or hostile: an error or a run, never a panic, a hang or unbounded memory.
 //!
-//! A short, deterministic fuzz run: shipped scenarios with bytes changed, tokens exchanged, lines moved, numbers made
-//! huge, tables nested and multiplied. What still loads is run for some thousand events. `BROWNOUT_FUZZ=200000` tries
-//! more; `fuzz/` has the same as a target for cargo-fuzz, which finds its way by coverage.
+//! A short, deterministic fuzz run: shipped scenarios with bytes changed, tokens exchanged, names made strange, lines moved,
+//! numbers made huge, tables nested and multiplied. What still loads is run for some thousand events. `BROWNOUT_FUZZ=200000`
+//! tries more; `fuzz/run` has the same as a target for cargo-fuzz, which finds its way by coverage. `fuzz/campaign` is the
+//! long run: a hundred thousand mutants checked, and some of them run, hunted, and run as services (`a_campaign`).
 
-use brownout::scenarios::load_text;
-use brownout::sim::orders;
+use brownout::lab::hunt::{Ask, Failure, Filter, Hunt, Task, Watch};
+use brownout::models::units::Ns;
+use brownout::reports::saved;
+use brownout::scenarios::{Request, Scenario, load, load_text};
+use brownout::services::{self, Listener, on_madsim};
+use brownout::sim::outcome::Standing;
 use brownout::sim::run::{Orders, Run};
+use brownout::sim::{orders, simulate};
+use peak_alloc::PeakAlloc;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+#[global_allocator]
+static MEMORY: PeakAlloc = PeakAlloc;
 
 /// A small generator of its own, so that the run is the same everywhere (SplitMix64).
 struct Dice(u64);
@@ -158,6 +171,54 @@ fn change_lines(text: &str, other: &str, dice: &mut Dice) -> String {
     lines.join("\n")
 }
 
+/// What names are made of: letters that combine, joiners, blanks, controls, quotes, and what means something to a shell,
+/// a file system or a reader.
+const NAMES: &[&str] = &[
+    "सेवा",
+    "e\u{301}",
+    "👩\u{200d}💻",
+    "❤\u{fe0f}",
+    "a\u{a0}b",
+    "\\n",
+    "\\t",
+    "\\\"",
+    "'",
+    "\\\\",
+    "\\u001b[2J",
+    "\\u0000",
+    "\u{202e}",
+    "在庫",
+    "..",
+    "/",
+    "[x]",
+    "=",
+    ",",
+    "$(x)",
+    "none",
+    "value",
+    "CON",
+    " ",
+];
+
+/// One name, everywhere in the file, made of other characters.
+fn change_name(text: &str, dice: &mut Dice) -> String {
+    let is_name = |word: &&str| word.len() > 2 && word.bytes().all(|b| b.is_ascii_alphabetic()) && word.is_ascii();
+    let words: Vec<&str> = text.split(['"', '.', '[', ']', ' ', '\n']).filter(is_name).collect();
+    if words.is_empty() {
+        return text.into();
+    }
+    let (name, strange) = (*dice.of(&words), format!("\"{}{}\"", dice.of(NAMES), dice.of(NAMES)));
+    let mut out = String::new();
+    for (n, part) in text.split(name).enumerate() {
+        let quoted = out.ends_with('"') && part.starts_with('"');
+        if n > 0 {
+            out.push_str(if quoted { strange.trim_matches('"') } else { &strange });
+        }
+        out.push_str(part);
+    }
+    out
+}
+
 /// The same thing very often, or within itself very deep.
 fn much(text: &str, dice: &mut Dice) -> String {
     let n = *dice.of(&[3, 30, 300, 3000, 30_000]);
@@ -178,7 +239,8 @@ fn much(text: &str, dice: &mut Dice) -> String {
 fn mutated(text: &str, other: &str, dice: &mut Dice) -> String {
     let mut text = text.to_string();
     for _ in 0..=*dice.of(&[0, 0, 0, 1, 2]) {
-        text = match dice.below(12) {
+        text = match dice.below(14) {
+            12 | 13 => change_name(&text, dice),
             0..=2 => change_value(&text, dice),
             3..=6 => change_number(&text, dice),
             7 => change_bytes(&text, dice),
@@ -230,6 +292,217 @@ fn whatever_becomes_of_a_shipped_file_the_answer_is_an_error_or_a_run() {
     // Otherwise nothing but the parser was tried.
     assert!(ran * 10 > cases, "only {ran} of {cases} files were scenarios");
     assert!(ran < cases * 9 / 10, "{ran} of {cases} files were scenarios: they are hardly changed");
+}
+
+/// What a campaign counts.
+#[derive(Default)]
+struct Counts {
+    checked: u64,
+    scenarios: u64,
+    run: u64,
+    limited: u64,
+    hunted: u64,
+    finds: u64,
+    services: u64,
+    documents: u64,
+    slowest: Duration,
+    largest: usize,
+}
+
+/// Ends the program where a case takes longer than any may, and says which.
+struct Guard {
+    begun: Arc<Mutex<(Instant, String)>>,
+    cases: Arc<AtomicU64>,
+}
+
+/// The longest that a case may take, and the most that it may allocate.
+const CASE: (Duration, usize) = (Duration::from_secs(120), 1 << 30);
+
+impl Guard {
+    fn new() -> Guard {
+        let guard = Guard { begun: Arc::new(Mutex::new((Instant::now(), String::new()))), cases: Arc::default() };
+        let (begun, cases) = (guard.begun.clone(), guard.cases.clone());
+        std::thread::spawn(move || {
+            loop {
+                std::thread::sleep(Duration::from_secs(5));
+                let (since, text) = begun.lock().expect("no panic within").clone();
+                if since.elapsed() > CASE.0 {
+                    eprintln!("case {} takes longer than {:?}:\n{text}", cases.load(Ordering::Relaxed), CASE.0);
+                    std::process::exit(1);
+                }
+            }
+        });
+        guard
+    }
+
+    /// Runs a case, and takes its time and its memory.
+    fn case<T>(&self, counts: &mut Counts, what: &str, text: &str, work: impl FnOnce() -> T) -> T {
+        let before = MEMORY.current_usage();
+        MEMORY.reset_peak_usage();
+        let begun = Instant::now();
+        *self.begun.lock().expect("no panic within") = (begun, format!("{what}:\n{text}"));
+        self.cases.fetch_add(1, Ordering::Relaxed);
+        let done = std::panic::catch_unwind(std::panic::AssertUnwindSafe(work));
+        let taken = MEMORY.peak_usage().saturating_sub(before);
+        assert!(taken < CASE.1, "{what}: {taken} bytes for\n{text}");
+        counts.slowest = counts.slowest.max(begun.elapsed());
+        counts.largest = counts.largest.max(taken);
+        done.unwrap_or_else(|_| panic!("{what}: a panic on\n{text}"))
+    }
+}
+
+/// A mutant of a shipped file that is a scenario.
+fn next_scenario(files: &[(PathBuf, String)], dice: &mut Dice) -> (String, Scenario) {
+    loop {
+        let (path, text) = dice.of(files);
+        let (_, other) = dice.of(files);
+        let text = mutated(text, other, dice);
+        let base = path.parent().expect("a folder");
+        if let Ok(scenario) = load_text("hostile.toml", &text, base, &[], &[]) {
+            return (text, scenario);
+        }
+    }
+}
+
+fn few(scenario: &Scenario, events: u64) -> Orders {
+    Orders { event_limit: Some(events), memory_limit: Some(128_000_000), ..orders(scenario, 1) }
+}
+
+/// Hunts in a mutant for a moment; what is found is read from its file and found again. How many finds.
+fn hunt_and_read(text: &str, length: Ns) -> Result<u64, String> {
+    let out = Path::new(env!("CARGO_TARGET_TMPDIR")).join("campaign");
+    std::fs::create_dir_all(&out).map_err(|why| why.to_string())?;
+    let path = out.join("mutant.toml");
+    std::fs::write(&path, text).map_err(|why| why.to_string())?;
+    let set = ["limits.events=60000".to_string()];
+    let stop = AtomicBool::new(false);
+    let watch = Watch { stop: &stop, out_of_time: &|| false, progress: &|_| {} };
+    let first = (length > Ns::secs(60)).then_some(Ns::secs(30));
+    let task = Task { set: &set, first, expect: Some("all.failed_rate < 1%"), ..Task::of(&path) };
+    let ask = Ask {
+        task,
+        filter: Filter::default(),
+        faults: Some(2),
+        severity: 1.0,
+        longest: None,
+        runs: 4,
+        patience: None,
+        keep_going: true,
+        seed: 7,
+        jobs: Some(1),
+        corpus: None,
+        out: Some(&out.join("finds")),
+        remedies: false,
+        worst: None,
+        lose_a_call: false,
+    };
+    let report = match Hunt::new(&ask).and_then(|hunt| hunt.run(&watch)) {
+        Ok(report) => report,
+        // A mutant with traces of its own, or in which nothing can go wrong.
+        Err(Failure::Scenario(_) | Failure::Usage(_)) => return Ok(0),
+        Err(why) => return Err(why.to_string()),
+    };
+    for found in report.found.iter().filter(|found| found.file.is_some()) {
+        let file = PathBuf::from(found.file.clone().unwrap_or_default());
+        let read = load(&Request { path: &file, set: &[], design: &[] })
+            .map_err(|why| format!("{}: {why}", file.display()))?;
+        let again = simulate(&read, found.seed, None, &mut |_| {}).map_err(|why| why.to_string())?;
+        let same = again.expectations.iter().any(|v| v.standing == Standing::Violated && v.why == found.why);
+        if !same {
+            return Err(format!("{} does not show \"{}\"", file.display(), found.why));
+        }
+        std::fs::remove_file(&file).map_err(|why| why.to_string())?;
+    }
+    Ok(report.found.len() as u64)
+}
+
+/// Some thousand facts of a mutant as services.
+fn serve(scenario: &Scenario) -> Result<(), String> {
+    let mut scenario = scenario.clone();
+    let calendar = scenario.calendar.clone();
+    if scenario.span > Ns::secs(30) {
+        let (from, to) = (calendar.wall(Ns::ZERO), calendar.wall(Ns::secs(30)));
+        scenario.excerpt(&format!("{from}..{to}"))?;
+    }
+    let listener = Listener { stop: None, progress: &|_| {} };
+    let ask = services::Ask::new(few(&scenario, 3000));
+    on_madsim(&scenario, ask, &listener).map(drop).map_err(|why| why.to_string())
+}
+
+/// A document with some of it changed: read and shown, or refused.
+fn show(document: &str, dice: &mut Dice) {
+    let text = if dice.below(2) == 0 { change_number(document, dice) } else { change_bytes(document, dice) };
+    if let Ok(saved::Saved::Run(outcome)) = saved::read(&text) {
+        let material = brownout::reports::report::Material { days: vec![*outcome], ..Default::default() };
+        // It may be empty of what a page needs; that is said.
+        let _ = brownout::reports::report::html(&material);
+    }
+}
+
+/// How many of each; a hundredth of it with `BROWNOUT_CAMPAIGN=1`.
+fn share() -> u64 {
+    std::env::var("BROWNOUT_CAMPAIGN").ok().and_then(|n| n.parse().ok()).unwrap_or(100)
+}
+
+/// The long run: `fuzz/campaign` starts it and says how long it takes.
+#[test]
+#[ignore = "takes the better part of an hour: fuzz/campaign"]
+fn a_campaign() {
+    let (files, mut dice, mut counts, guard) = (shipped(), Dice(29_102_015), Counts::default(), Guard::new());
+    let share = share();
+    while counts.checked < 1000 * share {
+        let (path, text) = dice.of(&files);
+        let (_, other) = dice.of(&files);
+        let text = mutated(text, other, &mut dice);
+        let base = path.parent().expect("a folder");
+        let ok = guard.case(&mut counts, "check", &text, || match load_text("hostile.toml", &text, base, &[], &[]) {
+            Ok(_) => true,
+            Err(mistakes) => {
+                let defect = mistakes.messages().into_iter().find(|m| m.contains("defect of brownout"));
+                assert_eq!(defect, None);
+                assert!(!mistakes.render(false).is_empty());
+                false
+            }
+        });
+        counts.checked += 1;
+        counts.scenarios += u64::from(ok);
+    }
+    eprintln!("{} mutants checked, {} of them scenarios", counts.checked, counts.scenarios);
+    while counts.run < 100 * share {
+        let (text, scenario) = next_scenario(&files, &mut dice);
+        let ended = guard.case(&mut counts, "run", &text, || {
+            let mut run = Run::new(&scenario.plan, few(&scenario, 50_000));
+            let ended = run.finish(None, &mut |_| {}).unwrap_or_else(|imbalance| panic!("{imbalance}"));
+            brownout::sim::write_up(&scenario, 1, &run, ended);
+            ended
+        });
+        counts.run += 1;
+        counts.limited += u64::from(ended.limit().is_some());
+    }
+    eprintln!("{} run on the kernel, {} of them up to a limit", counts.run, counts.limited);
+    while counts.hunted < 10 * share {
+        let (text, scenario) = next_scenario(&files, &mut dice);
+        let found = guard.case(&mut counts, "hunt", &text, || hunt_and_read(&text, scenario.span));
+        counts.finds += found.unwrap_or_else(|why| panic!("{why}\n{text}"));
+        counts.hunted += 1;
+    }
+    eprintln!("{} hunted, {} finds written, read and found again", counts.hunted, counts.finds);
+    while counts.services < 5 * share && cfg!(madsim) {
+        let (text, scenario) = next_scenario(&files, &mut dice);
+        let served = guard.case(&mut counts, "services", &text, || serve(&scenario));
+        served.unwrap_or_else(|why| panic!("{why}\n{text}"));
+        counts.services += 1;
+    }
+    eprintln!("{} run as services", counts.services);
+    let (_, scenario) = next_scenario(&files, &mut dice);
+    let outcome = simulate(&scenario, 1, None, &mut |_| {}).expect("books that balance");
+    let document = serde_json::to_string(&outcome).expect("a document");
+    while counts.documents < 20 * share {
+        guard.case(&mut counts, "document", "", || show(&document, &mut dice));
+        counts.documents += 1;
+    }
+    let Counts { documents, slowest, largest, .. } = counts;
+    eprintln!("{documents} documents read; the slowest case took {slowest:?}, the largest {largest} bytes");
 }
 
 const HEAD: &str = "brownout = 1\ntitle = \"x\"\nspan = \"10s\"\n[clients.c]\nsends = \"track\"\nrate = \"1/s\"\n\

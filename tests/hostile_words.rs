@@ -222,7 +222,7 @@ fn documents(here: &Path, file: &str) {
     let mut letters = markdown.chars();
     while let Some(c) = letters.next() {
         if c == '\\' {
-            letters.next();
+            let _ = letters.next();
         } else {
             marks.push(c);
         }

@@ -2,6 +2,7 @@
 
 use brownout::models::component::operator::actions;
 use brownout::scenarios::{Request, catalogue, faults_page, load, load_text, reference, schema, words_table};
+use brownout::sim::simulate;
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 
@@ -52,6 +53,36 @@ fn no_scenario_of_the_catalogue_has_a_warning() {
         let scenario = load(&Request { path: &path, set: &[], design: &[] }).unwrap_or_else(|m| panic!("{m}"));
         assert!(scenario.warnings.warning_count() == 0, "{}", scenario.warnings.render_warnings(false));
     }
+}
+
+/// What the page says of the order of tables.
+#[test]
+fn the_order_of_tables_decides_what_the_page_says_and_nothing_else() {
+    let [a, b] = ["a", "b"].map(|n| format!("[clients.{n}]\nsends = \"{n}\"\nrate = \"50/s\"\n"));
+    let fleet = |n: &str, count: u32| {
+        format!(
+            "[fleets.f{n}]\ncount = {count}\nhealth = \"shared\"\ncalls.{n} = {{ work = \"5ms\", asks = \"s{n}\", timeout = \"3s\" }}\n"
+        )
+    };
+    let (f, g) = (fleet("a", 2), fleet("b", 3));
+    let [s, t] = ["[stores.sa]\nservice = \"3ms\"\n", "[stores.sb]\nservice = \"2ms\"\n"];
+    let run = |tables: [&str; 6]| {
+        let head = "brownout = 1\ntitle = \"x\"\nspan = \"60s\"\nstep = \"5s\"\n[balancer]\npreset = \"haproxy\"\n";
+        let fault = "[[timeline]]\nat = \"10s\"\ndo = \"hang\"\nstore = \"sa\"\nfor = \"20s\"\n";
+        let text = format!("{head}{}{fault}", tables.concat());
+        let scenario = load_text("x.toml", &text, Path::new("."), &[], &[]);
+        let scenario = scenario.unwrap_or_else(|mistakes| panic!("{}", mistakes.render(false)));
+        simulate(&scenario, 1, None, &mut |_| {}).expect("books that balance")
+    };
+    let plain = run([&a, &b, &f, &g, s, t]);
+    assert!(plain.calls["a"].dropped > 0);
+    for other in [run([&b, &a, &f, &g, s, t]), run([&a, &b, &f, &g, t, s])] {
+        assert_eq!((&other.calls, &other.rotation), (&plain.calls, &plain.rotation));
+        assert_ne!(other.digest, plain.digest);
+    }
+    let fleets = run([&a, &b, &g, &f, s, t]);
+    assert_eq!((plain.rotation.fleet.as_str(), fleets.rotation.fleet.as_str()), ("fa", "fb"));
+    assert_eq!(fleets.calls["a"].offered, plain.calls["a"].offered);
 }
 
 /// Every scenario file of the repository.

@@ -15,6 +15,7 @@ pub mod fault;
 pub mod kernel;
 pub mod ledger;
 pub mod level;
+pub mod memory;
 pub mod metrics;
 pub mod policy;
 pub mod random;

@@ -90,6 +90,11 @@ impl<T> Slab<T> {
         live.map(|(index, s)| Ref { index: index as u32, generation: s.generation })
     }
 
+    /// How many were in at once, at most: as much room as it has taken.
+    pub fn peak(&self) -> usize {
+        self.slots.len()
+    }
+
     /// How many are in.
     pub fn len(&self) -> usize {
         self.slots.len() - self.free.len()

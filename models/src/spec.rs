@@ -17,6 +17,9 @@ use crate::settings;
 use crate::units::Ns;
 use std::collections::BTreeMap;
 
+/// Most servers of all fleets together.
+pub const SERVERS: u64 = 100_000;
+
 settings! {
     /// The world: clients, balancer, fleets of servers, stores, and the day's timeline.
     pub struct WorldSpec {
@@ -147,7 +150,7 @@ impl WorldSpec {
             ));
         }
         let servers: u64 = self.fleets.iter().map(|(_, f)| u64::from(f.count)).sum();
-        if servers > 100_000 {
+        if servers > SERVERS {
             found.push(problem(
                 Span::default(),
                 format!("{servers} servers are more than the 100,000 supported"),

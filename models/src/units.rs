@@ -247,6 +247,27 @@ pub fn parse_bytes(text: &str) -> Result<Bytes, String> {
     Ok(Bytes((not_negative(number, "a size")? * factor) as u64))
 }
 
+impl fmt::Display for Bytes {
+    /// The shortest exact spelling: `2GB`, `512MiB`, `1500B`, `none`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const UNITS: [(u64, &str); 7] = [
+            (1_000_000_000_000, "TB"),
+            (1_000_000_000, "GB"),
+            (1 << 30, "GiB"),
+            (1_000_000, "MB"),
+            (1 << 20, "MiB"),
+            (1_000, "KB"),
+            (1 << 10, "KiB"),
+        ];
+        let whole = |(size, _): &&(u64, &str)| self.0 > 0 && self.0.is_multiple_of(*size);
+        match UNITS.iter().find(whole) {
+            _ if *self == Bytes::UNLIMITED => f.write_str("none"),
+            Some((size, unit)) => write!(f, "{}{unit}", self.0 / size),
+            None => write!(f, "{}B", self.0),
+        }
+    }
+}
+
 /// A count that may be large and written short: ids, rows.
 #[derive(Clone, Copy, PartialEq, PartialOrd, Default, Debug, Serialize)]
 #[serde(transparent)]
@@ -284,6 +305,9 @@ mod tests {
         assert_eq!(parse_share("3/100"), Ok(Share(0.03)));
         assert_eq!(parse_bytes("1.5KiB"), Ok(Bytes(1536)));
         assert_eq!(parse_quantity("13M"), Ok(Quantity(13e6)));
+        for text in ["0B", "999B", "1500B", "2KB", "3KiB", "512MiB", "1400MB", "2GB", "1GiB", "none"] {
+            assert_eq!(parse_bytes(text).map(|bytes| bytes.to_string()), Ok(text.to_string()));
+        }
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! a log, for whole pages. [`in_json`], [`in_markdown`] and [`shell`] are the same for their languages.
 
 use std::borrow::Cow;
+use std::path::Path;
 
 /// Whether a character has no glyph and changes how its neighbours are shown, drives a terminal, or is forbidden in XML:
 /// control characters, marks of direction, joiners, tags, noncharacters.
@@ -123,32 +124,57 @@ pub fn in_markdown(words: &str) -> String {
     safe
 }
 
-/// `word` as one word of a POSIX shell; of bash, zsh and ksh where it holds what [`for_a_log`] would alter.
+/// `word` as one word of a POSIX shell.
+///
+/// What cannot be shown, or what [`for_a_log`] would alter (control characters, marks that reorder a line or have no width,
+/// `##[`), is written by its bytes as `$'\033'`, which POSIX has had since 2024, and bash, zsh and ksh for much longer.
 pub fn shell(word: &str) -> String {
+    quoted(word.as_bytes())
+}
+
+/// A path as one word of a shell that no command takes for an option.
+pub fn shell_path(path: &Path) -> String {
+    let bytes = path.as_os_str().as_encoded_bytes();
+    if bytes.starts_with(b"-") { quoted(&[b"./", bytes].concat()) } else { quoted(bytes) }
+}
+
+fn quoted(word: &[u8]) -> String {
+    let text = std::str::from_utf8(word);
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./=:,@%+".contains(c);
-    if !word.is_empty() && word.chars().all(plain) {
-        word.to_owned()
-    } else if !word.contains("##[") && !word.chars().any(is_hidden) {
-        format!("'{}'", word.replace('\'', "'\\''"))
-    } else {
-        let mut quoted = "$'".to_owned();
-        for (at, c) in word.char_indices() {
+    match text {
+        Ok(text) if !text.is_empty() && text.chars().all(plain) => text.to_owned(),
+        Ok(text) if !text.contains("##[") && !text.chars().any(is_hidden) => {
+            format!("'{}'", text.replace('\'', "'\\''"))
+        }
+        _ => spelled_out(word),
+    }
+}
+
+fn spelled_out(word: &[u8]) -> String {
+    let mut out = "$'".to_owned();
+    // Bytes and not characters: what `\u` stands for depends on the shell's locale. Three digits: no more are taken.
+    let octal = |out: &mut String, bytes: &[u8]| bytes.iter().for_each(|byte| out.push_str(&format!("\\{byte:03o}")));
+    for chunk in word.utf8_chunks() {
+        for (at, c) in chunk.valid().char_indices() {
+            let altered = is_hidden(c) || chunk.valid()[at..].starts_with("##[");
             match c {
-                '\'' | '\\' => quoted.extend(['\\', c]),
-                c if is_hidden(c) || word[at..].starts_with("##[") => {
-                    quoted.push_str(&format!("\\U{:08x}", u32::from(c)))
-                }
-                c => quoted.push(c),
+                '\'' | '\\' => out.extend(['\\', c]),
+                c if altered => octal(&mut out, c.encode_utf8(&mut [0; 4]).as_bytes()),
+                c => out.push(c),
             }
         }
-        quoted.push('\'');
-        quoted
+        octal(&mut out, chunk.invalid());
     }
+    out.push('\'');
+    out
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
+    use proptest::test_runner::{Config, RngSeed};
+    use std::process::Command;
 
     #[test]
     fn hostile_text_is_spelled_out() {
@@ -181,11 +207,33 @@ mod tests {
     }
 
     #[test]
-    fn commands_can_be_pasted() {
+    fn words_are_readable_where_they_can_be() {
         assert_eq!(shell("scenarios/october-28.toml"), "scenarios/october-28.toml");
         assert_eq!(shell("it's here"), r"'it'\''s here'");
-        assert_eq!(shell("a\x1b'"), r"$'a\U0000001b\''");
-        assert_eq!(shell("a##[b"), r"$'a\U00000023#[b'");
+        assert_eq!(shell("a\x1b'"), r"$'a\033\''");
+        assert_eq!(shell("a##[b"), r"$'a\043#[b'");
         assert_eq!(shell(""), "''");
+        assert_eq!(shell("सेवा"), "'सेवा'");
+        assert_eq!(shell_path(Path::new("-x.toml")), "./-x.toml");
+    }
+
+    /// What bash makes of some words.
+    fn read_back(words: &[String]) -> Option<Vec<u8>> {
+        let script = format!("printf '%s\\n' {}", words.join(" "));
+        Some(Command::new("bash").env("LC_ALL", "C").args(["-c", &script]).output().ok()?.stdout)
+    }
+
+    proptest! {
+        #![proptest_config(Config { rng_seed: RngSeed::Fixed(1), failure_persistence: None, cases: 40, ..Config::default() })]
+
+        #[test]
+        fn a_shell_reads_back_every_word(words in proptest::collection::vec("[^\\x00]{0,12}|[ -~]{1,9}|[\\x01-\\x1f'\\\\\"$`!]{1,5}", 1..20)) {
+            let quoted: Vec<String> = words.iter().map(|word| shell(word)).collect();
+            prop_assert!(quoted.iter().all(|word| !word.chars().any(is_hidden)));
+            // Where there is no bash nothing is shown.
+            if let Some(read) = read_back(&quoted) {
+                prop_assert_eq!(String::from_utf8_lossy(&read), words.iter().map(|w| format!("{w}\n")).collect::<String>());
+            }
+        }
     }
 }

@@ -93,6 +93,10 @@ fn headline(report: &Report) -> String {
     if report.from_corpus > 0 {
         out.push_str(&format!("; {} from the corpus", counted(report.from_corpus, "schedule")));
     }
+    if !report.left_out.is_empty() {
+        let some = some(&report.left_out.iter().map(String::as_str).collect::<Vec<_>>(), false);
+        out.push_str(&format!("; left out, as it reaches beyond the end of this run: {some}"));
+    }
     if report.worst.is_none() {
         let violated: Vec<String> =
             report.found.iter().map(|f| format!("{} violated `{}`", grouped(f.violated), f.condition)).collect();

@@ -7,8 +7,11 @@ pub use hunted::{Found, Hunted, Kind, Line, Safe, Worst};
 use brownout_lab::compare::{self, Comparison};
 use brownout_lab::ranges::Walk;
 use brownout_sim::outcome::{self, Outcome};
+use serde::de::IgnoredAny;
 use serde_json::Value;
+use std::collections::BTreeMap;
 use std::fmt;
+use std::path::Path;
 
 /// Layout of a hunt's document that is known here.
 const HUNT: u32 = 1;
@@ -38,32 +41,76 @@ impl fmt::Display for Unreadable {
 
 impl std::error::Error for Unreadable {}
 
+/// Most bytes of all documents of a command.
+const BYTES: u64 = 512 << 20;
+/// Most steps of a timeline: twice as many as a scenario may have.
+const STEPS: usize = 200_000;
+/// The longest run, in seconds: a century.
+const LONGEST_S: f64 = 3.2e9;
+/// Most calls of one kind in a step, and in a run.
+const CALLS: (u64, u64) = (100_000_000_000, 1_000_000_000_000_000);
+
+/// Reads documents from files, as many as are supported together.
+#[derive(Debug)]
+pub struct Files {
+    left: u64,
+}
+
+impl Default for Files {
+    fn default() -> Self {
+        Files { left: BYTES }
+    }
+}
+
+impl Files {
+    /// Reads the document of a file.
+    ///
+    /// # Errors
+    ///
+    /// Says of which file what is wrong: it cannot be read, it is no document, or it is more than is supported.
+    pub fn read(&mut self, path: &Path) -> Result<Saved, String> {
+        let shown = path.display();
+        let text =
+            brownout_scenarios::read_text(path, self.left).map_err(|why| match why.starts_with("it is larger") {
+                true => format!("cannot read {shown}: all documents together may have {} MiB", BYTES >> 20),
+                false => format!("cannot read {shown}: {why}"),
+            })?;
+        self.left -= text.len() as u64;
+        read(&text).map_err(|why| format!("cannot use {shown}: {why}"))
+    }
+}
+
 /// Reads a document. A comparison's intervals and groups are worked out anew from its runs.
 ///
 /// # Errors
 ///
-/// [`Unreadable`] where the text is no JSON, is another kind of document, or was written by a newer version.
+/// [`Unreadable`] where the text is no JSON, is another kind of document, was written by a newer version, or says what no
+/// run can come to.
 pub fn read(text: &str) -> Result<Saved, Unreadable> {
-    let value: Value = serde_json::from_str(text)
+    // The keys first: to read all of it twice, or as a tree of values, would take many times its size.
+    let keys: BTreeMap<String, IgnoredAny> = serde_json::from_str(text)
+        .or_else(|why| if why.is_data() { Ok(BTreeMap::new()) } else { Err(why) })
         .map_err(|why| Unreadable(format!("it is not JSON: {why}; save it with --json or --out")))?;
-    let has = |key: &str| value.get(key).is_some();
+    let has = |key: &str| keys.contains_key(key);
     if has("timeline") && has("digest") {
-        newer(&value, outcome::VERSION)?;
-        return whole(value, "an outcome").map(|outcome| Saved::Run(Box::new(outcome)));
+        newer(text, outcome::VERSION)?;
+        let outcome: Outcome = whole(text, "an outcome")?;
+        possible(&outcome)?;
+        return Ok(Saved::Run(Box::new(outcome)));
     }
     if has("dimensions") && has("cells") {
-        newer(&value, compare::VERSION)?;
-        let mut comparison: Comparison = whole(value, "a comparison")?;
+        newer(text, compare::VERSION)?;
+        let mut comparison: Comparison = whole(text, "a comparison")?;
         sound(&comparison)?;
         comparison.sum_up();
         return Ok(Saved::Comparison(Box::new(comparison)));
     }
     if has("ranges") && has("interrupted") {
-        return whole(value, "a walk through ranges").map(|walk| Saved::Walk(Box::new(walk)));
+        return whole(text, "a walk through ranges").map(|walk| Saved::Walk(Box::new(walk)));
     }
     if has("hunted") && has("found") {
-        newer(&value, HUNT)?;
-        return whole(value, "a hunt").map(|hunt| Saved::Hunt(Box::new(hunt)));
+        newer(text, HUNT)?;
+        return whole(text, "a hunt").map(|hunt| Saved::Hunt(Box::new(hunt)));
     }
     Err(Unreadable(
         "it is JSON, but neither an outcome (brownout run --json), nor a comparison (brownout compare --json), a walk \
@@ -72,8 +119,15 @@ pub fn read(text: &str) -> Result<Saved, Unreadable> {
     ))
 }
 
-fn newer(value: &Value, known: u32) -> Result<(), Unreadable> {
-    match value.get("version").and_then(Value::as_u64) {
+/// The version that a document says it has.
+#[derive(serde::Deserialize)]
+struct Versioned {
+    version: Option<Value>,
+}
+
+fn newer(text: &str, known: u32) -> Result<(), Unreadable> {
+    let version = serde_json::from_str::<Versioned>(text).ok().and_then(|found| found.version?.as_u64());
+    match version {
         Some(version) if version > u64::from(known) => Err(Unreadable(format!(
             "its layout is version {version}, and this Brownout knows up to {known}: use the Brownout that wrote it, or newer"
         ))),
@@ -81,13 +135,52 @@ fn newer(value: &Value, known: u32) -> Result<(), Unreadable> {
     }
 }
 
-fn whole<T: serde::de::DeserializeOwned>(value: Value, what: &str) -> Result<T, Unreadable> {
-    serde_json::from_value(value).map_err(|why| Unreadable(format!("it looks like {what}, but is not whole: {why}")))
+fn whole<T: serde::de::DeserializeOwned>(text: &str, what: &str) -> Result<T, Unreadable> {
+    serde_json::from_str(text).map_err(|why| Unreadable(format!("it looks like {what}, but is not whole: {why}")))
+}
+
+/// Whether a run can have come to this: times within it, and counts that can be added up.
+fn possible(outcome: &Outcome) -> Result<(), Unreadable> {
+    let wrong = |what: String| Err(Unreadable(format!("it looks like an outcome, but no run comes to this: {what}")));
+    let length = outcome.span.length_s;
+    if !(0.0..=LONGEST_S).contains(&length) {
+        return wrong(format!("it lasts {length} s"));
+    }
+    let end = if length > 0.0 { length } else { LONGEST_S };
+    let (steps, step_s) = (&outcome.timeline.steps, outcome.timeline.step_s);
+    if !(0.0..=LONGEST_S).contains(&step_s) {
+        return wrong(format!("its steps last {step_s} s"));
+    }
+    if steps.len() > STEPS {
+        return wrong(format!("{} steps are more than the {STEPS} supported", steps.len()));
+    }
+    for (n, step) in steps.iter().enumerate() {
+        let before = n.checked_sub(1).map_or(0.0, |n| steps[n].t_s);
+        if !(before..=end).contains(&step.t_s) {
+            return wrong(format!("step {n} of its timeline begins at {} s", step.t_s));
+        }
+        let counts = step.calls.values().flat_map(|c| c.dropped.values().chain([&c.offered, &c.failed, &c.late]));
+        if let Some(most) = counts.max().filter(|most| **most > CALLS.0) {
+            return wrong(format!("step {n} of its timeline counts {most} calls"));
+        }
+    }
+    let totals = outcome.calls.values();
+    let counts =
+        totals.flat_map(|c| c.causes.values().chain(c.seen.values()).chain([&c.offered, &c.dropped, &c.failed]));
+    if let Some(most) = counts.max().filter(|most| **most > CALLS.1) {
+        return wrong(format!("it counts {most} calls"));
+    }
+    let outages = outcome.outages.iter().flat_map(|o| [Some(o.from_s), o.to_s]).flatten();
+    let turns = outcome.rotation.changes_s.values().flatten().copied();
+    match outages.chain(turns).find(|at| !(0.0..=end).contains(at)) {
+        Some(at) => wrong(format!("something happens at {at} s")),
+        None => Ok(()),
+    }
 }
 
 /// Whether all places point to something.
 fn sound(c: &Comparison) -> Result<(), Unreadable> {
-    let cells: usize = c.dimensions.iter().map(|d| d.points.len()).product();
+    let cells = c.dimensions.iter().try_fold(1_usize, |all, d| all.checked_mul(d.points.len())).unwrap_or(usize::MAX);
     let inside = |at: &Vec<usize>| {
         at.len() == c.dimensions.len() && at.iter().zip(&c.dimensions).all(|(p, d)| *p < d.points.len())
     };

@@ -118,9 +118,13 @@ pub(crate) fn downtime<'a>(outcome: &'a Outcome, store: &str) -> Vec<(f64, f64, 
 /// The day's marks by time, with the outages that no mark speaks of.
 pub(crate) fn marks(outcome: &Outcome) -> Vec<Mark> {
     let mut marks = outcome.events.clone();
+    // By time, so that of many outages each looks at the marks near it only.
+    marks.sort_by(|a, b| a.at_s.total_cmp(&b.at_s));
+    let known = marks.clone();
     let mut add = |t_s: f64, store: &str, what: String| {
-        let told = |mark: &Mark| (mark.at_s - t_s).abs() < 1.0 && mark.what.contains(store);
-        if !outcome.events.iter().any(told) {
+        let first = known.partition_point(|mark| mark.at_s <= t_s - 1.0);
+        let mut near = known[first..].iter().take_while(|mark| mark.at_s < t_s + 1.0);
+        if !near.any(|mark| mark.what.contains(store)) {
             marks.push(Mark { at_s: t_s, what, ..Mark::default() });
         }
     };

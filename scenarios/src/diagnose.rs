@@ -53,6 +53,7 @@ pub struct Diagnostics {
     sources: Sources,
     problems: Vec<Problem>,
     warnings: Vec<Problem>,
+    is_limit: bool,
 }
 
 /// A warning as data: what is said of which place.
@@ -71,9 +72,19 @@ pub struct Notice {
 }
 
 impl Diagnostics {
+    /// What the machine would not give to read a file with: no mistake of the file.
+    pub(crate) fn limit(message: String) -> Diagnostics {
+        Diagnostics { is_limit: true, ..Diagnostics::nowhere(message) }
+    }
+
+    /// Whether the file was not read for want of memory or threads: a limit of the machine, and no mistake.
+    pub fn is_limit(&self) -> bool {
+        self.is_limit
+    }
+
     /// Orders the mistakes by place and drops repetitions.
     pub(crate) fn new(sources: Sources, problems: Vec<Problem>) -> Diagnostics {
-        Diagnostics { sources, problems: in_order(problems), warnings: Vec::new() }
+        Diagnostics { sources, problems: in_order(problems), warnings: Vec::new(), is_limit: false }
     }
 
     /// With these warnings beside.
@@ -115,6 +126,7 @@ impl Diagnostics {
             sources: Sources::default(),
             problems: vec![Problem { span, message, help: None }],
             warnings: Vec::new(),
+            is_limit: false,
         }
     }
 

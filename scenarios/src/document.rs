@@ -6,12 +6,12 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 /// Tables within tables; a scenario needs about eight.
-const DEPTH: usize = 64;
+pub(crate) const DEPTH: usize = 64;
 /// Keys of one table; lookups are linear.
-const KEYS: usize = 10_000;
+pub(crate) const KEYS: usize = 10_000;
 
 /// Bytes of a key; every unknown one is compared with all that are known.
-const KEY: usize = 256;
+pub(crate) const KEY: usize = 256;
 
 /// Reads a whole document.
 ///
@@ -61,7 +61,7 @@ pub(crate) fn parse_assignment(text: &str, source: u16) -> Result<(Assignment, V
 }
 
 /// The first `=` that is not within a quoted key.
-fn equals_sign(text: &str) -> Option<usize> {
+pub(crate) fn equals_sign(text: &str) -> Option<usize> {
     let mut quote = None;
     for (at, c) in text.char_indices() {
         match (quote, c) {

@@ -2,15 +2,25 @@
 //!
 //! For whoever writes files made from files: a hunt that puts the faults it found into the file that it searched, a
 //! shrunk schedule in place of a long one. What a change means is left to [`crate::load_text`].
+//!
+//! What is written is escaped by one function, [`quoted`], and what goes into a comment by [`comment`]: names, titles and
+//! conditions may hold any character.
 
-use crate::load::read_file;
-use crate::{Diagnostics, Scenario};
-use brownout_models::component::operator::Trigger;
+mod first;
+mod worlds;
+
+use crate::input::read_file;
+use crate::{Calendar, Diagnostics, Scenario, document, marks::Marks};
+use brownout_models::component::operator::{Entry, Trigger};
+use brownout_models::setting::{Clock, Data, quoted};
 use brownout_models::units::Ns;
-use std::collections::BTreeMap;
+use brownout_output::text::clean;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Component, Path, PathBuf};
-use toml_edit::visit_mut::{VisitMut, visit_table_like_mut};
 use toml_edit::{Array, ArrayOfTables, DocumentMut, InlineTable, Item, Table, TableLike, Value};
+
+/// An entry of a timeline: its keys, each with its value as TOML on one line, without marks.
+pub type Keys = BTreeMap<String, String>;
 
 /// A scenario file under change.
 #[derive(Clone, Debug)]
@@ -42,28 +52,59 @@ impl Edit {
         self.document.to_string()
     }
 
-    /// The entries of the timeline: keys and values, as TOML on one line.
-    pub fn timeline(&self) -> Vec<BTreeMap<String, String>> {
-        let keys = |table: &dyn TableLike| {
-            let pairs = table.iter().filter_map(|(key, item)| Some((key.to_string(), one_line(item)?)));
-            pairs.collect::<BTreeMap<String, String>>()
+    /// The entries of the timeline as the text has them, whatever a design makes of them.
+    pub fn timeline(&self) -> Vec<Keys> {
+        let Ok((mut root, _)) = document::parse(&self.text(), 0) else { return Vec::new() };
+        let Data::Table(root) = &mut root.data else { return Vec::new() };
+        let Some(timeline) = root.get_mut("timeline") else { return Vec::new() };
+        Marks::default().take_off(timeline);
+        let Data::List(items) = &timeline.data else { return Vec::new() };
+        let keys = |data: &Data| match data {
+            Data::Table(table) => table.entries.iter().map(|(key, v)| (key.name.clone(), to_toml(&v.data))).collect(),
+            _ => Keys::new(),
         };
-        match self.document.get("timeline") {
-            Some(Item::ArrayOfTables(tables)) => tables.iter().map(|table| keys(table)).collect(),
-            Some(Item::Value(Value::Array(list))) => {
-                list.iter().filter_map(Value::as_inline_table).map(|table| keys(table)).collect()
+        items.iter().map(|item| keys(&item.data)).collect()
+    }
+
+    /// Takes entries out of the timeline, by their numbers from 0. One that has an `id` stays, switched off: conditions
+    /// and other entries may speak of it.
+    pub fn remove_entries(&mut self, numbers: &BTreeSet<usize>) {
+        let off = |table: &mut dyn TableLike| {
+            let named = table.contains_key("id");
+            if named {
+                table.insert("enabled", toml_edit::value(false));
             }
-            _ => Vec::new(),
+            named
+        };
+        let mut at = 0..;
+        let mut goes = || at.next().is_some_and(|n: usize| numbers.contains(&n));
+        match self.document.get_mut("timeline") {
+            Some(Item::ArrayOfTables(tables)) => {
+                let all: Vec<Table> = std::mem::take(tables).into_iter().collect();
+                let stays = |mut table: Table| (!goes() || off(&mut table)).then_some(table);
+                tables.extend(all.into_iter().filter_map(stays));
+            }
+            Some(Item::Value(Value::Array(list))) => {
+                let stays = |mut value: Value| {
+                    (!goes() || value.as_inline_table_mut().is_some_and(|table| off(table))).then_some(value)
+                };
+                *list = std::mem::take(list).into_iter().filter_map(stays).collect();
+            }
+            _ => {}
         }
     }
 
-    /// Takes entries out of the timeline, by their numbers from 0.
-    pub fn remove_entries(&mut self, numbers: &[usize]) {
-        let mut at = 0..;
-        let mut stays = || !at.next().is_some_and(|n: usize| numbers.contains(&n));
+    /// Takes out entries that are switched off and have one of these names: another of that name takes their place.
+    pub fn make_room(&mut self, ids: &[String]) {
+        let has = |table: &dyn TableLike| {
+            let is_off = table.get("enabled").and_then(Item::as_bool) == Some(false);
+            is_off && table.get("id").and_then(Item::as_str).is_some_and(|id| ids.iter().any(|other| other == id))
+        };
         match self.document.get_mut("timeline") {
-            Some(Item::ArrayOfTables(tables)) => tables.retain(|_| stays()),
-            Some(Item::Value(Value::Array(list))) => list.retain(|_| stays()),
+            Some(Item::ArrayOfTables(tables)) => tables.retain(|table| !has(table)),
+            Some(Item::Value(Value::Array(list))) => {
+                list.retain(|value| !value.as_inline_table().is_some_and(|table| has(table)));
+            }
             _ => {}
         }
     }
@@ -75,11 +116,7 @@ impl Edit {
     pub fn append_entries(&mut self, entries: &str, comment: &str) -> Result<(), String> {
         let more = Edit::parse(entries)?;
         let Some(Item::ArrayOfTables(more)) = more.document.get("timeline").cloned() else { return Ok(()) };
-        if let Some(Item::Value(Value::Array(list))) = self.document.get("timeline").cloned() {
-            self.document.insert("timeline", Item::ArrayOfTables(tables_of(&list)));
-        }
-        let item = self.document.entry("timeline").or_insert(Item::ArrayOfTables(ArrayOfTables::new()));
-        let Item::ArrayOfTables(tables) = item else { return Ok(()) };
+        let tables = tables_under(&mut self.document, "timeline");
         for (i, mut table) in more.iter().cloned().enumerate() {
             // Where the other text had it; here it comes after the entry before.
             table.set_position(None);
@@ -100,32 +137,37 @@ impl Edit {
     pub fn expect_also(&mut self, kind: &str, condition: &str) {
         let mut table = Table::new();
         table.insert(kind, toml_edit::value(condition));
-        if let Some(Item::Value(Value::Array(list))) = self.document.get("expect").cloned() {
-            self.document.insert("expect", Item::ArrayOfTables(tables_of(&list)));
-        }
-        let item = self.document.entry("expect").or_insert(Item::ArrayOfTables(ArrayOfTables::new()));
-        if let Item::ArrayOfTables(tables) = item {
-            tables.push(table);
-        }
+        tables_under(&mut self.document, "expect").push(table);
     }
 
-    /// Writes down which designs and changes by hand the file is run with, before those of the command line.
-    pub fn as_run(&mut self, design: &[String], set: &[String]) {
+    /// Writes down which designs and changes by hand the file is run with, before those of the command line. `in_force`
+    /// is what the designs of the file and of the command line come to together, as [`Scenario::design`] says it.
+    pub fn as_run(&mut self, design: &[String], set: &[String], in_force: &str) {
         if design.is_empty() && set.is_empty() {
             return;
         }
-        let mut all: BTreeMap<&str, Vec<String>> = BTreeMap::new();
-        let old = self.document.get("as_run").and_then(Item::as_table_like);
-        for (key, more) in [("design", design), ("set", set)] {
-            let before = old.and_then(|table| table.get(key)).and_then(Item::as_array);
-            let before = before.into_iter().flat_map(Array::iter).filter_map(Value::as_str).map(str::to_string);
-            all.insert(key, before.chain(more.iter().cloned()).collect());
-        }
+        let (old_design, mut sets) = (self.texts_of_as_run("design"), self.texts_of_as_run("set"));
+        sets.extend(set.iter().cloned());
+        let designs: Vec<String> = match (&old_design[..], design) {
+            ([], new) => new.to_vec(),
+            (old, []) => old.to_vec(),
+            // One of the command line may overrule one of the file; together they would contradict each other.
+            _ => in_force.split(' ').map(str::to_string).collect(),
+        };
         let mut table = InlineTable::new();
-        for (key, texts) in all.into_iter().filter(|(_, texts)| !texts.is_empty()) {
-            table.insert(key, Value::Array(texts.into_iter().collect()));
+        for (key, texts) in [("design", designs), ("set", sets)] {
+            if !texts.is_empty() {
+                table.insert(key, Value::Array(texts.into_iter().collect()));
+            }
         }
         self.document.insert("as_run", toml_edit::value(table));
+    }
+
+    /// The texts of `as_run.design` or `as_run.set`.
+    fn texts_of_as_run(&self, key: &str) -> Vec<String> {
+        let list =
+            self.document.get("as_run").and_then(Item::as_table_like).and_then(|table| table.get(key)?.as_array());
+        list.into_iter().flat_map(Array::iter).filter_map(Value::as_str).map(str::to_string).collect()
     }
 
     /// Says under which seeds `brownout test` runs the file.
@@ -134,55 +176,137 @@ impl Edit {
         self.document.insert("seeds", toml_edit::value(seeds));
     }
 
-    /// Cuts the run to its first so much. What speaks of the whole goes: the window, evidence, when things happened on the
-    /// day, expectations and timeline entries of later times; calibrated numbers stay as inferred ones.
-    pub fn keep_first(&mut self, scenario: &Scenario, length: Ns) {
-        let span = if scenario.calendar.has_calendar() {
-            let mut table = InlineTable::new();
-            table.insert("from", scenario.calendar.wall(Ns::ZERO).into());
-            table.insert("to", scenario.calendar.wall(length).into());
-            Item::Value(Value::InlineTable(table))
-        } else {
-            toml_edit::value(length.to_string())
-        };
-        self.document.insert("span", span);
-        self.document.remove("window");
-        self.document.remove("evidence");
-        let entries = scenario.plan.spec.timeline.iter().enumerate();
-        let later = entries.filter(|(_, e)| matches!(e.trigger, Trigger::At(at) if at > length)).map(|(i, _)| i);
-        self.remove_entries(&later.collect::<Vec<_>>());
-        if let Some(Item::ArrayOfTables(tables)) = self.document.get_mut("timeline") {
-            tables.iter_mut().for_each(|table| drop(table.remove("expected_at")));
-        }
-        if let Some(Item::ArrayOfTables(tables)) = self.document.get_mut("expect") {
-            tables.retain(|table| table.get("over").is_none());
-        }
-        Uncalibrated.visit_document_mut(&mut self.document);
+    /// Rewrites the paths of traces for a file that moves from one folder to another, also in designs and changes by
+    /// hand.
+    ///
+    /// # Errors
+    /// A trace that cannot be named from there.
+    pub fn move_traces(&mut self, from: &Path, to: &Path) -> Result<(), String> {
+        let mut failed = None;
+        self.change_worlds(&mut |world| {
+            worlds::of_clients(world, "trace", &mut |item| {
+                // A path, or a table that names one.
+                let is_table = item.is_table_like();
+                let file = if is_table {
+                    item.as_table_like_mut().and_then(|table| table.get_mut("file"))
+                } else {
+                    Some(item)
+                };
+                let Some(file) = file else { return };
+                // One that is not there is not in force either.
+                let Some(trace) = file.as_str().filter(|trace| from.join(trace).exists()) else { return };
+                match relative(&from.join(trace), to) {
+                    Ok(path) => *file = toml_edit::value(path),
+                    Err(why) => failed = Some(format!("trace {trace}: {why}")),
+                }
+            });
+        });
+        failed.map_or(Ok(()), Err)
     }
 
-    /// Rewrites the paths of traces for a file that moves from one folder to another.
-    pub fn move_traces(&mut self, from: &Path, to: &Path) {
-        let Some(clients) = self.document.get_mut("clients").and_then(Item::as_table_like_mut) else { return };
-        for (_, population) in clients.iter_mut() {
-            let Some(table) = population.as_table_like_mut() else { continue };
-            let Some(trace) = table.get_mut("trace") else { continue };
-            let file = match trace.as_table_like_mut() {
-                Some(table) => table.get_mut("file"),
-                None => Some(trace),
-            };
-            let Some(file) = file else { continue };
-            if let Some(path) = file.as_str().and_then(|file| relative(&from.join(file), to)) {
-                *file = toml_edit::value(path.display().to_string());
+    /// The timeline as the scenario has it in force, in place of what the file, its designs and the changes by hand say
+    /// of it: so that entries can be taken out by number. Left alone where only the file speaks of it.
+    pub fn settle_timeline(&mut self, scenario: &Scenario, set: &mut Vec<String>) {
+        let speaks = |text: &String| worlds::first_key(text).as_deref() == Some("timeline");
+        let mut worlds_speak = false;
+        self.change_overlays(&mut |world| worlds_speak |= world.contains_key("timeline"));
+        if !worlds_speak && !set.iter().chain(&self.texts_of_as_run("set")).any(speaks) {
+            return;
+        }
+        self.change_overlays(&mut |world| drop(world.remove("timeline")));
+        self.keep_sets(&|text| !speaks(text));
+        set.retain(|text| !speaks(text));
+        self.document.remove("timeline");
+        let tables = tables_under(&mut self.document, "timeline");
+        for keys in in_force(scenario) {
+            let mut table = Table::new();
+            for (key, value) in keys {
+                // Written by the settings' own writer, which writes TOML.
+                if let Ok(value) = value.parse::<Value>() {
+                    table.insert(&key, Item::Value(value));
+                }
             }
+            tables.push(table);
         }
     }
 }
 
-/// A value on one line; none where it cannot be one.
-fn one_line(item: &Item) -> Option<String> {
-    let mut value = item.clone().into_value().ok()?;
-    value.decor_mut().clear();
-    Some(value.to_string().replace(['\n', '\r'], " ").trim().to_string())
+/// The list of tables under a key, made of inline ones where those stand there.
+fn tables_under<'d>(document: &'d mut DocumentMut, key: &str) -> &'d mut ArrayOfTables {
+    let tables = match document.remove(key) {
+        Some(Item::ArrayOfTables(tables)) => tables,
+        Some(Item::Value(Value::Array(list))) => tables_of(&list),
+        _ => ArrayOfTables::new(),
+    };
+    document.insert(key, Item::ArrayOfTables(tables));
+    match document.get_mut(key) {
+        Some(Item::ArrayOfTables(tables)) => tables,
+        _ => unreachable!("it has just been put there"),
+    }
+}
+
+/// The entries of a scenario's timeline as they are in force.
+pub fn in_force(scenario: &Scenario) -> Vec<Keys> {
+    let calendar = &scenario.calendar;
+    scenario.plan.spec.timeline.iter().map(|entry| keys_of(entry, calendar)).collect()
+}
+
+fn keys_of(entry: &Entry, calendar: &Calendar) -> Keys {
+    let written = Edit::parse(&entry.toml()).map(|edit| edit.timeline()).unwrap_or_default();
+    let mut keys = written.into_iter().next().unwrap_or_default();
+    let at = match entry.trigger {
+        Trigger::At(at) => Some(at),
+        Trigger::When(_) => None,
+    };
+    let times = [("at", at), ("expected_at", entry.expected_at)];
+    for (key, at) in times.into_iter().filter_map(|(key, at)| Some((key, at?))) {
+        match moment(calendar, at) {
+            Some(text) => drop(keys.insert(key.into(), quoted(&text))),
+            None => drop(keys.remove(key)),
+        }
+    }
+    keys
+}
+
+/// A time of a run as a file says it; none where no file can: in an hour that the clocks make twice, the second time.
+pub fn moment(calendar: &Calendar, at: Ns) -> Option<String> {
+    let (short, full) = (calendar.clock(at), calendar.wall(at));
+    // In full where a run is longer than a day.
+    let is_long = calendar.has_calendar() && calendar.length() >= Ns::secs(86_400);
+    let texts = if is_long { [full, short] } else { [short, full] };
+    texts.into_iter().find(|text| calendar.moment(text) == Ok(at))
+}
+
+/// A value as TOML on one line.
+pub fn to_toml(data: &Data) -> String {
+    match data {
+        Data::Text(text) => quoted(text),
+        Data::Integer(n) => n.to_string(),
+        Data::Float(x) => format!("{x:?}"),
+        Data::Bool(yes) => yes.to_string(),
+        Data::List(items) => {
+            format!("[{}]", items.iter().map(|item| to_toml(&item.data)).collect::<Vec<_>>().join(", "))
+        }
+        Data::Table(table) => {
+            let plain = |name: &str| name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_') && !name.is_empty();
+            let key = |name: &str| if plain(name) { name.to_string() } else { quoted(name) };
+            let pairs = table.entries.iter().map(|(k, value)| format!("{} = {}", key(&k.name), to_toml(&value.data)));
+            format!("{{ {} }}", pairs.collect::<Vec<_>>().join(", "))
+        }
+    }
+}
+
+/// The text that a TOML string of one line stands for; anything else as it is written.
+pub fn unquoted(toml: &str) -> String {
+    match toml.trim().parse::<Value>() {
+        Ok(Value::String(text)) => text.into_value(),
+        _ => toml.trim().to_string(),
+    }
+}
+
+/// A text as one line of a comment, whatever it holds.
+pub fn comment(text: &str) -> String {
+    format!("# {}", clean(text, true)).trim_end().to_string()
 }
 
 fn tables_of(list: &Array) -> ArrayOfTables {
@@ -191,30 +315,16 @@ fn tables_of(list: &Array) -> ArrayOfTables {
     tables
 }
 
-/// Turns `calibrated` marks into `inferred` ones, where the evidence is gone that they name.
-struct Uncalibrated;
-
-impl VisitMut for Uncalibrated {
-    fn visit_table_like_mut(&mut self, table: &mut dyn TableLike) {
-        if table.get("value").is_some()
-            && let Some(evidence) = table.remove("calibrated")
-        {
-            table.remove("range");
-            let evidence = evidence.as_str().unwrap_or_default();
-            let why = format!("calibrated to {evidence} on the whole of the scenario that this is a part of");
-            table.insert("inferred", toml_edit::value(why));
-        }
-        visit_table_like_mut(self, table);
-    }
-}
-
-/// The way from a folder to a file; none if one of them is not there.
-fn relative(file: &Path, folder: &Path) -> Option<PathBuf> {
-    let (file, folder) = (file.canonicalize().ok()?, folder.canonicalize().ok()?);
+/// The way from a folder to a file, with `/` between its parts.
+fn relative(file: &Path, folder: &Path) -> Result<String, String> {
+    let whole = |path: &Path| path.canonicalize().map_err(|why| format!("{}: {why}", path.display()));
+    let (file, folder) = (whole(file)?, whole(folder)?);
     let (there, here): (Vec<Component<'_>>, Vec<_>) = (file.components().collect(), folder.components().collect());
     let same = there.iter().zip(&here).take_while(|(a, b)| a == b).count();
     let up = std::iter::repeat_n(Component::ParentDir, here.len() - same);
-    Some(up.chain(there[same..].iter().copied()).collect())
+    // Without a common root (two drives) there is no way up: then in full.
+    let path: PathBuf = if same == 0 { file } else { up.chain(there[same..].iter().copied()).collect() };
+    path.to_str().map(str::to_string).ok_or_else(|| "its path is not UTF-8 text, which a file could name".into())
 }
 
 #[cfg(test)]
@@ -269,7 +379,7 @@ observed = 0
     fn entries_are_taken_out_and_put_in_and_the_rest_stays() {
         let mut edit = Edit::parse(FILE).expect("TOML");
         assert_eq!(edit.timeline()[1]["says"], "\"early\"");
-        edit.remove_entries(&[0]);
+        edit.remove_entries(&[0].into());
         let more = "[[timeline]]\nat = \"2min\"\ndo = \"note\"\nsays = \"new\"\n";
         edit.append_entries(more, "# Found.").expect("TOML");
         let scenario = load(&edit);
@@ -286,7 +396,7 @@ observed = 0
         let text = head.replace("window =", &format!("timeline = [{entry}, {entry}]\nwindow ="));
         let mut edit =
             Edit::parse(&text.replace(", calibrated = \"E1\"", ", assumed = [\"1/s\", \"20/s\"]")).expect("TOML");
-        edit.remove_entries(&[1]);
+        edit.remove_entries(&[1].into());
         edit.append_entries("[[timeline]]\nat = \"2min\"\ndo = \"note\"\nsays = \"new\"\n", "").expect("TOML");
         assert_eq!(load(&edit).plan.spec.timeline.len(), 2, "{}", edit.text());
     }
@@ -295,7 +405,7 @@ observed = 0
     fn the_first_minutes_stand_alone() {
         let mut edit = Edit::parse(FILE).expect("TOML");
         let whole = load(&edit);
-        edit.keep_first(&whole, Ns::secs(120));
+        edit.keep_first(&whole, Ns::secs(120), &mut Vec::new());
         let first = load(&edit);
         assert_eq!((first.span, first.window), (Ns::secs(120), (Ns::ZERO, Ns::secs(120))));
         assert_eq!(first.plan.spec.timeline.len(), 1);
@@ -305,7 +415,7 @@ observed = 0
     #[test]
     fn what_was_run_is_written_into_the_file_and_the_command_line_overrules_it() {
         let mut edit = Edit::parse(FILE).expect("TOML");
-        edit.as_run(&["size=large".into()], &["fleets.web.workers=3".into()]);
+        edit.as_run(&["size=large".into()], &["fleets.web.workers=3".into()], "size=large");
         let fleet = |scenario: &Scenario| {
             let fleet = &scenario.plan.spec.fleets.0[0].1;
             (fleet.count, fleet.workers)

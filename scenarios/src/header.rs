@@ -3,12 +3,12 @@
 use crate::clock::{AnyTime, Calendar, read_zoned};
 use crate::evidence::EvidenceEntry;
 use crate::expect::ExpectEntry;
-use crate::limits::CLAIMS;
+use crate::limits::{CLAIMS, SEEDS};
 use brownout_models::setting::{
     Clock, Data, Form, Moment, Name, Problem, Reader, Setting, Settings, Span, Table, Value, always, closest,
 };
 use brownout_models::settings;
-use brownout_models::units::{Ns, parse_duration};
+use brownout_models::units::{Bytes, Ns, parse_duration};
 use jiff::tz::TimeZoneDatabase;
 
 /// The version of the file format that this crate reads.
@@ -19,8 +19,11 @@ pub(crate) const STEPS: u64 = 100_000;
 settings! {
     /// Bounds on what a run may cost.
     pub struct Limits {
-        /// Most events of the kernel, after which the run is broken off; none: no bound.
-        pub events: Option<u64> = None, 1 ..= 1000000000000000 => always;
+        /// Most events, after which the run is broken off; about eight make a call on the kernel. The services count what
+        /// happens to calls. None: no bound.
+        pub events: Option<u64> = Some(1_000_000_000), 1 ..= 1000000000000000 => always;
+        /// Most memory for what grows with the run: calls alive, queued and kept, what is due, marks. None: no bound. (size)
+        pub memory: Option<Bytes> = Some(Bytes(2_000_000_000)), "16MB" ..= "1000TB" => always;
     }
 }
 
@@ -49,7 +52,7 @@ settings! {
         pub axes: Axes = Axes::default() => always;
         /// Named overlays; `based_on` names another.
         pub designs: Designs = Designs::default() => always;
-        /// Seeds under which `brownout test` runs it, unless told others; none: 1.
+        /// Seeds under which `brownout test` runs it, unless told others, at most 10,000; none: 1.
         pub seeds: Vec<u64> = Vec::new() => always;
         /// With which designs and changes by hand the file is run, before those of the command line.
         pub as_run: AsRun = AsRun::default() => always;
@@ -350,12 +353,18 @@ pub(crate) fn read_header(table: &Table, clock: &dyn Clock, length: Option<Ns>, 
         let message = format!("{steps} steps of {} are more than the {STEPS} supported", header.step);
         reader.problem_with_help(span, message, format!("step = \"{least}\" or more"));
     }
-    for (key, entries) in [("evidence", header.evidence.len()), ("expect", header.expect.len())] {
-        if entries > CLAIMS {
+    let lists = [
+        ("evidence", header.evidence.len(), CLAIMS),
+        ("expect", header.expect.len(), CLAIMS),
+        ("seeds", header.seeds.len(), SEEDS),
+    ];
+    for (key, entries, most) in lists {
+        if entries > most {
             let span = table.get(key).map_or(Span::default(), |v| v.span);
-            reader.problem(span, format!("{entries} entries of `{key}` are more than the {CLAIMS} supported"));
+            reader.problem(span, format!("{entries} entries of `{key}` are more than the {most} supported"));
         }
     }
+    header.seeds.truncate(SEEDS);
     header.evidence.truncate(CLAIMS);
     header.expect.truncate(CLAIMS);
     problems.extend(reader.finish());

@@ -7,6 +7,7 @@ use crate::document::{self, Assignment};
 use crate::evidence::{self, EvidenceSpec};
 use crate::expect;
 use crate::header::{self, Header};
+use crate::input::{SIZE, read_file};
 use crate::limits;
 use crate::marks::{self, Marks};
 use crate::overlay::{self, Choice, Overlays};
@@ -21,17 +22,13 @@ use brownout_models::setting::{
 use brownout_models::spec::{WorldPlan, WorldSpec};
 use brownout_models::units::Ns;
 use std::collections::BTreeSet;
-use std::fs::File;
-use std::io::Read;
 use std::path::Path;
 use std::sync::{Arc, LazyLock};
 
-/// Most bytes of a scenario file.
-const SIZE: usize = 4 << 20;
 /// Most `--set` and `--design` texts.
-const TEXTS: usize = 1000;
+pub(crate) const TEXTS: usize = 1000;
 /// Entries of a timeline; looking for circles among them takes time that grows with the cube of their number.
-const ENTRIES: usize = 1000;
+pub(crate) const ENTRIES: usize = 1000;
 /// Stack for reading a file: the TOML parser nests as deep as the text does, before we can count it.
 const STACK: usize = 256 << 20;
 
@@ -57,19 +54,6 @@ pub fn load_designs(request: &Request<'_>) -> Result<(Scenario, Vec<Design>), Di
     load_all(&name, &text, base_dir, request.set, request.design, true)
 }
 
-pub(crate) fn read_file(path: &Path) -> Result<String, String> {
-    let file = File::open(path).map_err(|why| why.to_string())?;
-    if file.metadata().is_ok_and(|about| about.is_dir()) {
-        return Err("it is a directory".into());
-    }
-    let mut bytes = Vec::new();
-    file.take(SIZE as u64 + 1).read_to_end(&mut bytes).map_err(|why| why.to_string())?;
-    String::from_utf8(bytes).map_err(|why| {
-        let line = 1 + why.as_bytes()[..why.utf8_error().valid_up_to()].iter().filter(|b| **b == b'\n').count();
-        format!("line {line} is not UTF-8 text")
-    })
-}
-
 /// As [`load`], from text: `name` is what messages call it, `base_dir` is where its traces lie.
 ///
 /// # Errors
@@ -93,7 +77,7 @@ fn load_all(
     design: &[String],
     tell: bool,
 ) -> Result<(Scenario, Vec<Design>), Diagnostics> {
-    if text.len() > SIZE {
+    if text.len() as u64 > SIZE {
         return Err(Diagnostics::nowhere(format!("{name} is larger than {} MiB", SIZE >> 20)));
     }
     if set.len() + design.len() > TEXTS {
@@ -105,7 +89,7 @@ fn load_all(
         match thread.map(|t| t.join()) {
             Ok(Ok(result)) => result,
             Ok(Err(_)) => Err(Diagnostics::nowhere(format!("{name}: reading failed; this is a defect of brownout"))),
-            Err(why) => Err(Diagnostics::nowhere(format!("{name}: no thread to read it with: {why}"))),
+            Err(why) => Err(Diagnostics::limit(format!("{name}: no thread to read it with: {why}"))),
         }
     })
 }
@@ -365,7 +349,7 @@ impl<'a> Load<'a> {
         let mut problems = spec.problems();
         problems.extend(spec.contradictions(world));
         // That there are too many steps, the header has said.
-        problems.extend(limits::world(&spec, steps.min(header::STEPS)));
+        problems.extend(limits::world(&spec, steps.min(header::STEPS), end));
         let sound = problems.is_empty();
         self.problems.extend(problems);
         Some(spec).filter(|_| sound)
@@ -446,20 +430,32 @@ impl<'a> Load<'a> {
     /// Reads the traces that populations name.
     fn traces(&mut self, spec: &WorldSpec, world: &Value, end: Ns) -> Vec<Option<Arc<[Ns]>>> {
         let mut out = Vec::new();
+        let mut rows = 0;
         for (name, clients) in spec.clients.iter() {
             let Some(Trace(recording)) = &clients.trace else {
                 out.push(None);
                 continue;
             };
+            let read = trace::read(self.base_dir, recording, &clients.sends.text, end, trace::ROWS - rows);
             let span = at_path(world, &["clients", name, "trace"]).map_or(Span::default(), |v| v.span);
-            let placed = |trace::Wrong { message, help }| Problem { span, message, help };
-            match trace::read(self.base_dir, recording, &clients.sends.text, end) {
-                Ok(trace::Replayed { times, left_out }) => {
-                    self.warnings.extend(left_out.into_iter().map(placed));
-                    out.push(Some(times));
+            match read {
+                Ok(calls) => {
+                    rows += calls.times.len() as u64;
+                    if calls.outside > 0 {
+                        let (n, file, kind) = (calls.outside, &recording.file, &clients.sends.text);
+                        let all = n + calls.times.len() as u64;
+                        let message = format!(
+                            "{file}: {n} of its {all} rows of the kind \"{kind}\" lie outside the run, which lasts {end}"
+                        );
+                        let help =
+                            "they are not replayed; `begins` says what the file shows when the run begins".to_string();
+                        self.warnings.push(Problem { span, message, help: Some(help) });
+                    }
+                    out.push(Some(calls.times));
                 }
                 Err(bad) => {
-                    self.problems.extend(bad.into_iter().map(placed));
+                    let placed = bad.into_iter().map(|trace::Wrong { message, help }| Problem { span, message, help });
+                    self.problems.extend(placed);
                     out.push(None);
                 }
             }

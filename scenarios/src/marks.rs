@@ -6,7 +6,7 @@ use brownout_models::units::{parse_bytes, parse_duration, parse_quantity, parse_
 use std::rc::Rc;
 
 /// The keys that mark a value.
-const MARKS: [&str; 4] = ["reported", "inferred", "assumed", "calibrated"];
+pub(crate) const MARKS: [&str; 4] = ["reported", "inferred", "assumed", "calibrated"];
 const LOOKS: &str = "{ value = \"280/s\", assumed = [\"100/s\", \"5000/s\"] }";
 
 /// One number of the world and why it is what it is.

@@ -7,7 +7,7 @@ use brownout_models::spec::WorldSpec;
 use std::collections::BTreeSet;
 
 /// Axis points and designs together; each is decoded once, on top of the whole base.
-const OVERLAYS: usize = 200;
+pub(crate) const OVERLAYS: usize = 200;
 
 /// One way in which designs differ, with the choices that the file offers.
 #[derive(Clone, PartialEq, Debug)]

@@ -1,11 +1,16 @@
 //! The format's reference page, written from the declarations that decode it.
 
+use crate::limits;
 use brownout_models::setting::{Field, Form, Word};
 use std::fmt::Write;
 
 /// `docs/scenario-format.md`, whole.
 pub fn reference() -> String {
     let mut page = String::from(HEAD);
+    for (what, most) in limits::table() {
+        let _ = writeln!(page, "| {what} | {most} |");
+    }
+    page.push_str(COSTS);
     table(&mut page, "", &crate::fields());
     page
 }
@@ -35,26 +40,27 @@ the question for keys that say how a part fails and comes back: `restart`, `on_s
 
 What can go wrong in the timeline is described, with examples, in [faults.md](faults.md).
 
+## What depends on the order of tables
+
+Names and not places decide what happens, with these exceptions. The figures of `rotation` are those of the first fleet of the
+file. Servers are numbered fleet by fleet, and the times of health checks and what clocks draw go by these numbers: fleets in
+another order move figures as another seed would. Entries of the timeline at one instant happen in the order of the file. Clients or
+stores in another order give another digest, and where two things happen at one instant the one whose table comes first goes first.
+
 ## Limits
 
 A file that asks for more than this is an error, not a long wait. They are far above what a scenario needs.
 
 | what | at most |
 |---|---|
-| bytes of the file | 4 MiB |
-| tables within tables | 64 |
-| keys of a table; bytes of a key | 10,000; 256 |
-| texts of `--set` and `--design` | 1,000 |
-| axis points and designs | 200 |
-| populations of clients, fleets, stores, kinds of call of a fleet | 1,000 each |
-| fleets times the kinds of call of the one that has most | 5,000 |
-| servers; servers times stores; kinds of call over all servers | 100,000; 2,000,000; 5,000,000 |
-| entries of the timeline; pieces of evidence; expectations | 1,000 each |
-| steps; steps times populations, fleets and stores | 100,000; 1,000,000 |
-| steps times servers times one more than the stores | 200,000,000 |
-| rows of a trace | 50,000,000 |
+";
 
-What a run then costs is bounded by `limits.events` alone.
+const COSTS: &str = "
+What a run then costs is bounded by `limits.events` and `limits.memory`: a run that reaches one of them is broken off with exit code 5,
+what it has come to so far is printed, and `ended` names the limit. The default of `events` is twenty times what the largest shipped
+scenario takes, and about a minute of CPU time; a long day of tens of thousands of calls a second needs more: multiply its calls
+by ten, or write `events = \"none\"`. `memory` counts what piles up: some 1 KB for a call that hangs in a store, so the default is
+about two million of them.
 ";
 
 fn table(page: &mut String, path: &str, fields: &[Field]) {

@@ -2,15 +2,15 @@
 //!
 //! How a file is to be read stands in [`Recording`]. Every mistake names the file, the line and the next step.
 
+use crate::input::{self, Rows};
 use brownout_models::component::clients::Recording;
 use brownout_models::setting::closest;
 use brownout_models::units::Ns;
-use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
 
-/// Rows of one file.
-const ROWS: u64 = 50_000_000;
+/// Rows of a file, and rows kept of all files together.
+pub(crate) const ROWS: u64 = 50_000_000;
 /// Bad rows reported per file; they tend to come in thousands.
 const REPORTED: usize = 5;
 /// Kinds of call of a file that are named when the one looked for is not there.
@@ -24,14 +24,6 @@ pub(crate) struct Wrong {
 
 fn wrong(message: String, help: impl Into<Option<String>>) -> Wrong {
     Wrong { message, help: help.into() }
-}
-
-/// The calls of a trace that a run replays.
-pub(crate) struct Replayed {
-    /// When they are made, ascending.
-    pub times: Arc<[Ns]>,
-    /// What a reader of the scenario should know of rows that are none of them.
-    pub left_out: Option<Wrong>,
 }
 
 /// A trace as it is read.
@@ -51,17 +43,28 @@ struct Reading<'a> {
     others: Vec<String>,
 }
 
-/// Reads the times at which calls of `kind` are made; rows outside of the run are left out, and counted.
+/// What a trace says of one kind of call.
+pub(crate) struct Calls {
+    /// When they are made, ascending.
+    pub(crate) times: Arc<[Ns]>,
+    /// Rows of the kind that do not lie in the run.
+    pub(crate) outside: u64,
+}
+
+/// Reads the times at which calls of `kind` are made, ascending; rows outside of the run are left out. At most `most` rows
+/// are kept.
 ///
 /// # Errors
 /// What is wrong with the file, each with its line.
-pub(crate) fn read(folder: &Path, how: &Recording, kind: &str, end: Ns) -> Result<Replayed, Vec<Wrong>> {
+pub(crate) fn read(folder: &Path, how: &Recording, kind: &str, end: Ns, most: u64) -> Result<Calls, Vec<Wrong>> {
     let shown = &how.file;
     let unreadable = |why: &dyn std::fmt::Display| wrong(format!("cannot read trace {shown}: {why}"), None);
-    let file = File::open(folder.join(shown)).map_err(|why| {
+    let file = input::open(&folder.join(shown)).map_err(|why| {
         let help = "its path is taken from the folder of the scenario".to_string();
         vec![Wrong { help: Some(help), ..unreadable(&why) }]
     })?;
+    let file = Rows::of(file);
+    let since = file.since.clone();
     let mut reader = csv::ReaderBuilder::new().flexible(true).trim(csv::Trim::All).from_reader(file);
     let header = reader.byte_headers().map_err(|why| vec![unreadable(&why)])?.clone();
     let time = column(how, &header, "time", &how.time)?;
@@ -80,10 +83,15 @@ pub(crate) fn read(folder: &Path, how: &Recording, kind: &str, end: Ns) -> Resul
                 break;
             }
         }
+        since.set(0);
         rows += 1;
         let line = record.position().map_or(0, csv::Position::line);
         if rows > ROWS {
             bad.push(wrong(format!("{shown}:{line}: a trace has at most {ROWS} rows"), None));
+            break;
+        }
+        if reading.times.len() as u64 > most {
+            bad.push(wrong(format!("{shown}:{line}: all traces together have at most {ROWS} rows of a run"), None));
             break;
         }
         if let Err(why) = reading.row(&record) {
@@ -101,8 +109,7 @@ pub(crate) fn read(folder: &Path, how: &Recording, kind: &str, end: Ns) -> Resul
         return Err(bad);
     }
     reading.times.sort_unstable();
-    let left_out = reading.leaves_out();
-    Ok(Replayed { times: reading.times.into(), left_out })
+    Ok(Calls { outside: reading.of_kind - reading.times.len() as u64, times: reading.times.into() })
 }
 
 /// The place of a column that `key` of the recording names.
@@ -150,19 +157,6 @@ impl Reading<'_> {
             self.times.push(at);
         }
         Ok(())
-    }
-
-    /// That some rows are no calls of the run, if that is so.
-    fn leaves_out(&self) -> Option<Wrong> {
-        let rows = self.of_kind - self.times.len() as u64;
-        let message = || {
-            let Reading { how, kind, of_kind, end, .. } = self;
-            let shown = &how.file;
-            format!(
-                "{shown}: {rows} of its {of_kind} rows of the kind \"{kind}\" lie outside the run, which lasts {end}"
-            )
-        };
-        (rows > 0).then(|| wrong(message(), "they are not replayed".to_string()))
     }
 
     /// What is wrong with a trace none of whose rows is a call of the run.

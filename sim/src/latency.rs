@@ -21,6 +21,8 @@ pub(crate) struct Latencies {
     last: Vec<Histogram<u32>>,
     /// Of the cells before it: those of the first, by population, then those of the next.
     earlier: Vec<Recorded>,
+    /// How many latencies those tell apart, all together.
+    kept: usize,
 }
 
 impl Latencies {
@@ -30,7 +32,7 @@ impl Latencies {
             // Bounds and precision are constants that the crate accepts; tested below.
             Histogram::new_with_bounds(1, LONGEST, 2).unwrap_or_else(|e| panic!("histogram: {e}"))
         };
-        Latencies { last: (0..populations).map(|_| histogram()).collect(), earlier: Vec::new() }
+        Latencies { last: (0..populations).map(|_| histogram()).collect(), earlier: Vec::new(), kept: 0 }
     }
 
     /// A call has been answered ok after so long; `books` is its cell times the number of populations, plus its population.
@@ -50,14 +52,25 @@ impl Latencies {
         let recorded = &mut self.earlier[books];
         match recorded.binary_search_by_key(&micros, |(latency, _)| *latency) {
             Ok(at) => recorded[at].1 += 1,
-            Err(at) => recorded.insert(at, (micros, 1)),
+            Err(at) => {
+                recorded.insert(at, (micros, 1));
+                self.kept += 1;
+            }
         }
+    }
+
+    /// Bytes that grow with the run, with as much room again as lists may have kept free.
+    pub fn memory(&self) -> u64 {
+        let bytes = self.earlier.len() * size_of::<Recorded>() + self.kept * size_of::<(u64, u32)>();
+        2 * bytes as u64
     }
 
     /// The next cell begins.
     pub fn next_cell(&mut self) {
         for histogram in &mut self.last {
-            self.earlier.push(recorded(histogram));
+            let recorded = recorded(histogram);
+            self.kept += recorded.len();
+            self.earlier.push(recorded);
             if !histogram.is_empty() {
                 histogram.reset();
             }

@@ -15,6 +15,10 @@ use brownout_models::units::Ns;
 
 const CAUSES: usize = Cause::ALL.len();
 const SEEN: usize = Seen::ALL.len();
+/// Bytes for a server's leaving or entering rotation.
+const TURN: u64 = 32;
+/// Bytes for a mark, with its words.
+const MARK: u64 = 320;
 
 /// The books of one population in one cell.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -153,6 +157,8 @@ pub struct Ledger {
     digest: u64,
     facts: u64,
     latencies: Latencies,
+    /// How often servers have left and entered rotation, all together.
+    turns: u64,
     /// Per server: times of leaving and entering rotation.
     pub changes: Vec<Vec<(Ns, bool)>>,
     /// Per server: how often the process died.
@@ -194,6 +200,7 @@ impl Ledger {
             digest: 0x6272_6f77_6e6f_7574,
             facts: 0,
             latencies: Latencies::new(populations),
+            turns: 0,
             changes: Vec::new(),
             crashes: Vec::new(),
             processes: Vec::new(),
@@ -248,6 +255,17 @@ impl Ledger {
     /// The first of the known boundaries at which no cell has begun.
     pub fn next_boundary(&self) -> Option<Ns> {
         self.boundaries.get(self.next_boundary).copied()
+    }
+
+    /// Bytes that the books take, with as much room again as their lists may have kept free.
+    pub fn memory(&self) -> u64 {
+        let counted = [
+            (self.counts.len() as u64, 2 * size_of::<Counts>() as u64),
+            (self.turns + self.processes.len() as u64, TURN),
+            (self.outages.len() as u64, MARK),
+            (self.marks.len() as u64, MARK),
+        ];
+        counted.iter().map(|(n, bytes)| n * bytes).sum::<u64>() + self.latencies.memory()
     }
 
     /// Begins a cell at a time that nobody knew before.
@@ -362,6 +380,7 @@ impl Ledger {
                     self.advance_rotation(now);
                     self.in_rotation = if up { self.in_rotation + 1 } else { self.in_rotation - 1 };
                 }
+                self.turns += 1;
                 self.changes[server as usize].push((now, up));
                 self.fold(now.0, u64::from(server), 128 + u64::from(up));
             }

@@ -118,6 +118,11 @@ impl Due {
         }
     }
 
+    /// How much was due at once, at most: timers, and what is due at odd times.
+    pub fn peak(&self) -> usize {
+        self.nodes.len() + self.heap.peak()
+    }
+
     /// The time of the last event taken.
     pub fn now(&self) -> Ns {
         self.now

@@ -11,8 +11,9 @@ use crate::outcome::{FleetGauge, StoreGauge};
 use crate::queue::Due;
 use brownout_models::component::operator::{Action, Trigger};
 use brownout_models::kernel::{Cohort, Event, Fact, Kernel, Lane, Timer};
+use brownout_models::memory::TIMER;
 use brownout_models::spec::WorldPlan;
-use brownout_models::units::Ns;
+use brownout_models::units::{Bytes, Ns};
 use brownout_models::world::World;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -91,6 +92,9 @@ impl Kernel for Engine {
     }
 }
 
+/// Events from one look at the memory to the next.
+const LOOK: u64 = 16_384;
+
 /// What to run, beyond the world itself.
 #[derive(Clone, Debug, Default)]
 pub struct Orders {
@@ -104,6 +108,8 @@ pub struct Orders {
     pub after: Vec<Ns>,
     /// Most events to handle.
     pub event_limit: Option<u64>,
+    /// Most bytes that what comes and goes may take: calls, tries, queries, what is due, and what is kept of the run.
+    pub memory_limit: Option<u64>,
     /// Whether to keep the facts of the present step, to compare two runs.
     pub keep_facts: bool,
     /// Whether to lose a call on purpose, to see that a broken ledger is noticed.
@@ -119,6 +125,24 @@ pub enum Ended {
     Interrupted,
     /// It reached the limit on events.
     EventLimit(u64),
+    /// It reached the limit on memory, of so many bytes.
+    MemoryLimit(u64),
+}
+
+impl Ended {
+    /// Which limit was reached, and which key of the scenario raises it; none if none was.
+    pub fn limit(self) -> Option<(String, &'static str)> {
+        match self {
+            Ended::Complete | Ended::Interrupted => None,
+            Ended::EventLimit(n) => Some((format!("limit of {n} events reached"), "limits.events")),
+            Ended::MemoryLimit(n) => Some((format!("limit of {} of memory reached", Bytes(n)), "limits.memory")),
+        }
+    }
+
+    /// The same in a sentence with its next step.
+    pub fn advice(self) -> Option<String> {
+        self.limit().map(|(what, key)| format!("{what}; `{key}` in the scenario raises it"))
+    }
 }
 
 /// A step of the run.
@@ -150,6 +174,10 @@ pub struct Run {
     end: Ns,
     at: Ns,
     area: u128,
+    /// How many events there will have been when the memory is looked at again.
+    next_look: u64,
+    /// From one look at the memory to the next, in events.
+    look_every: u64,
     /// Steps so far.
     pub steps: Vec<Step>,
     /// Events handled.
@@ -177,7 +205,37 @@ impl Run {
         let watched = world.spec.fleets.0.first().map_or(0, |(_, fleet)| fleet.count);
         let fails_open = world.backends.iter().map(|backend| backend.fails_open).collect();
         engine.ledger.open_rotation(world.servers.len(), watched, in_rotation, fails_open);
-        Run { engine, world, orders, end: plan.end, at: Ns::ZERO, area: 0, steps: Vec::new(), events: 0, alive_max: 0 }
+        // An event adds a call or two; a burst adds as many as it says, and counts as many.
+        let look_every = (LOOK / plan.spec.clients.iter().map(|(_, c)| u64::from(c.burst)).max().unwrap_or(1)).max(1);
+        Run {
+            engine,
+            world,
+            orders,
+            end: plan.end,
+            at: Ns::ZERO,
+            area: 0,
+            next_look: look_every,
+            look_every,
+            steps: Vec::new(),
+            events: 0,
+            alive_max: 0,
+        }
+    }
+
+    /// Bytes taken by what grows with the run, at most so far: the same on every machine, and not less than what is taken.
+    pub fn memory(&self) -> u64 {
+        self.world.memory() + self.engine.due.peak() as u64 * TIMER + self.engine.ledger.memory()
+    }
+
+    /// The limit that the run has reached, if any. Not asked after each event: the memory takes some time to look at.
+    fn limit_reached(&mut self) -> Option<Ended> {
+        if self.events >= self.orders.event_limit.unwrap_or(u64::MAX) {
+            return Some(Ended::EventLimit(self.events));
+        }
+        self.next_look = self.events + self.look_every;
+        let most = self.orders.memory_limit?;
+        // Room for one more burst must be left: it comes with one event.
+        (self.memory() + self.world.memory_of_a_burst() > most).then_some(Ended::MemoryLimit(most))
     }
 
     /// Runs one step and checks the books. `None` while there is more to come.
@@ -190,33 +248,42 @@ impl Run {
         } else if self.orders.keep_facts {
             self.engine.ledger.kept = Some(Vec::new());
         }
-        self.step_by(&mut |run| run.handle(run.event_limit()))
+        self.step_by(&mut |run| {
+            while run.handle(run.next_pause()) {
+                let limit = run.limit_reached();
+                if limit.is_some() {
+                    return limit;
+                }
+            }
+            None
+        })
     }
 
     /// Goes through the next step from one boundary of time to the next. `handle` handles what is due up to
-    /// [`Engine::until`], and says whether the limit on events has been reached.
-    fn step_by(&mut self, handle: &mut dyn FnMut(&mut Run) -> bool) -> Result<Option<Ended>, Imbalance> {
+    /// [`Engine::until`], and says which limit has been reached, if any.
+    fn step_by(&mut self, handle: &mut dyn FnMut(&mut Run) -> Option<Ended>) -> Result<Option<Ended>, Imbalance> {
         let end = self.at.plus(self.orders.step).min(self.end);
         loop {
             let boundary = self.engine.ledger.next_boundary().filter(|at| *at < end);
             // The last step takes in what is due at the very end; else what is due at a boundary comes after it.
             self.engine.until = boundary.or((end < self.end).then_some(end)).map_or(end, |at| at.minus(Ns(1)));
-            if handle(self) {
-                return self.end_step(end, true);
+            let limit = handle(self);
+            if limit.is_some() {
+                return self.end_step(end, limit);
             }
             // Not before: a boundary may have been made meanwhile.
             let reached = self.engine.until.plus(Ns(1));
             if reached >= end {
-                return self.end_step(end, false);
+                return self.end_step(end, None);
             }
             self.world.boundary(reached);
             self.engine.ledger.open_cells(reached);
         }
     }
 
-    /// How many events there may be.
-    fn event_limit(&self) -> u64 {
-        self.orders.event_limit.unwrap_or(u64::MAX)
+    /// After how many events a limit may have been reached.
+    fn next_pause(&self) -> u64 {
+        self.next_look.min(self.orders.event_limit.unwrap_or(u64::MAX))
     }
 
     /// Handles what is due before the next boundary, or until so many events have been handled since the start; whether
@@ -232,17 +299,11 @@ impl Run {
         false
     }
 
-    fn end_step(&mut self, until: Ns, limited: bool) -> Result<Option<Ended>, Imbalance> {
-        let to = if limited { self.engine.due.now() } else { until };
+    fn end_step(&mut self, until: Ns, limit: Option<Ended>) -> Result<Option<Ended>, Imbalance> {
+        let to = if limit.is_some() { self.engine.due.now() } else { until };
         self.engine.due.advance_to(to);
         self.close_step(to)?;
-        Ok(if limited {
-            Some(Ended::EventLimit(self.events))
-        } else if until == self.end {
-            Some(Ended::Complete)
-        } else {
-            None
-        })
+        Ok(limit.or((until == self.end).then_some(Ended::Complete)))
     }
 
     fn close_step(&mut self, to: Ns) -> Result<(), Imbalance> {

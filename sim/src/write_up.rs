@@ -36,6 +36,7 @@ pub fn orders(scenario: &Scenario, seed: u64) -> Orders {
         boundaries,
         after,
         event_limit: scenario.limits.events,
+        memory_limit: scenario.limits.memory.map(|most| most.0),
         keep_facts: false,
         lose_a_call: false,
     }
@@ -84,10 +85,12 @@ pub fn write_up(scenario: &Scenario, seed: u64, run: &Run, ended: Ended) -> Outc
         seed,
         digest: format!("{:016x}", run.ledger().digest()),
         span: span(scenario),
-        ended: match ended {
-            Ended::Complete => "complete".into(),
-            Ended::Interrupted => format!("interrupted at {}", scenario.calendar.clock(run.at())),
-            Ended::EventLimit(n) => format!("limit of {n} events reached at {}", scenario.calendar.clock(run.at())),
+        ended: match ended.limit() {
+            Some((what, key)) => {
+                format!("{what} at {}; `{key}` in the scenario raises it", scenario.calendar.clock(run.at()))
+            }
+            None if ended == Ended::Complete => "complete".into(),
+            None => format!("interrupted at {}", scenario.calendar.clock(run.at())),
         },
         calls: subjects(scenario)
             .into_iter()

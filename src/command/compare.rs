@@ -201,6 +201,7 @@ pub(super) fn refuse(failure: &Failure, terminal: &Terminal) -> Exit {
                 }
                 terminal.complain_at_length(&mistakes.render(terminal.color_stderr()));
             }
+            return all.first().map_or(Exit::Usage, |(_, mistakes)| Exit::from(mistakes));
         }
         Failure::Threads(why) => {
             terminal.complain(&format!("error: no threads to run with: {why}; --jobs 1 needs the fewest"));

@@ -3,7 +3,7 @@
 use crate::terminal::Terminal;
 use brownout::exit::Exit;
 use brownout::reports::diff::{self, Diff};
-use brownout::reports::saved::{Saved, read};
+use brownout::reports::saved::{Files, Saved};
 use serde_json::json;
 use std::path::{Path, PathBuf};
 
@@ -33,7 +33,8 @@ enum FailOn {
 
 /// Runs the subcommand.
 pub fn run(args: &Args, terminal: &Terminal) -> Exit {
-    let both = load(&args.before).and_then(|before| Ok((before, load(&args.after)?)));
+    let mut files = Files::default();
+    let both = files.read(&args.before).and_then(|before| Ok((before, files.read(&args.after)?)));
     let diff = match both.and_then(|both| compare(args, &both)) {
         Ok(diff) => diff,
         Err(why) => {
@@ -54,11 +55,6 @@ pub fn run(args: &Args, terminal: &Terminal) -> Exit {
         Some(FailOn::Any) if diff.differs => Exit::Violated,
         _ => Exit::Fine,
     }
-}
-
-fn load(path: &Path) -> Result<Saved, String> {
-    let text = std::fs::read_to_string(path).map_err(|why| format!("cannot read {}: {why}", path.display()))?;
-    read(&text).map_err(|why| format!("cannot use {}: {why}", path.display()))
 }
 
 fn compare(args: &Args, both: &(Saved, Saved)) -> Result<Diff, String> {

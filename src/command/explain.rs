@@ -52,7 +52,7 @@ pub fn run(args: &Args, terminal: &Terminal) -> Exit {
             Ok((_, designs)) => designs,
             Err(mistakes) => {
                 terminal.complain_at_length(&mistakes.render(terminal.color_stderr()));
-                return Exit::Usage;
+                return Exit::from(&mistakes);
             }
         },
     };

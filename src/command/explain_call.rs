@@ -60,7 +60,7 @@ pub fn run(args: &Args, terminal: &Terminal) -> Exit {
         Ok(scenario) => scenario,
         Err(mistakes) => {
             terminal.complain_at_length(&mistakes.render(terminal.color_stderr()));
-            return Exit::Usage;
+            return Exit::from(&mistakes);
         }
     };
     let ask = match Ask::of(args, &scenario) {

@@ -251,7 +251,7 @@ fn refuse(failure: &Failure, terminal: &Terminal) -> Exit {
         }
         Failure::Scenario(mistakes) => {
             terminal.complain_at_length(&mistakes.render(terminal.color_stderr()));
-            Exit::Usage
+            Exit::from(mistakes)
         }
         Failure::Threads(why) => {
             terminal.complain(&format!("error: no threads to run with: {why}; --jobs 1 needs the fewest"));

@@ -319,7 +319,7 @@ fn designs(file: &Path, as_json: bool, terminal: &Terminal) -> Exit {
         Ok(found) => found,
         Err(mistakes) => {
             terminal.complain_at_length(&mistakes.render(terminal.color_stderr()));
-            return Exit::Usage;
+            return Exit::from(&mistakes);
         }
     };
     if as_json {

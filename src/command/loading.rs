@@ -16,11 +16,12 @@ impl Strictness {
     /// The scenario, with its warnings shown; or how to end, with what is wrong shown.
     ///
     /// # Errors
-    /// [`Exit::Usage`] for mistakes, among them warnings if these are mistakes.
+    /// [`Exit::Usage`] for mistakes, among them warnings if these are mistakes; [`Exit::Limit`] if it could not be read for
+    /// want of memory.
     pub fn load(self, request: &Request<'_>, terminal: &Terminal) -> Result<Scenario, Exit> {
         let refuse = |mistakes: Diagnostics| {
             terminal.complain_at_length(&mistakes.render(terminal.color_stderr()));
-            Exit::Usage
+            Exit::from(&mistakes)
         };
         let scenario = load(request).map_err(refuse)?;
         let scenario = if self.strict { scenario.strictly().map_err(refuse)? } else { scenario };

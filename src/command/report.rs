@@ -8,7 +8,7 @@ use brownout::lab::compare::{Ask, Comparison, Plan, days, pairs};
 use brownout::lab::ranges;
 use brownout::output::files::{self, folder, probe, probe_folder, write_within};
 use brownout::reports::report::{self, Material};
-use brownout::reports::saved::{Saved, read};
+use brownout::reports::saved::{Files, Saved};
 use brownout::scenarios::Request;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
@@ -150,15 +150,14 @@ fn gather(args: &Args, files: &[PathBuf]) -> Made {
         return Err((Exit::Usage, why.to_owned()));
     }
     let mut material = Material { command: said(args), ..Material::default() };
+    let mut documents = Files::default();
     for file in expand(files)? {
-        let text = std::fs::read_to_string(&file)
-            .map_err(|why| (Exit::Usage, format!("error: cannot read {}: {why}", file.display())))?;
-        match read(&text) {
+        match documents.read(&file) {
             Ok(Saved::Run(outcome)) => material.days.push(*outcome),
             Ok(Saved::Comparison(comparison)) => material.comparisons.push(*comparison),
             Ok(Saved::Walk(walk)) => material.walks.push(*walk),
             Ok(Saved::Hunt(hunt)) => material.hunts.push(*hunt),
-            Err(why) => return Err((Exit::Usage, format!("error: cannot use {}: {why}", file.display()))),
+            Err(why) => return Err((Exit::Usage, format!("error: {why}"))),
         }
     }
     keep_chosen(args, &mut material)?;
@@ -321,7 +320,7 @@ fn refuse(failure: ranges::Failure, terminal: &Terminal) -> (Exit, String) {
     match failure {
         ranges::Failure::Scenario(mistakes) => {
             terminal.complain_at_length(&mistakes.render(terminal.color_stderr()));
-            (Exit::Usage, String::new())
+            (Exit::from(&mistakes), String::new())
         }
         ranges::Failure::Evidence(known) if known.is_empty() => {
             (Exit::Usage, "error: --ranges: the scenario has no evidence".to_owned())

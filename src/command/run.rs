@@ -133,7 +133,7 @@ fn finish(args: &Args, terminal: &Terminal, scenario: &Scenario, outcome: &Outco
         return Exit::Interrupted;
     }
     if outcome.ended != "complete" {
-        terminal.complain(&format!("error: {}; `limits.events` in the scenario raises it", outcome.ended));
+        terminal.complain(&format!("error: {}", outcome.ended));
         return Exit::Limit;
     }
     if args.check_determinism {
@@ -214,7 +214,7 @@ fn walk_ranges(args: &Args, evidence: &str, terminal: &Terminal) -> Exit {
         }
         Err(Failure::Scenario(mistakes)) => {
             terminal.complain_at_length(&mistakes.render(terminal.color_stderr()));
-            return Exit::Usage;
+            return Exit::from(&mistakes);
         }
         Err(Failure::Evidence(known)) => {
             let known = if known.is_empty() {

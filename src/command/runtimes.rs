@@ -26,7 +26,7 @@ pub fn run(
         Ok(scenario) => scenario,
         Err(mistakes) => {
             terminal.complain_at_length(&mistakes.render(terminal.color_stderr()));
-            return Exit::Usage;
+            return Exit::from(&mistakes);
         }
     };
     let from = match part.take(&mut scenario, terminal) {

@@ -235,6 +235,13 @@ struct Held {
     arrives: bool,
 }
 
+impl Trouble {
+    /// Most messages that were held up at once.
+    pub(crate) fn held_peak(&self) -> usize {
+        self.held.peak()
+    }
+}
+
 impl World {
     /// Lays a fault on a link.
     pub(crate) fn lay_on_link<K: Kernel>(&mut self, k: &mut K, layer: Layer) {

@@ -445,7 +445,7 @@ impl Health {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use proptest::prelude::*;
+    use proptest::prelude::{any, *};
     use proptest::sample::select;
     use proptest::test_runner::RngSeed;
 

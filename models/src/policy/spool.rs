@@ -215,7 +215,7 @@ impl<T> SpoolAt<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use proptest::prelude::*;
+    use proptest::prelude::{any, *};
     use proptest::test_runner::RngSeed;
 
     #[test]

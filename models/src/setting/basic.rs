@@ -58,14 +58,7 @@ macro_rules! text_setting {
 text_setting!(Ns, units::parse_duration, "time", "250ms", Ns::to_string, |ns| ns.0 as f64);
 text_setting!(Rate, units::parse_rate, "rate", "180/s", |r| format!("{}/s", r.0), |r| r.0);
 text_setting!(Share, units::parse_share, "share", "10%", |s| format!("{}%", s.0 * 100.0), |s| s.0);
-text_setting!(
-    Bytes,
-    units::parse_bytes,
-    "size",
-    "1.4GB",
-    |b| if *b == Bytes::UNLIMITED { "none".into() } else { format!("{}B", b.0) },
-    |b| b.0 as f64
-);
+text_setting!(Bytes, units::parse_bytes, "size", "1.4GB", Bytes::to_string, |b| b.0 as f64);
 
 impl Setting for Quantity {
     fn read(value: &Value, reader: &mut Reader<'_>) -> Option<Self> {

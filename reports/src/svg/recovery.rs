@@ -109,7 +109,9 @@ fn axes(canvas: &mut Canvas<'_>, longest: f64, x: &dyn Fn(f64) -> f64) -> Result
         canvas.line(&[(LEFT, y(share)), (RIGHT, y(share))], 0.5, &ink::GRID.mix(1.0))?;
         canvas.text(&format!("{:.0}%", share * 100.0), (LEFT - 8.0, y(share)), Anchor::End, look)?;
     }
-    let every = [60.0, 120.0, 300.0, 600.0, 900.0, 1800.0].into_iter().find(|e| longest / e <= 10.0).unwrap_or(3600.0);
+    // Whole hours where the round numbers do not reach: never more than a dozen.
+    let hours = (longest / 3600.0 / 10.0).ceil() * 3600.0;
+    let every = [60.0, 120.0, 300.0, 600.0, 900.0, 1800.0].into_iter().find(|e| longest / e <= 10.0).unwrap_or(hours);
     let mut at = 0.0;
     while at <= longest {
         canvas.line(&[(x(at), BOTTOM), (x(at), BOTTOM + 5.0)], 1.0, &ink::MUTED.mix(1.0))?;

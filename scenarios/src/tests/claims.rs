@@ -1,8 +1,8 @@
 //! Evidence and expectations.
 
 use super::*;
-use crate::{EvidenceSpec, Observed};
-use brownout_models::units::Ns;
+use crate::{EvidenceSpec, Limits, Observed};
+use brownout_models::units::{Bytes, Ns};
 
 fn evidence(keys: &str) -> String {
     day_and(&format!("[[evidence]]\nid = \"E1\"\nsays = \"it was so\"\nmetric = \"track.dropped_rate\"\n{keys}"))
@@ -85,7 +85,9 @@ fn evidence_that_cannot_be_compared_is_an_error() {
 fn limits_are_read() {
     let scenario = good(&DAY.replace("[clients", "limits = { events = 1000000 }\n[clients"));
     assert_eq!(scenario.limits.events, Some(1_000_000));
-    assert_eq!(good(DAY).limits.events, None);
+    let limits = good(&DAY.replace("[clients", "limits = { events = \"none\", memory = \"1GiB\" }\n[clients")).limits;
+    assert_eq!((limits.events, limits.memory), (None, Some(Bytes(1 << 30))));
+    assert_eq!(good(DAY).limits, Limits::default());
 }
 
 #[test]

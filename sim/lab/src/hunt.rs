@@ -17,6 +17,7 @@ mod draw;
 pub mod knob;
 mod remedy;
 mod report;
+mod saved;
 pub mod schedule;
 mod search;
 pub mod shrink;

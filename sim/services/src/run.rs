@@ -230,15 +230,17 @@ async fn drive<P: Platform>(
             let offered = witness.relay(|relay| relay.take_offered()).unwrap_or_default();
             offered.into_iter().for_each(|(population, at, salt)| town.offers(population, at, salt));
         }
-        if now < step_end {
+        let limit = witness.limit();
+        if now < step_end && limit.is_none() {
             continue;
         }
-        witness.end_step(step_end, gauges(&town, &balancer)).map_err(broken)?;
+        let to = if limit.is_some() { now.min(step_end) } else { step_end };
+        witness.end_step(to, gauges(&town, &balancer)).map_err(broken)?;
         platform.tidy();
-        (listener.progress)(step_end.0 as f64 / end.0 as f64);
+        (listener.progress)(to.0 as f64 / end.0 as f64);
         let stopped = listener.stop.as_ref().is_some_and(|stop| stop.load(Ordering::Relaxed));
-        if step_end >= end || stopped {
-            let ended = if step_end >= end { Ended::Complete } else { Ended::Interrupted };
+        if step_end >= end || stopped || limit.is_some() {
+            let ended = limit.unwrap_or(if step_end >= end { Ended::Complete } else { Ended::Interrupted });
             let run = witness.close().ok_or(Failure::Broken("the run ended twice".into()))?;
             // Tasks that wait for each other would never be dropped by themselves.
             services.stop();

@@ -13,10 +13,13 @@ use brownout_models::kernel::{Account, Fact};
 use brownout_models::ledger::{Cause, Seen};
 use brownout_models::units::Ns;
 use brownout_sim::ledger::Imbalance;
-use brownout_sim::run::{Counted, Gauges, Relay, Run};
+use brownout_sim::run::{Counted, Ended, Gauges, Relay, Run};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::Notify;
+
+/// Bytes that a call under way takes here, with its tasks, connections and buffers on all machines; measured.
+const CALL: u64 = 64_000;
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Client {
@@ -74,6 +77,8 @@ struct Books {
     log: Option<Log>,
     /// Replays of the timeline that have begun, for whoever carries them out.
     replays: Vec<u32>,
+    /// The limit that the run has reached.
+    limit: Option<Ended>,
     next: u64,
 }
 
@@ -98,6 +103,7 @@ impl Witness {
             servers: vec![(0, true); servers],
             connections: BTreeMap::new(),
             replicating: BTreeMap::new(),
+            limit: None,
             next: 0,
         };
         Witness {
@@ -178,7 +184,12 @@ impl Witness {
 
     /// The next call of a population: when, and with which salts.
     pub fn next_calls(&self, population: usize) -> Option<(Ns, Vec<u64>)> {
-        self.books().relay.as_mut()?.next_calls(population)
+        let mut books = self.books();
+        // A run that has reached a limit is about to end.
+        if books.limit.is_some() {
+            return None;
+        }
+        books.relay.as_mut()?.next_calls(population)
     }
 
     /// Whether a call that a population is about to offer is made as another population's instead.
@@ -212,7 +223,16 @@ impl Witness {
             cause: Cause::ClientLeft,
         };
         books.calls.insert(number, call);
+        books.look_at_limits();
+        if books.limit.is_some() {
+            self.script.notify_one();
+        }
         number
+    }
+
+    /// The limit that the run has reached, if any.
+    pub fn limit(&self) -> Option<Ended> {
+        self.books().limit
     }
 
     /// An attempt is sent.
@@ -520,6 +540,13 @@ impl Books {
     fn record(&mut self, now: Ns, fact: Fact) {
         if let Some(relay) = &mut self.relay {
             relay.record(now, fact);
+            self.look_at_limits();
+        }
+    }
+
+    fn look_at_limits(&mut self) {
+        if let (Some(relay), None) = (&self.relay, self.limit) {
+            self.limit = relay.limit_reached(self.calls.len() as u64, CALL);
         }
     }
 

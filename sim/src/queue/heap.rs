@@ -19,6 +19,11 @@ pub struct Heap {
 }
 
 impl Heap {
+    /// How many are in: no list is made smaller, but the room that is not used again counts little.
+    pub fn peak(&self) -> usize {
+        self.entries.len()
+    }
+
     /// Takes the top; nobody may ask for the first before the place is closed again.
     #[inline]
     pub fn take(&mut self) -> Event {

@@ -32,11 +32,14 @@ impl Run {
                 let offered = ledger.offered();
                 observer.after(run.engine.due.now(), &run.world, ledger.kept.as_deref().unwrap_or_default(), offered);
                 ledger.kept.get_or_insert_default().clear();
-                if run.events >= run.event_limit() {
-                    return true;
+                if run.events >= run.next_pause() {
+                    let limit = run.limit_reached();
+                    if limit.is_some() {
+                        return limit;
+                    }
                 }
             }
-            false
+            None
         })
     }
 }

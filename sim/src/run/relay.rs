@@ -259,6 +259,18 @@ impl Relay {
         effects.add(entry, learnt);
     }
 
+    /// The limit that the run has reached, if any; `calls` are under way elsewhere, each of which takes so many bytes.
+    pub fn limit_reached(&self, calls: u64, bytes: u64) -> Option<Ended> {
+        let Orders { event_limit, memory_limit, .. } = &self.run.orders;
+        if event_limit.is_some_and(|most| self.run.events >= most) {
+            return Some(Ended::EventLimit(self.run.events));
+        }
+        let most = (*memory_limit)?;
+        // Calls first: what the kernel keeps is small here, and takes longer to look at.
+        let calls = calls.saturating_mul(bytes);
+        (calls > most || calls + self.run.memory() > most).then_some(Ended::MemoryLimit(most))
+    }
+
     /// Opens the books for a call.
     pub fn offer(&mut self, population: u16, at: Ns, salt: u64) -> Cohort {
         self.run.engine.ledger.offer(population, at, salt)

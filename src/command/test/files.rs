@@ -1,6 +1,7 @@
 //! Which scenario files are meant: names, folders, patterns.
 
 use brownout::lab::suite::Source;
+use brownout::scenarios::read_file;
 use std::path::{Path, PathBuf};
 
 /// Folders within folders.
@@ -80,8 +81,7 @@ fn is_scenario(path: &Path) -> bool {
     if path.extension().is_none_or(|end| end != "toml") {
         return false;
     }
-    let Ok(text) = std::fs::read(path) else { return true };
-    let text = String::from_utf8_lossy(&text);
+    let Ok(text) = read_file(path) else { return true };
     let top =
         text.trim_start_matches('\u{feff}').lines().map(str::trim_start).take_while(|line| !line.starts_with('['));
     let key = |line: &str| line.strip_prefix("brownout").is_some_and(|rest| rest.trim_start().starts_with('='));

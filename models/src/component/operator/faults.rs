@@ -53,6 +53,11 @@ impl super::Desk {
         none && self.deploys.is_empty() && self.shedding.iter().all(|on| *on == 0)
     }
 
+    /// How often faults were laid on, all entries together.
+    pub(crate) fn spells_in_all(&self) -> usize {
+        self.faults.iter().map(|history| history.spells.len()).sum()
+    }
+
     /// When the fault of an entry was in force.
     pub fn spells(&self, entry: usize) -> &[Spell] {
         &self.faults[entry].spells

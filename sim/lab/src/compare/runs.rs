@@ -114,8 +114,8 @@ impl Work<'_> {
         match run.finish(Some(self.stop), &mut |_| {}) {
             Ok(Ended::Complete) => Done::Run(extract(scenario, seed, &run, &self.subject, metric)),
             Ok(Ended::Interrupted) => Done::Stopped,
-            Ok(Ended::EventLimit(n)) => {
-                trouble(false, format!("limit of {n} events reached; `limits.events` in the scenario raises it"))
+            Ok(ended @ (Ended::EventLimit(_) | Ended::MemoryLimit(_))) => {
+                trouble(false, ended.advice().unwrap_or_default())
             }
             Err(imbalance) => {
                 self.stop.store(true, Ordering::Relaxed);

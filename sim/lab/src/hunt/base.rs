@@ -3,8 +3,9 @@
 use super::schedule::{Fault, Schedule};
 use super::vocabulary::Vocabulary;
 use super::{Failure, Filter};
+use brownout_models::component::operator::{Action, Entry};
 use brownout_models::units::Ns;
-use brownout_scenarios::{Edit, Scenario, load_text};
+use brownout_scenarios::{Edit, Request, Scenario, comment, in_force, load_text};
 use std::path::{Path, PathBuf};
 
 /// A scenario and what is changed about it before it is hunted.
@@ -54,10 +55,13 @@ impl Base {
     /// # Errors
     /// What is wrong with the file, or with what is changed about it.
     pub fn new(task: &Task<'_>) -> Result<Base, Failure> {
+        // First as a scenario: it bounds what may be read, and says best what is wrong.
+        let request = Request { path: task.path, set: task.set, design: task.design };
+        let scenario = brownout_scenarios::load(&request).map_err(Failure::Scenario)?;
         let edit = Edit::open(task.path).map_err(Failure::Scenario)?;
         let folder = task.path.parent().unwrap_or(Path::new("")).to_path_buf();
         let mut base = Base {
-            scenario: load(task.path, &edit, &folder, task.set, task.design)?,
+            scenario,
             edit,
             folder,
             set: task.set.to_vec(),
@@ -76,8 +80,14 @@ impl Base {
             base.edit.expect_only(kind, condition);
         }
         task.given.iter().for_each(|condition| base.edit.expect_also("always", condition));
-        base.scenario = load(task.path, &base.edit, &base.folder, task.set, task.design)?;
+        base.load(task.path)?;
         Ok(base)
+    }
+
+    /// Reads the scenario again, as it has been changed.
+    fn load(&mut self, path: &Path) -> Result<(), Failure> {
+        self.scenario = load(path, &self.edit, &self.folder, &self.set, &self.design)?;
+        Ok(())
     }
 
     fn keep_first(&mut self, length: Ns) -> Result<(), Failure> {
@@ -87,22 +97,27 @@ impl Base {
                 "--first {length}: the run lasts {span}; give less, and 1s or more"
             )]));
         }
-        self.edit.keep_first(&self.scenario, length);
+        self.edit.keep_first(&self.scenario, length, &mut self.set);
+        let path = self.scenario.name.clone();
+        self.load(Path::new(&path))?;
+        // An end within the hour that the clocks of a day make twice cannot be written.
+        if self.scenario.span != length {
+            let why = format!("--first {length}: a file cannot say this end of a run; give a little more or less");
+            return Err(Failure::Usage(vec![why]));
+        }
         Ok(())
     }
 
-    /// Takes the file's faults out of its timeline and keeps them.
+    /// Takes the faults in force out of the timeline and keeps them. One that has a name stays, switched off, so that
+    /// whatever speaks of it is still understood.
     fn take_faults(&mut self) -> Result<(), Failure> {
         let vocabulary = Vocabulary::new(&self.scenario, Filter::default()).map_err(Failure::Usage)?;
-        let mut numbers = Vec::new();
-        for (i, entry) in self.edit.timeline().iter().enumerate() {
-            let is_off = entry.get("enabled").is_some_and(|value| value == "false");
-            if let Some(fault) = vocabulary.read(entry, &self.scenario).filter(|_| !is_off) {
-                numbers.push(i);
-                self.taken.push(fault);
-            }
-        }
-        self.edit.remove_entries(&numbers);
+        self.edit.settle_timeline(&self.scenario, &mut self.set);
+        let is_fault = |entry: &Entry| entry.enabled && matches!(entry.action, Action::Fault(..));
+        let timeline = self.scenario.plan.spec.timeline.iter().zip(in_force(&self.scenario));
+        let faults: Vec<_> = timeline.enumerate().filter(|(_, (entry, _))| is_fault(entry)).collect();
+        self.taken = faults.iter().filter_map(|(_, (_, keys))| vocabulary.read(keys, &self.scenario)).collect();
+        self.edit.remove_entries(&faults.iter().map(|(n, _)| *n).collect());
         Ok(())
     }
 
@@ -128,24 +143,38 @@ impl Base {
     /// What is wrong with the faults in this world.
     pub fn with(&self, schedule: &Schedule) -> Result<Scenario, Failure> {
         let entries = schedule.to_toml(&self.scenario.calendar);
-        brownout_scenarios::with_entries(&self.scenario, &entries).map_err(Failure::Scenario)
+        let ids = schedule.ids();
+        if ids.is_empty() {
+            return brownout_scenarios::with_entries(&self.scenario, &entries).map_err(Failure::Scenario);
+        }
+        // What was switched off to keep its name makes room for what has it now.
+        let mut scenario = self.scenario.clone();
+        let stays = |e: &Entry| e.enabled || e.id.as_ref().is_none_or(|id| !ids.contains(&id.text));
+        scenario.plan.spec.timeline.retain(stays);
+        brownout_scenarios::with_entries(&scenario, &entries).map_err(Failure::Scenario)
     }
 
     /// The text of a scenario file in `folder` that holds the schedule and is run as this one is, by `brownout test`
-    /// under the seed. `head` is put before it, as a comment.
+    /// under the seed.
     ///
     /// # Errors
     /// The schedule cannot be written.
-    pub fn file(&self, schedule: &Schedule, seed: u64, head: &[String], folder: &Path) -> Result<String, Failure> {
+    pub fn file(&self, schedule: &Schedule, seed: u64, folder: &Path) -> Result<String, Failure> {
+        let failed = |why: String| Failure::File(format!("the schedule cannot be written: {why}"));
         let mut edit = self.edit.clone();
-        edit.as_run(&self.design, &self.set);
+        edit.as_run(&self.design, &self.set, &self.scenario.design);
         edit.seeds(&[seed]);
-        edit.move_traces(&self.folder, folder);
-        edit.append_entries(&schedule.to_toml(&self.scenario.calendar), "# Found by brownout hunt.")
-            .map_err(|why| Failure::File(format!("the schedule cannot be written: {why}")))?;
-        let head: Vec<String> = head.iter().map(|line| format!("# {line}").trim_end().to_string()).collect();
-        Ok(format!("{}\n\n{}", head.join("\n"), edit.text().trim_start()))
+        edit.move_traces(&self.folder, folder).map_err(failed)?;
+        edit.make_room(&schedule.ids());
+        edit.append_entries(&schedule.to_toml(&self.scenario.calendar), "# Found by brownout hunt.").map_err(failed)?;
+        Ok(edit.text().trim_start().to_string())
     }
+}
+
+/// Lines as a comment, to be put before the text of a file.
+pub(super) fn headed(head: &[String], text: &str) -> String {
+    let head: Vec<String> = head.iter().map(|line| comment(line)).collect();
+    format!("{}\n\n{text}", head.join("\n"))
 }
 
 /// "eventually x < 1" as its kind and its condition.

@@ -7,9 +7,9 @@
 use super::coverage::Place;
 use super::schedule::Schedule;
 use super::vocabulary::Vocabulary;
-use super::{Failure, Trial};
+use super::{Base, Failure, Trial};
 use brownout_output::files;
-use brownout_scenarios::{Edit, Scenario};
+use brownout_scenarios::{Edit, Scenario, comment, read_file};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
@@ -56,6 +56,20 @@ impl Corpus {
     }
 }
 
+/// Most draws of a corpus.
+const DRAWS: u64 = 1 << 60;
+
+/// What a folder holds.
+#[derive(Default)]
+pub(super) struct Holds {
+    /// The schedules, in the order of their draws.
+    pub(super) kept: Vec<Kept>,
+    /// How many draws were made.
+    pub(super) draws: u64,
+    /// Files of schedules that reach beyond the end of the run; they are left out.
+    pub(super) later: Vec<String>,
+}
+
 /// The folder of a corpus.
 pub(super) struct Folder {
     path: PathBuf,
@@ -69,8 +83,11 @@ impl Folder {
         Ok(Folder { path: path.to_path_buf() })
     }
 
-    /// What it holds, and how many draws were made; a schedule that is none in this world is an error.
-    pub(super) fn read(&self, vocabulary: &Vocabulary, scenario: &Scenario) -> Result<(Vec<Kept>, u64), Failure> {
+    /// What it holds.
+    ///
+    /// # Errors
+    /// A file that cannot be read, or is no schedule in this world; named.
+    pub(super) fn read(&self, vocabulary: &Vocabulary, base: &Base) -> Result<Holds, Failure> {
         let mut names: Vec<PathBuf> = Vec::new();
         for entry in std::fs::read_dir(&self.path).map_err(|why| failed("read", &self.path, &why))? {
             let path = entry.map_err(|why| failed("read", &self.path, &why))?.path();
@@ -80,40 +97,62 @@ impl Folder {
             }
         }
         names.sort();
-        let mut kept = Vec::new();
+        let mut holds = Holds::default();
         for path in names {
-            kept.push(self.read_one(&path, vocabulary, scenario)?);
+            let (kept, is_later) = self.read_one(&path, vocabulary, base)?;
+            holds.draws = holds.draws.max(kept.draw.saturating_add(1));
+            if is_later {
+                holds.later.push(path.display().to_string());
+            } else {
+                holds.kept.push(kept);
+            }
         }
-        kept.sort_by_key(|k: &Kept| k.draw);
-        let progress = std::fs::read_to_string(self.progress()).ok();
+        holds.kept.sort_by_key(|k| k.draw);
+        // Without it the hunt goes on after the last schedule kept.
+        let progress = read_file(&self.progress()).ok();
         let draws = progress.and_then(|text| text.strip_prefix("draws = ")?.trim().parse().ok());
-        let least = kept.last().map_or(0, |k| k.draw + 1);
-        Ok((kept, draws.unwrap_or(0).max(least)))
+        holds.draws = holds.draws.max(draws.unwrap_or(0));
+        if holds.draws > DRAWS {
+            let path = self.path.display();
+            return Err(Failure::File(format!("{path} is the corpus of more than {DRAWS} draws; begin a new one")));
+        }
+        Ok(holds)
     }
 
-    fn read_one(&self, path: &Path, vocabulary: &Vocabulary, scenario: &Scenario) -> Result<Kept, Failure> {
-        let name = path.display();
-        let text = std::fs::read_to_string(path).map_err(|why| failed("read", path, &why))?;
+    /// A schedule, and whether some of it comes after the end of the run.
+    fn read_one(&self, path: &Path, vocabulary: &Vocabulary, base: &Base) -> Result<(Kept, bool), Failure> {
+        let (name, scenario) = (path.display(), base.scenario());
         let wrong = |why: String| Failure::File(format!("{name} is no schedule: {why}; take it out of the corpus"));
+        let text = read_file(path).map_err(|why| Failure::File(format!("cannot read {name}: {why}")))?;
         let edit = Edit::parse(&text).map_err(wrong)?;
         let number = |key: &str| {
             text.lines().find_map(|line| line.strip_prefix("# ")?.strip_prefix(key)?.strip_prefix(' ')?.parse().ok())
         };
         let draw = path.file_stem().and_then(|stem| stem.to_str()).and_then(|stem| stem.parse().ok()).unwrap_or(0);
-        let mut faults = Vec::new();
+        let seed = number("seed").ok_or_else(|| wrong("it does not say `# seed N`".into()))?;
+        let (mut faults, mut is_later) = (Vec::new(), false);
         for entry in edit.timeline() {
             let fault = vocabulary.read(&entry, scenario);
-            faults.push(fault.ok_or_else(|| wrong("an entry of it is no fault of this world".into()))?);
+            let fault = fault.ok_or_else(|| wrong("an entry of it is no fault of this world".into()))?;
+            // It has a time, but none of this run.
+            is_later |= fault.at().is_none() && entry.contains_key("at");
+            faults.push(fault);
         }
-        let seed = number("seed").ok_or_else(|| wrong("it does not say `# seed N`".into()))?;
-        Ok(Kept { draw, schedule: Schedule { faults }, seed, score: None })
+        let schedule = Schedule { faults };
+        if !is_later && let Err(why) = base.with(&schedule) {
+            return Err(wrong(match why {
+                Failure::Scenario(mistakes) => mistakes.messages().join("; "),
+                other => other.to_string(),
+            }));
+        }
+        Ok((Kept { draw, schedule, seed, score: None }, is_later))
     }
 
     /// Writes a schedule down.
     pub(super) fn write(&self, kept: &Kept, vocabulary: &Vocabulary, scenario: &Scenario) -> Result<(), Failure> {
         let name = format!("{:06}.toml", kept.draw);
-        let words = kept.schedule.words(vocabulary);
-        let text = format!("# {words}\n# seed {}\n\n{}", kept.seed, kept.schedule.to_toml(&scenario.calendar));
+        let words = comment(&kept.schedule.words(vocabulary));
+        let text = format!("{words}\n# seed {}\n\n{}", kept.seed, kept.schedule.to_toml(&scenario.calendar));
         Ok(files::write_within_soon(&self.path, &name, text.as_bytes())?)
     }
 

@@ -72,7 +72,7 @@ impl Knob {
             Measure::Factor => plain(value),
             Measure::Share => format!("\"{}%\"", plain(value * 100.0)),
             Measure::Count => format!("{}", libm::round(value)),
-            Measure::Duration => format!("\"{}\"", Ns(libm::round(value * 1e6) as u64 * 1000)),
+            Measure::Duration => format!("\"{}\"", Ns::from_secs_f64(value)),
             Measure::Rate => format!("\"{}/s\"", plain(value)),
             Measure::Size => format!("\"{}B\"", libm::round(value)),
         }
@@ -119,7 +119,9 @@ pub(super) fn figures(value: f64) -> f64 {
 /// A number without the noise of binary fractions.
 fn plain(value: f64) -> String {
     let rounded = libm::round(value * 1e6) / 1e6;
-    format!("{rounded}")
+    // What a file says is kept, however small it is.
+    let noise = libm::fabs(rounded - value) <= 1e-9 * libm::fabs(value);
+    format!("{}", if noise { rounded } else { value })
 }
 
 /// A length of time that a file says in few figures: two up to 100 s, whole ones of ten seconds and more above; at

@@ -29,6 +29,8 @@ pub struct Report {
     pub runs: u64,
     /// Of those, taken from the corpus.
     pub from_corpus: u64,
+    /// Files of the corpus that were left out, as they reach beyond the end of the run.
+    pub left_out: Vec<String>,
     /// Schedules of the corpus now.
     pub corpus: usize,
     /// Why it ended: "found", "runs", "time", "nothing new", "interrupted", "fails without faults", "not saved"; of a

@@ -7,8 +7,12 @@
 use super::knob::Knob;
 use super::shrink::breadth;
 use super::vocabulary::{LASTS, Vocabulary};
-use brownout_models::units::Ns;
-use brownout_scenarios::Calendar;
+use brownout_models::setting::quoted;
+use brownout_models::units::{Ns, parse_duration};
+use brownout_scenarios::{Calendar, moment, unquoted};
+
+/// The key of the time between an entry's time, or its sign, and what it does.
+const DELAY: &str = "delay";
 
 /// When a fault sets in.
 #[derive(Clone, PartialEq, Debug)]
@@ -69,10 +73,18 @@ impl Fault {
     /// Its keys and values, as a `[[timeline]]` entry of a file says them.
     pub fn entry(&self, calendar: &Calendar) -> Vec<(String, String)> {
         let mut out = Vec::new();
+        let mut delay = self.keys.iter().find(|(key, _)| key == DELAY).map(|(_, value)| value.clone());
         if let Onset::At(at) = self.onset {
-            out.push(("at".to_string(), quoted(&moment(calendar, at))));
+            let text = moment(calendar, at).unwrap_or_else(|| {
+                // An hour that the clocks make twice has no text for its second time: so long after the start.
+                let own = delay.as_deref().and_then(|own| parse_duration(&unquoted(own)).ok()).unwrap_or(Ns::ZERO);
+                delay = Some(quoted(&at.plus(own).to_string()));
+                moment(calendar, Ns::ZERO).unwrap_or_default()
+            });
+            out.push(("at".to_string(), quoted(&text)));
         }
-        out.extend(self.keys.iter().cloned());
+        out.extend(delay.map(|delay| (DELAY.to_string(), delay)));
+        out.extend(self.keys.iter().filter(|(key, _)| key != DELAY).cloned());
         for severity in &self.severity {
             out.push((severity.knob.key.clone(), severity.knob.write(severity.value)));
         }
@@ -88,9 +100,14 @@ impl Fault {
         out
     }
 
-    /// What a key says, without its quotes.
-    pub fn says(&self, key: &str) -> Option<&str> {
-        self.keys.iter().find(|(name, _)| name == key).map(|(_, value)| value.trim_matches('"'))
+    /// What a key says: a text without its quotes and escapes, anything else as TOML.
+    pub fn says(&self, key: &str) -> Option<String> {
+        self.keys.iter().find(|(name, _)| name == key).map(|(_, value)| unquoted(value))
+    }
+
+    /// Its name, if its entry has one.
+    pub fn id(&self) -> Option<String> {
+        self.says("id")
     }
 
     /// When it is over for good, where that is known.
@@ -107,16 +124,6 @@ impl Fault {
             Onset::Sign => None,
         }
     }
-}
-
-/// A time as an entry of the timeline says it: to the second without a date, in full where a run is longer than a day.
-fn moment(calendar: &Calendar, at: Ns) -> String {
-    let day = Ns::secs(86_400);
-    if calendar.has_calendar() && calendar.length() >= day { calendar.wall(at) } else { calendar.clock(at) }
-}
-
-fn quoted(text: &str) -> String {
-    format!("\"{text}\"")
 }
 
 impl Schedule {
@@ -138,6 +145,11 @@ impl Schedule {
     pub fn is_within(&self, other: &Schedule, span: Ns) -> bool {
         let mut rest = other.faults.iter();
         self.faults.iter().all(|mine| rest.any(|theirs| mine.is_within(theirs, span)))
+    }
+
+    /// The names of its faults, as far as they have one.
+    pub(super) fn ids(&self) -> Vec<String> {
+        self.faults.iter().filter_map(Fault::id).collect()
     }
 
     /// In words: "hang identify for 38s; slow identify 4.1x for 10s".

@@ -219,11 +219,12 @@ impl<'a> Search<'a> {
     /// Runs again what the corpus folder holds.
     fn resume(&mut self) -> Result<(), Failure> {
         let Some(folder) = &self.hunt.folder else { return Ok(()) };
-        let (kept, draws) = folder.read(&self.hunt.vocabulary, &self.hunt.base.scenario)?;
-        self.draws = draws;
-        self.report.from_corpus = kept.len() as u64;
+        let holds = folder.read(&self.hunt.vocabulary, &self.hunt.base)?;
+        self.draws = holds.draws;
+        self.report.from_corpus = holds.kept.len() as u64;
+        self.report.left_out = holds.later;
         let jobs: Vec<Job> =
-            kept.into_iter().map(|k| Job { draw: Some(k.draw), schedule: k.schedule, seed: k.seed }).collect();
+            holds.kept.into_iter().map(|k| Job { draw: Some(k.draw), schedule: k.schedule, seed: k.seed }).collect();
         for batch in jobs.chunks(BATCH as usize) {
             if !self.batch(batch, false)? {
                 break;

@@ -2,6 +2,7 @@
 
 use super::knob::length_between;
 use super::report::{Found, Safe, StoryLine};
+use super::saved::File;
 use super::schedule::{Fault, Schedule};
 use super::search::{Find, Search};
 use super::shrink::{Shrunk, shrink};
@@ -12,9 +13,11 @@ use brownout_models::ledger::Cause;
 use brownout_models::metrics::populations;
 use brownout_models::units::Ns;
 use brownout_output::files;
+use brownout_output::text::shell_path;
 use brownout_scenarios::Scenario;
 use brownout_sim::ledger::Counts;
 use brownout_sim::run::{Ended, Orders, Run, Step};
+use std::collections::BTreeSet;
 use std::path::Path;
 
 /// Further seeds under which a find is run again.
@@ -62,10 +65,14 @@ pub(super) fn work_up(search: &Search<'_>, find: &Find) -> Result<Found, Failure
         },
         ..Found::default()
     };
-    let head = vec![format!("Found by brownout hunt: violates `{} {}`.", found.kind, found.condition)];
-    let written = write(search, &schedule, find.seed, "", head, &found.story)?;
+    let written = write(search, &schedule, find.seed, "", title_of(&found), &found.story)?;
     (found.file, found.repeat, found.unsaved) = written;
     Ok(found)
+}
+
+/// What the file of a find says first.
+fn title_of(found: &Found) -> String {
+    format!("Found by brownout hunt: violates `{} {}`.", found.kind, found.condition)
 }
 
 /// A find that there was no time to work up, with the smallest schedule so far.
@@ -83,8 +90,7 @@ fn in_haste(search: &Search<'_>, find: &Find, schedule: &Schedule, tried: u64) -
         shrinking: tried,
         ..Found::default()
     };
-    let head = vec![format!("Found by brownout hunt: violates `{} {}`.", found.kind, found.condition)];
-    let written = write(search, schedule, find.seed, "", head, &[])?;
+    let written = write(search, schedule, find.seed, "", title_of(&found), &[])?;
     (found.file, found.repeat, found.unsaved) = written;
     Ok(found)
 }
@@ -165,7 +171,7 @@ fn safe(
 /// What became of a find that was to be written: its file and the line that repeats it, or why there is none.
 pub(super) type Written = (Option<String>, Option<String>, Option<String>);
 
-/// Writes a schedule into a file of its own, if files are wanted. What cannot be written is still there to be printed.
+/// Writes a schedule into a file of its own, if files are wanted; `title` says what it is in a line. What cannot be written is still there to be printed.
 ///
 /// # Errors
 /// What is wrong with the schedule, not with the file.
@@ -174,10 +180,10 @@ pub(super) fn write(
     schedule: &Schedule,
     seed: u64,
     suffix: &str,
-    head: Vec<String>,
+    title: String,
     story: &[StoryLine],
 ) -> Result<Written, Failure> {
-    match save(search, schedule, seed, suffix, head, story) {
+    match save(search, schedule, seed, suffix, title, story) {
         Ok(saved) => Ok(saved.map_or((None, None, None), |(file, repeat)| (Some(file), Some(repeat), None))),
         Err(Failure::File(why)) => Ok((None, None, Some(why))),
         Err(other) => Err(other),
@@ -190,25 +196,28 @@ fn save(
     schedule: &Schedule,
     seed: u64,
     suffix: &str,
-    mut head: Vec<String>,
+    title: String,
     story: &[StoryLine],
 ) -> Result<Option<(String, String)>, Failure> {
     let Some(folder) = &search.hunt.out else { return Ok(None) };
     files::folder(folder)?;
-    let file = format!("{}.toml", name(search, schedule, suffix));
-    let path = folder.join(&file);
-    let repeat = format!("brownout run {} --seed {seed}", path.display());
-    head.push(String::new());
-    head.extend(story.iter().map(|line| format!("  {}  {}", line.at, line.what)));
-    head.push(String::new());
-    head.push(format!("Searched: {}. To repeat: {repeat}", search.hunt.base.scenario().name));
-    let text = search.hunt.base.file(schedule, seed, &head, folder)?;
-    files::write_within(folder, &file, text.as_bytes())?;
-    Ok(Some((path.display().to_string(), repeat)))
+    let base = &search.hunt.base;
+    let repeat = |path: &Path| format!("brownout run {} --seed {seed}", shell_path(path));
+    let story = |path: &Path| {
+        let mut lines = vec![String::new()];
+        lines.extend(story.iter().map(|line| format!("  {}  {}", line.at, line.what)));
+        lines.push(String::new());
+        lines.push(format!("Searched: {}. To repeat: {}", base.scenario().name, repeat(path)));
+        lines
+    };
+    let text = base.file(schedule, seed, folder)?;
+    let file = File { words: &words(search, schedule, suffix), title, story: &story, text };
+    let path = file.save(folder)?;
+    Ok(Some((path.display().to_string(), repeat(&path))))
 }
 
-/// "october-28-hang-identify": the scenario, and of each fault its kind and target.
-fn name(search: &Search<'_>, schedule: &Schedule, suffix: &str) -> String {
+/// What a find is called: the scenario, of each fault its kind and target, the designs.
+fn words(search: &Search<'_>, schedule: &Schedule, suffix: &str) -> Vec<String> {
     let scenario = Path::new(&search.hunt.base.scenario().name);
     let mut words = vec![scenario.file_stem().map_or("scenario".into(), |stem| stem.to_string_lossy().into_owned())];
     for fault in schedule.faults.iter().take(3) {
@@ -221,8 +230,7 @@ fn name(search: &Search<'_>, schedule: &Schedule, suffix: &str) -> String {
         words.push(design.rsplit('=').next().unwrap_or(design).to_string());
     }
     words.extend((!suffix.is_empty()).then(|| suffix.to_string()));
-    let plain = |c: char| if c.is_ascii_alphanumeric() || c == '-' { c } else { '-' };
-    words.join("-").chars().map(plain).collect()
+    words
 }
 
 /// The run of a schedule, told; nothing if there was no time for it.
@@ -320,7 +328,7 @@ impl Tale<'_> {
         let names = self.run.world().server_names();
         let mut turns: Vec<(Ns, bool, usize)> = Vec::new();
         for (server, changes) in self.run.ledger().changes.iter().enumerate() {
-            let calm = &self.quiet.ledger().changes[server];
+            let calm: BTreeSet<&(Ns, bool)> = self.quiet.ledger().changes[server].iter().collect();
             turns.extend(changes.iter().filter(|turn| !calm.contains(turn)).map(|(at, up)| (*at, *up, server)));
         }
         turns.sort_unstable();
@@ -329,12 +337,12 @@ impl Tale<'_> {
         let more = if downs > 1 { format!("; servers leave {downs} times in all") } else { String::new() };
         self.say(*first, format!("{} leaves rotation{more}", names[*server]));
         let fleet = self.scenario.plan.spec.fleets.0.first().map_or(0, |(_, f)| f.count as usize);
-        let mut out: Vec<usize> = Vec::new();
+        let mut out: BTreeSet<usize> = BTreeSet::new();
         for (at, up, server) in turns.iter().filter(|(_, _, server)| *server < fleet) {
             if *up {
-                out.retain(|s| s != server)
+                out.remove(server);
             } else {
-                out.push(*server)
+                out.insert(*server);
             }
             if out.len() == fleet {
                 self.say(*at, "no server is in rotation".into());

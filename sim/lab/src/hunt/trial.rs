@@ -143,7 +143,7 @@ impl<'a> Bench<'a> {
         })?;
         let limited = match ended {
             Ended::Interrupted => return Ok(None),
-            Ended::EventLimit(_) => true,
+            Ended::EventLimit(_) | Ended::MemoryLimit(_) => true,
             Ended::Complete => false,
         };
         look(&run);

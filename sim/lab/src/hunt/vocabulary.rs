@@ -7,8 +7,7 @@ use brownout_models::fault::{self, Course, Range};
 use brownout_models::setting::{Clock, Data, closest};
 use brownout_models::spec::WorldSpec;
 use brownout_models::units::{Ns, parse_duration};
-use brownout_scenarios::Scenario;
-use std::collections::BTreeMap;
+use brownout_scenarios::{Keys, Scenario, to_toml, unquoted};
 
 /// The key of how long a fault lasts.
 pub(super) const LASTS: &str = "for";
@@ -124,21 +123,20 @@ impl Vocabulary {
     }
 
     /// The fault that an entry of a file's timeline is, given as keys and TOML values; none if it is no fault.
-    pub fn read(&self, entry: &BTreeMap<String, String>, scenario: &Scenario) -> Option<Fault> {
-        let says = |key: &str| entry.get(key).map(|value| value.trim().trim_matches(['"', '\'']));
-        let kind = self.all.iter().find(|kind| says("do") == Some(kind.word.as_str()))?;
-        let onset = match says("at").map(|text| scenario.calendar.moment(text)) {
+    pub fn read(&self, entry: &Keys, scenario: &Scenario) -> Option<Fault> {
+        let says = |key: &str| entry.get(key).map(|value| unquoted(value));
+        let kind = self.all.iter().find(|kind| says("do").as_ref() == Some(&kind.word))?;
+        let onset = match says("at").map(|text| scenario.calendar.moment(&text)) {
             Some(Ok(at)) => Onset::At(at),
             _ => Onset::Sign,
         };
-        let length = |key: &str| says(key).and_then(|text| parse_duration(text).ok()).filter(|t| !t.is_never());
+        let length = |key: &str| says(key).and_then(|text| parse_duration(&text).ok()).filter(|t| !t.is_never());
         let severity: Vec<Severity> = kind
             .knobs
             .iter()
             .filter_map(|knob| {
-                let default =
-                    || kind.defaults.iter().find(|(key, _)| *key == knob.key).map(|(_, value)| value.as_str());
-                Some(Severity { knob: knob.clone(), value: number(says(&knob.key).or_else(default)?)? })
+                let default = || kind.defaults.iter().find(|(key, _)| *key == knob.key).map(|(_, v)| v.clone());
+                Some(Severity { knob: knob.clone(), value: number(&says(&knob.key).or_else(default)?)? })
             })
             .collect();
         let repeat = entry.get("repeat").and_then(|text| read_repeat(text));
@@ -183,7 +181,9 @@ impl Vocabulary {
     /// What a fault hits.
     pub fn target(&self, fault: &Fault) -> Option<&Target> {
         let kind = self.all.iter().find(|kind| kind.word == fault.what)?;
-        kind.targets.iter().find(|t| t.keys.iter().all(|(key, value)| fault.says(key) == Some(value.trim_matches('"'))))
+        let default = |key: &str| kind.defaults.iter().find(|(name, _)| name == key).map(|(_, value)| value.clone());
+        let is = |(key, value): &(String, String)| fault.says(key).or_else(|| default(key)) == Some(unquoted(value));
+        kind.targets.iter().find(|t| t.keys.iter().all(is))
     }
 
     /// The words of all kinds that may be drawn.
@@ -192,13 +192,13 @@ impl Vocabulary {
     }
 }
 
+/// Reads `{ every = "20s", times = 5 }`, as entries are written.
 fn read_repeat(text: &str) -> Option<Repeat> {
     let inner = text.trim().strip_prefix('{')?.strip_suffix('}')?;
-    let pairs: BTreeMap<&str, &str> =
-        inner.split(',').filter_map(|pair| pair.split_once('=')).map(|(k, v)| (k.trim(), v.trim())).collect();
-    let every = parse_duration(pairs.get("every")?.trim_matches(['"', '\''])).ok()?;
+    let pairs = inner.split(',').filter_map(|pair| pair.split_once('='));
+    let says = |name: &str| pairs.clone().find(|(key, _)| key.trim() == name).map(|(_, value)| unquoted(value));
     // Without a number it comes back to the end of the run; that stays as it is written.
-    Some(Repeat { every, times: pairs.get("times")?.parse().ok()? })
+    Some(Repeat { every: parse_duration(&says("every")?).ok()?, times: says("times")?.parse().ok()? })
 }
 
 /// The single words of texts with commas.
@@ -229,7 +229,10 @@ impl Target {
     fn of(keys: &[(&'static str, Data)]) -> Target {
         let mut names = Vec::new();
         keys.iter().for_each(|(_, data)| texts(data, &mut names));
-        Target { name: names.join("/"), keys: keys.iter().map(|(key, data)| (key.to_string(), toml(data))).collect() }
+        Target {
+            name: names.join("/"),
+            keys: keys.iter().map(|(key, data)| (key.to_string(), to_toml(data))).collect(),
+        }
     }
 
     fn is_called(&self, word: &str) -> bool {
@@ -244,24 +247,6 @@ fn texts(data: &Data, out: &mut Vec<String>) {
         Data::List(items) => items.iter().for_each(|item| texts(&item.data, out)),
         Data::Table(table) => table.entries.iter().for_each(|(_, value)| texts(&value.data, out)),
         Data::Integer(_) | Data::Float(_) | Data::Bool(_) => {}
-    }
-}
-
-/// A value as TOML.
-fn toml(data: &Data) -> String {
-    match data {
-        Data::Text(text) => format!("{text:?}"),
-        Data::Integer(n) => n.to_string(),
-        Data::Float(x) => format!("{x:?}"),
-        Data::Bool(yes) => yes.to_string(),
-        Data::List(items) => {
-            format!("[{}]", items.iter().map(|item| toml(&item.data)).collect::<Vec<_>>().join(", "))
-        }
-        Data::Table(table) => {
-            let pairs: Vec<_> =
-                table.entries.iter().map(|(key, value)| format!("{} = {}", key.name, toml(&value.data))).collect();
-            format!("{{ {} }}", pairs.join(", "))
-        }
     }
 }
 

@@ -70,8 +70,8 @@ pub(super) fn work_up(search: &mut Search<'_>) -> Result<(), Failure> {
     report.toml = shrunk.schedule.to_toml(&hunt.base.scenario().calendar);
     report.seed = worst.seed;
     report.story = story::tell(search, &shrunk.schedule, worst.seed)?;
-    let head = vec![format!("Found by brownout hunt: {} comes to {}.", report.metric, report.value)];
-    let written = story::write(search, &shrunk.schedule, worst.seed, "worst", head, &report.story)?;
+    let title = format!("Found by brownout hunt: {} comes to {}.", report.metric, report.value);
+    let written = story::write(search, &shrunk.schedule, worst.seed, "worst", title, &report.story)?;
     (report.file, report.repeat, report.unsaved) = written;
     search.report.worst = Some(report);
     Ok(())

@@ -2,6 +2,7 @@
 
 use super::{Case, Ended};
 use brownout_scenarios::{Expect, Request, Scenario, load};
+use brownout_sim::outcome::Verdict;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -10,6 +11,8 @@ use std::sync::Arc;
 const DESIGNS: usize = 1000;
 /// Most cases.
 const CASES: usize = 1_000_000;
+/// Most bytes that all cases together may take; one is kept until the end with its title and its verdicts.
+const BYTES: usize = 4 << 30;
 
 /// Under which seeds each scenario is run.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -66,6 +69,8 @@ pub struct Ask<'a> {
 pub enum PlanError {
     /// More cases than are supported.
     TooMany(usize),
+    /// Cases that say more than is supported, in bytes.
+    TooMuch(usize),
     /// No threads to run them with.
     Threads(String),
 }
@@ -74,6 +79,10 @@ impl std::fmt::Display for PlanError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             PlanError::TooMany(n) => write!(f, "{n} runs are more than the {CASES} supported; use fewer seeds"),
+            PlanError::TooMuch(bytes) => {
+                let (is, most) = (bytes >> 20, BYTES >> 20);
+                write!(f, "the verdicts of all runs take {is} MiB, more than the {most} supported; use fewer seeds")
+            }
             PlanError::Threads(why) => write!(f, "no threads to run with: {why}"),
         }
     }
@@ -122,10 +131,27 @@ impl Plan {
         let pool = threads.map_err(|why| PlanError::Threads(why.to_string()))?;
         let shard = ask.shard.map_or(String::new(), |shard| format!("{}/{}", shard.part, shard.of));
         let plan = Plan { items, pool, fail_fast: ask.fail_fast, lose_a_call: ask.lose_a_call, shard };
-        match plan.runs() {
-            n if n > CASES => Err(PlanError::TooMany(n)),
+        match (plan.runs(), plan.bytes()) {
+            (n, _) if n > CASES => Err(PlanError::TooMany(n)),
+            (_, n) if n > BYTES => Err(PlanError::TooMuch(n)),
             _ => Ok(plan),
         }
+    }
+
+    /// What all cases take, about.
+    fn bytes(&self) -> usize {
+        let of = |group: &Group| {
+            let scenario = &group.scenario;
+            let verdicts =
+                scenario.expect.iter().map(|e| 2 * (e.text.len() + e.says.len()) + size_of::<Verdict>() + 200);
+            let words = scenario.title.len() + scenario.design.len() + scenario.name.len();
+            let texts = scenario.asked.iter().chain(&scenario.set).map(|text| text.len() + size_of::<String>());
+            let one = size_of::<Case>() + words + texts.chain(verdicts).sum::<usize>();
+            group.seeds.len().saturating_mul(one)
+        };
+        let groups =
+            self.items.iter().filter_map(|item| if let Item::Group(group) = item { Some(group) } else { None });
+        groups.map(of).fold(0, usize::saturating_add)
     }
 
     /// How many runs there are.
@@ -228,7 +254,8 @@ fn idle(source: &Source, scenario: &Scenario, ask: &Ask<'_>) -> Item {
 }
 
 fn mistaken(path: &Path, asked: &[String], ask: &Ask<'_>, mistakes: &brownout_scenarios::Diagnostics) -> Item {
-    let mut case = blank(path, asked, ask, Ended::Mistaken, mistakes.to_string());
+    let ended = if mistakes.is_limit() { Ended::Limited } else { Ended::Mistaken };
+    let mut case = blank(path, asked, ask, ended, mistakes.to_string());
     case.line = mistakes.first_line();
     Item::Known(Box::new(case))
 }

@@ -4,8 +4,9 @@ use super::plan::{Group, Item, Plan};
 use super::{Case, Ended, Report, VERSION};
 use brownout_scenarios::Scenario;
 use brownout_sim::outcome::{Standing, Verdict, worst};
-use brownout_sim::run::{Ended as RunEnded, Orders, Run};
+use brownout_sim::run::{Orders, Run};
 use rayon::prelude::*;
+use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
@@ -22,12 +23,13 @@ impl Plan {
     pub fn run(self, stop: &AtomicBool, tell: &mut Tell<'_>) -> Report {
         let begun = Instant::now();
         let (all, Plan { items, pool, fail_fast, lose_a_call, shard }) = (self.runs(), self);
-        let jobs: Vec<(usize, u64)> = items
+        // An item, and the place of a seed among its own.
+        let jobs: Vec<(usize, usize)> = items
             .iter()
             .enumerate()
             .flat_map(|(at, item)| match item {
                 Item::Known(_) => Vec::new(),
-                Item::Group(group) => group.seeds.iter().map(|seed| (at, *seed)).collect(),
+                Item::Group(group) => (0..group.seeds.len()).map(|place| (at, place)).collect(),
             })
             .collect();
         // Apart from the user's own wish, so that a failure is not told as an interruption.
@@ -35,14 +37,15 @@ impl Plan {
         let halted = || stop.load(Ordering::Relaxed) || enough.load(Ordering::Relaxed);
         let desk = Mutex::new(Desk::new(&items, tell, all));
         pool.install(|| {
-            jobs.par_iter().with_max_len(1).for_each(|(at, seed)| {
+            jobs.par_iter().with_max_len(1).for_each(|(at, place)| {
                 let Item::Group(group) = &items[*at] else { return };
-                let case = if halted() { None } else { one(&group.scenario, *seed, lose_a_call, &halted) };
+                let seed = group.seeds[*place];
+                let case = if halted() { None } else { one(&group.scenario, seed, lose_a_call, &halted) };
                 if case.as_ref().is_some_and(|case| case.ended == Ended::Broken || (fail_fast && case.ended.is_bad())) {
                     enough.store(true, Ordering::Relaxed);
                 }
                 if let Ok(mut desk) = desk.lock() {
-                    desk.take(*at, *seed, case);
+                    desk.take(*at, *place, case);
                 }
             });
         });
@@ -63,8 +66,9 @@ impl Plan {
 struct Desk<'a> {
     items: &'a [Item],
     tell: &'a mut Tell<'a>,
-    /// Per item its cases; none of a run that was not finished.
-    done: Vec<Vec<(u64, Option<Case>)>>,
+    /// Per item its cases in the order of its seeds, and how many of its runs are over; no case of a run that was not
+    /// finished.
+    done: Vec<(Vec<Option<Case>>, usize)>,
     told: Vec<Case>,
     next: usize,
     runs: usize,
@@ -76,16 +80,19 @@ impl<'a> Desk<'a> {
     fn new<'t>(items: &'a [Item], tell: &'a mut Tell<'t>, all: usize) -> Desk<'a> {
         // The closure lives longer than the desk; only the name of its lifetime is in the way.
         let tell: &'a mut Tell<'a> = tell;
-        let done = items.iter().map(|_| Vec::new()).collect();
+        let runs = |item: &Item| if let Item::Group(group) = item { group.seeds.len() } else { 0 };
+        let done = items.iter().map(|item| (vec![None; runs(item)], 0)).collect();
         let mut desk = Desk { items, tell, done, told: Vec::new(), next: 0, runs: 0, all, missing: 0 };
         desk.advance();
         desk
     }
 
-    fn take(&mut self, item: usize, seed: u64, case: Option<Case>) {
+    fn take(&mut self, item: usize, place: usize, case: Option<Case>) {
         self.runs += 1;
         self.missing += u64::from(case.is_none());
-        self.done[item].push((seed, case));
+        let (cases, over) = &mut self.done[item];
+        cases[place] = case;
+        *over += 1;
         (self.tell)(None, self.runs, self.all);
         self.advance();
     }
@@ -95,11 +102,8 @@ impl<'a> Desk<'a> {
         while let Some(item) = self.items.get(self.next) {
             let cases = match item {
                 Item::Known(case) => vec![(**case).clone()],
-                Item::Group(group) if self.done[self.next].len() == group.seeds.len() => {
-                    let mut done = std::mem::take(&mut self.done[self.next]);
-                    let place = |seed: u64| group.seeds.iter().position(|s| *s == seed);
-                    done.sort_by_key(|(seed, _)| place(*seed));
-                    whole(group, done.into_iter().map(|(_, case)| case).collect())
+                Item::Group(group) if self.done[self.next].1 == group.seeds.len() => {
+                    whole(group, std::mem::take(&mut self.done[self.next].0))
                 }
                 Item::Group(_) => return,
             };
@@ -123,24 +127,7 @@ fn whole(group: &Group, mut runs: Vec<Option<Case>>) -> Vec<Case> {
         return runs.into_iter().flatten().collect();
     }
     let complete = runs.iter().all(Option::is_some);
-    let mut unseen: Vec<Verdict> = Vec::new();
-    let lines: Vec<u64> =
-        runs.iter().flatten().flat_map(|c| &c.verdicts).filter(|v| v.kind == SOMETIMES).map(|v| v.line).collect();
-    for line in lines {
-        if unseen.iter().any(|verdict| verdict.line == line) {
-            continue;
-        }
-        let found: Vec<&Verdict> =
-            runs.iter().flatten().flat_map(|c| &c.verdicts).filter(|v| v.line == line && v.kind == SOMETIMES).collect();
-        if found.iter().all(|verdict| verdict.standing != Standing::Holds) {
-            unseen.extend(
-                found.first().map(|verdict| Verdict {
-                    why: format!("never seen in {} seeds", found.len()),
-                    ..(*verdict).clone()
-                }),
-            );
-        }
-    }
+    let unseen = never_seen(runs.iter().flatten());
     for case in runs.iter_mut().flatten().filter(|c| matches!(c.ended, Ended::Vacuous | Ended::Passed | Ended::Failed))
     {
         let own: Vec<Verdict> = case.verdicts.iter().filter(|v| v.kind != SOMETIMES).cloned().collect();
@@ -166,6 +153,19 @@ fn whole(group: &Group, mut runs: Vec<Option<Case>>) -> Vec<Case> {
     cases
 }
 
+/// What is asked of one run of all, and was seen in none: by the lines of the file.
+fn never_seen<'c>(cases: impl Iterator<Item = &'c Case>) -> Vec<Verdict> {
+    // One look at each verdict: there may be many seeds.
+    let mut lines: BTreeMap<u64, (&Verdict, u64, bool)> = BTreeMap::new();
+    for verdict in cases.flat_map(|case| &case.verdicts).filter(|verdict| verdict.kind == SOMETIMES) {
+        let (_, runs, seen) = lines.entry(verdict.line).or_insert((verdict, 0, false));
+        *runs += 1;
+        *seen |= verdict.standing == Standing::Holds;
+    }
+    let never = lines.into_values().filter(|(_, _, seen)| !seen);
+    never.map(|(first, runs, _)| Verdict { why: format!("never seen in {runs} seeds"), ..first.clone() }).collect()
+}
+
 /// Runs one case; none if it was told to stop.
 fn one(scenario: &Scenario, seed: u64, lose_a_call: bool, halted: &dyn Fn() -> bool) -> Option<Case> {
     let begun = Instant::now();
@@ -175,13 +175,10 @@ fn one(scenario: &Scenario, seed: u64, lose_a_call: bool, halted: &dyn Fn() -> b
         match run.step() {
             Ok(None) if halted() => return None,
             Ok(None) => {}
-            Ok(Some(RunEnded::EventLimit(n))) => {
-                break (
-                    Some(Ended::Limited),
-                    format!("limit of {n} events reached; `limits.events` in the scenario raises it"),
-                );
+            Ok(Some(ended)) => {
+                let advice = ended.advice();
+                break (advice.is_some().then_some(Ended::Limited), advice.unwrap_or_default());
             }
-            Ok(Some(_)) => break (None, String::new()),
             Err(imbalance) => break (Some(Ended::Broken), format!("{imbalance}; this is a bug in Brownout")),
         }
     };
