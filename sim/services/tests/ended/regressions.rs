@@ -93,20 +93,17 @@ fn background_use_reaches_the_stop_when_it_should_though_the_writes_have_ended()
 
 #[test]
 fn a_message_that_a_paused_process_has_not_heard_of_is_not_delayed_by_its_link_again() {
+    // A query is on its way back for 2 s and arrives while the process stands still; when that goes on, it is there.
     let world = "span = \"30s\"\n[clients.c]\nsends = \"call\"\nrate = \"1/s\"\narrivals = \"constant\"\ncalls = 1\ntimeout = \"20s\"\n\
          [network.clients]\nlatency = \"0s\"\n[network.servers]\nlatency = \"0s\"\n[balancer]\nretries = 0\nhealth = \"none\"\n\
-         [fleets.f]\ncalls.call = { work = \"0s\", asks = \"db\", timeout = \"20s\" }\n[stores.db]\nlink.latency = \"0s\"\nservice = \"10ms\"\n";
-    let pause =
-        |from: u32| format!("[[timeline]]\nat = \"{from}s\"\nfor = \"{}s\"\ndo = \"pause\"\nfleet = \"f\"\n", 7 - from);
-    let late = "[[timeline]]\nat = \"0s\"\nfor = \"20s\"\ndo = \"latency\"\nbetween = [\"fleets.f\", \"stores.db\"]\nadd = \"500ms\"\n";
-    let latency = |outcome: &Outcome| outcome.calls["call"].latency_mean_ms.expect("it is answered");
-    // Offered within the first second, in a pause until 7 s: answered just after that.
-    let paused = on_both(&format!("{world}{}", pause(0)), 1);
-    // The answer to its connect comes 1 s after it was offered, and is heard at 7 s; query and reply take 1 s more.
-    let both = on_both(&format!("{world}{late}{}", pause(1)), 1);
-    for ((runtime, paused), (_, both)) in paused.iter().zip(&both) {
-        let more = latency(both) - latency(paused);
-        assert!((950.0..1_050.0).contains(&more), "{runtime}: {more} ms later");
+         [fleets.f]\ncalls.call = { work = \"0s\", asks = \"db\", timeout = \"20s\" }\n[stores.db]\nlink.latency = \"0s\"\nservice = \"10ms\"\n\
+         [[timeline]]\nat = \"0s\"\nfor = \"20s\"\ndo = \"latency\"\nbetween = [\"fleets.f\", \"stores.db\"]\nadd = \"500ms\"\n\
+         [[timeline]]\nat = \"1s\"\nfor = \"6s\"\ndo = \"pause\"\nfleet = \"f\"\n";
+    for (runtime, outcome) in on_both(world, 1) {
+        // Offered within the first second. A connect there and back, a query there and back: whatever of it arrives before
+        // 7 s is dealt with then, and what follows takes a second more at most.
+        let mean = outcome.calls["call"].latency_mean_ms.expect("it is answered");
+        assert!((6_000.0..8_100.0).contains(&mean), "{runtime}: {mean} ms");
     }
 }
 
