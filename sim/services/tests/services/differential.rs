@@ -136,7 +136,7 @@ const ROWS: &[Row] = &[
     with(&REPLAYED_BY_WHO_WAITS, day("replay, aborts on close", &["log-replay"])),
     swings(fault("store hangs", "degradation/hang.toml")),
     // The store comes back after 40 s: the dead are accepted before the living, or it starts up first.
-    swings(with(&DEAD_FIRST, machines("store resumes, backlog full of the dead", HANGS_40S))),
+    with(&DEAD_FIRST, machines("store resumes, backlog full of the dead", HANGS_40S)),
     with(&["stores.identify.start_up=15s"], machines("store starts up", REFUSES_40S)),
     fault("store refuses", "degradation/refuse.toml"),
     fault("store refuses writes", "degradation/refuse-writes.toml"),
@@ -331,7 +331,9 @@ const REPLAYED_BY_WHO_WAITS: [&str; 5] = [
 ];
 const HANGS_40S: &str = "do = \"hang\"\nstore = \"identify\"\nfor = \"40s\"";
 const REFUSES_40S: &str = "do = \"refuse\"\nstore = \"identify\"\nfor = \"40s\"";
-const DEAD_FIRST: [&str; 2] = ["stores.identify.backlog=20", "stores.identify.accept=100ms"];
+/// Two identify calls at once, so that no server flaps: what is seen is when the store is back.
+const DEAD_FIRST: [&str; 3] =
+    ["stores.identify.backlog=20", "stores.identify.accept=200ms", "fleets.collectors.calls.identify.at_most=2"];
 const ONE_MORE: [&str; 2] =
     ["fleets.collectors.calls.identify.on_error=retry", "fleets.collectors.calls.identify.retry_at_most=1"];
 const NOTICES: [&str; 2] = ["fleets.collectors.notices_departure=true", "balancer.idle_timeout=3s"];
