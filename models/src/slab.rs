@@ -42,7 +42,7 @@ impl<T> Default for Slab<T> {
 
 impl<T> Slab<T> {
     /// Puts a value in.
-    #[inline]
+    #[inline(always)]
     pub fn insert(&mut self, value: T) -> Ref {
         if let Some(index) = self.free.pop() {
             let slot = &mut self.slots[index as usize];
@@ -58,20 +58,20 @@ impl<T> Slab<T> {
     }
 
     /// The entry, if the handle is still good.
-    #[inline]
+    #[inline(always)]
     pub fn get(&self, at: Ref) -> Option<&T> {
         self.slots.get(at.index as usize).filter(|s| s.generation == at.generation).map(|s| &s.value)
     }
 
     /// The entry to change, if the handle is still good.
-    #[inline]
+    #[inline(always)]
     pub fn get_mut(&mut self, at: Ref) -> Option<&mut T> {
         let slot = self.slots.get_mut(at.index as usize)?;
         (slot.generation == at.generation).then_some(&mut slot.value)
     }
 
     /// Takes the entry out; its handle is dead from now on.
-    #[inline]
+    #[inline(always)]
     pub fn remove(&mut self, at: Ref) {
         let slot = &mut self.slots[at.index as usize];
         assert!(slot.generation == at.generation, "taken out twice");
@@ -108,7 +108,7 @@ impl<T> Slab<T> {
 
 impl<T> std::ops::Index<Ref> for Slab<T> {
     type Output = T;
-    #[inline]
+    #[inline(always)]
     fn index(&self, at: Ref) -> &T {
         let slot = &self.slots[at.index as usize];
         assert!(slot.generation == at.generation, "a dead handle");
@@ -117,7 +117,7 @@ impl<T> std::ops::Index<Ref> for Slab<T> {
 }
 
 impl<T> std::ops::IndexMut<Ref> for Slab<T> {
-    #[inline]
+    #[inline(always)]
     fn index_mut(&mut self, at: Ref) -> &mut T {
         let slot = &mut self.slots[at.index as usize];
         assert!(slot.generation == at.generation, "a dead handle");

@@ -22,6 +22,8 @@ pub struct Engine {
     due: Due,
     /// Up to when events are handled before somebody looks: just before the next boundary of time.
     until: Ns,
+    /// After how many events the main loop looks at its bounds: at once, if one has changed.
+    pause_at: u64,
     /// The books.
     pub ledger: Ledger,
 }
@@ -79,6 +81,7 @@ impl Kernel for Engine {
             // Its end may have made boundaries of its own.
             let next = self.ledger.next_boundary().map_or(Ns::NEVER, |next| next.minus(Ns(1)));
             self.until = self.until.min(next);
+            self.pause_at = 0;
         }
     }
     fn outage_mode(&mut self, mode: String) {
@@ -199,7 +202,7 @@ impl Run {
         // What lies beyond the end is no boundary; at the end itself the last step closes.
         boundaries.retain(|at| *at < plan.end);
         let ledger = Ledger::new(plan.spec.clients.len(), boundaries, orders.after.clone());
-        let mut engine = Engine { due: Due::new(plan.end), until: Ns::ZERO, ledger };
+        let mut engine = Engine { due: Due::new(plan.end), until: Ns::ZERO, pause_at: 0, ledger };
         let world = World::new(plan, orders.seed, &mut engine);
         let in_rotation = world.backends.first().map_or(0, |b| b.rotation.len() as u32);
         let watched = world.spec.fleets.0.first().map_or(0, |(_, fleet)| fleet.count);
@@ -289,11 +292,18 @@ impl Run {
     /// Handles what is due before the next boundary, or until so many events have been handled since the start; whether
     /// the latter.
     fn handle(&mut self, most: u64) -> bool {
-        while let Some(event) = self.engine.due.pop(self.engine.until) {
+        // Both bounds are asked of after every event: one comparison with what may change under way, the other in a register.
+        let mut until = self.engine.until;
+        self.engine.pause_at = most;
+        while let Some(event) = self.engine.due.pop(until) {
             self.world.handle(&mut self.engine, event);
             self.events += 1;
-            if self.events >= most {
-                return true;
+            if self.events >= self.engine.pause_at {
+                if self.events >= most {
+                    return true;
+                }
+                self.engine.pause_at = most;
+                until = self.engine.until;
             }
         }
         false
