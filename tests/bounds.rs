@@ -67,6 +67,7 @@ const HANG: &str = "[[timeline]]\nat = \"0s\"\ndo = \"hang\"\nstore = \"s\"\n";
 
 #[test]
 fn memory_stays_below_its_limit_whatever_piles_up() {
+    let _alone = COUNTING.lock();
     let asks = "asks = \"s\"";
     let cases = [
         ("calls in a hang", flood(RATE, asks, HANG, "64MB")),
@@ -109,7 +110,6 @@ fn memory_stays_below_its_limit_whatever_piles_up() {
             ),
         ),
     ];
-    let _alone = COUNTING.lock();
     for (what, text) in cases {
         let scenario = good(&text.replace(
             "[balancer]\nidle_timeout = \"none\"\n",
@@ -131,6 +131,7 @@ fn memory_stays_below_its_limit_whatever_piles_up() {
 
 #[test]
 fn a_run_has_limits_unless_its_file_takes_them_off() {
+    let _alone = COUNTING.lock();
     let text = |more: &str| {
         format!(
             "brownout = 1\ntitle = \"x\"\nspan = \"10s\"\n{more}[clients.c]\nsends = \"k\"\nrate = \"1/s\"\n[fleets.f]\ncalls.k = {{ work = \"1ms\" }}\n"
@@ -146,6 +147,7 @@ fn a_run_has_limits_unless_its_file_takes_them_off() {
 
 #[test]
 fn limits_hold_on_both_runtimes_and_what_was_computed_is_printed() {
+    let _alone = COUNTING.lock();
     let folder = folder("runtimes");
     for (runtime, rate) in [("kernel", RATE), ("madsim", "rate = \"1000/s\"")] {
         std::fs::write(folder.join("flood.toml"), flood(rate, "asks = \"s\"", HANG, "16MB")).expect("a file");
@@ -161,6 +163,7 @@ fn limits_hold_on_both_runtimes_and_what_was_computed_is_printed() {
 
 #[test]
 fn lists_and_repetitions_without_measure_are_refused() {
+    let _alone = COUNTING.lock();
     let head = "brownout = 1\ntitle = \"x\"\nspan = \"24h\"\nSEEDS[clients.c]\nsends = \"k\"\nrate = \"1/s\"\n\
                 [fleets.f]\ncount = 1000\ncalls.k = { work = \"1ms\", asks = \"s\" }\n[stores.s]\n";
     let seeds = format!("seeds = {:?}\n", (0..500_000).collect::<Vec<u64>>());
@@ -192,6 +195,7 @@ fn lists_and_repetitions_without_measure_are_refused() {
 #[cfg(unix)]
 #[test]
 fn what_is_no_regular_file_is_refused_before_it_is_opened() {
+    let _alone = COUNTING.lock();
     let folder = folder("pipes");
     let made = Command::new("mkfifo").arg("x.toml").current_dir(&folder).status();
     if !made.is_ok_and(|status| status.success()) {
@@ -236,6 +240,7 @@ fn what_is_no_regular_file_is_refused_before_it_is_opened() {
 
 #[test]
 fn a_document_that_no_run_comes_to_or_that_is_too_large_is_refused() {
+    let _alone = COUNTING.lock();
     let folder = folder("documents");
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let minute = root.join("tests/cmd/compare.in/minute.toml");
@@ -267,6 +272,7 @@ fn a_document_that_no_run_comes_to_or_that_is_too_large_is_refused() {
 
 #[test]
 fn a_trace_that_plays_nothing_is_a_mistake_and_what_is_left_out_of_one_is_counted() {
+    let _alone = COUNTING.lock();
     let folder = folder("traces");
     std::fs::write(folder.join("some.csv"), "t,kind\n-0.5,track\n1,track\n59,other\n61000,track\n").expect("a file");
     std::fs::write(folder.join("ms.csv"), "t,kind\n-500,track\n61000,track\n").expect("a file");
@@ -294,6 +300,7 @@ fn a_trace_that_plays_nothing_is_a_mistake_and_what_is_left_out_of_one_is_counte
 #[cfg(target_os = "linux")]
 #[test]
 fn no_memory_for_a_thread_is_a_limit() {
+    let _alone = COUNTING.lock();
     let folder = folder("threads");
     let text = "brownout = 1\ntitle = \"x\"\nspan = \"10s\"\n[clients.c]\nsends = \"k\"\nrate = \"1/s\"\n[fleets.f]\ncalls.k = { work = \"1ms\" }\n";
     std::fs::write(folder.join("x.toml"), text).expect("a file");

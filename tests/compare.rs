@@ -165,7 +165,7 @@ fn files_are_complete() {
 }
 
 #[test]
-fn a_scenario_without_axes_is_one_cell_and_says_so() {
+fn a_scenario_without_axes_is_nothing_to_compare() {
     let plain = concat!(env!("CARGO_MANIFEST_DIR"), "/scenarios/degradation");
     let file = std::fs::read_dir(plain).expect("scenarios").filter_map(|e| Some(e.ok()?.path())).find(|path| {
         let content = std::fs::read_to_string(path).unwrap_or_default();
@@ -173,8 +173,8 @@ fn a_scenario_without_axes_is_one_cell_and_says_so() {
     });
     let Some(file) = file else { return };
     let output = finished(&["compare", &file.to_string_lossy(), "--seeds", "2"]);
-    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
-    assert!(text(&output.stdout).contains("This scenario has no axes"), "{}", text(&output.stdout));
+    assert_eq!(output.status.code(), Some(2), "{}", text(&output.stderr));
+    assert!(text(&output.stderr).contains("one cell is nothing to compare"), "{}", text(&output.stderr));
 }
 
 #[test]

@@ -209,10 +209,10 @@ fn a_summary_of_calls_that_wait_a_minute_does_not_read_as_if_nothing_was_wrong()
         let words = text.split_whitespace().collect::<Vec<_>>().join(" ");
         assert!(words.contains("0% of get calls dropped, 0% failed"), "{width}: {text}");
         assert!(
-            words.contains("answers took 30s in the median and 59s at the 99th percentile during the fault"),
+            words.contains("answers took 30s in the median and 60s at the 99th percentile during the fault"),
             "{text}"
         );
-        assert!(text.contains("30s / 59s"), "{width}: {text}");
+        assert!(text.contains("30s / 60s"), "{width}: {text}");
     }
 }
 

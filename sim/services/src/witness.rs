@@ -18,7 +18,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::Notify;
 
-/// Bytes that a call under way takes here, with its tasks, connections and buffers on all machines; measured.
+/// Bytes that a call under way takes here, with its tasks, connections and buffers on all machines; a guess, on the high side.
 const CALL: u64 = 64_000;
 
 #[derive(Clone, Copy, PartialEq, Eq)]
