@@ -1,7 +1,7 @@
 //! Files that are written whole or not at all.
 //!
 //! A file is written beside its place, under a name of its own (`.brownout-XXXXXX.tmp`), and renamed into it when all of it
-//! is on the disk: who reads it meanwhile, or after a crash, has the old one or the new one. [`write`], [`Draft`] and
+//! is on the disk: who reads it meanwhile, or after a crash, has the old one or the new one. [`write()`], [`Draft`] and
 //! [`create`] are for files that a user named: a link is followed, a device or a pipe is written to, and a file keeps its
 //! mode. [`write_within`] and [`create_within`] are for files that Brownout names in a folder: there only ordinary files are
 //! replaced, so that nothing outside the folder is written, whatever links lie in it.
@@ -166,11 +166,11 @@ pub fn folder(path: &Path) -> Result<(), WriteError> {
     Ok(())
 }
 
-/// Finds out whether [`write`] could write there, and changes nothing.
+/// Finds out whether [`write()`] could write there, and changes nothing.
 ///
 /// # Errors
 ///
-/// What [`write`] would say; a disk may still fill up until then.
+/// What [`write()`] would say; a disk may still fill up until then.
 pub fn probe(path: &Path) -> Result<(), WriteError> {
     match place(path)? {
         Place::Beside(target, there) => {

@@ -3,7 +3,7 @@
 //! Calls count in the cohort in which they were offered: a cell of time between two boundaries. The boundaries
 //! are those of the timeline's steps and of every window that anything asks about; the beginning and the end of a fault
 //! or an outage add one when they happen, and after an end some more, ever farther apart, to see when things are as they
-//! were ([`Recovery`]). So any such window is a sum of whole cells, and a call's fate is followed to the end of the run
+//! were (`Recovery`). So any such window is a sum of whole cells, and a call's fate is followed to the end of the run
 //! without being remembered. Memory grows with the number of cells, not of calls.
 
 use crate::latency::{Latencies, Spread};

@@ -211,7 +211,7 @@ fn peaks(run: &Run, over: (Ns, Ns)) -> Result<Peaks, Absent> {
 const STEADY: Ns = Ns::secs(60);
 
 /// From the end of the last outage until at least 99% of the calls succeed, and go on doing so for a minute: to the
-/// end of the outage, or the beginning of a slot after it ([`Ledger::recovery`]). None without an outage that ends, if that
+/// end of the outage, or the beginning of a slot after it (`Ledger::recovery`). None without an outage that ends, if that
 /// never happens, or if nothing was offered to see it by.
 pub fn recovery(scenario: &Scenario, run: &Run, subject: &str) -> Option<Ns> {
     recovered(run, &metrics::populations(subject, &scenario.plan.spec)).ok()

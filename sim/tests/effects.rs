@@ -294,7 +294,7 @@ impl Draw {
         self.0 >> 33
     }
     fn one_in(&mut self, n: u64) -> bool {
-        self.next() % n == 0
+        self.next().is_multiple_of(n)
     }
 }
 

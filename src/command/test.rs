@@ -70,8 +70,10 @@ pub fn run(args: &Args, terminal: &Terminal) -> Exit {
     let allows = |source: &Source| {
         args.strictness.allows(&Request { path: &source.path, set: &args.set, design: &args.design }, terminal)
     };
-    if let Some(exit) = files.iter().filter_map(|source| allows(source).err()).last() {
-        return exit;
+    // Every file is asked, so that all warnings are shown at once.
+    let refused: Vec<Exit> = files.iter().filter_map(|source| allows(source).err()).collect();
+    if let Some(exit) = refused.last() {
+        return *exit;
     }
     // Before anything is run, so that nothing is computed in vain.
     if let Some(why) = args.junit.as_deref().and_then(|path| probe(path).err()) {

@@ -40,7 +40,7 @@ impl World {
             (!self.trouble.is_at_rest(), "a message is held up"),
             (self.awaits_requests(now), "a request is awaited"),
             (!self.desk.is_at_rest(), "an entry of the timeline is under way"),
-            (self.calls.len() > 0, "a call is under way"),
+            (!self.calls.is_empty(), "a call is under way"),
             (self.tries.len() > checks, "a try is under way"),
             (self.queries.len() > checks, "a store has a query"),
             (self.backends.iter().any(|b| b.queued > 0), "a call queues at the balancer"),

@@ -77,7 +77,7 @@ impl Trouble {
 
     /// Whether no message is held up either.
     pub(crate) fn is_at_rest(&self) -> bool {
-        self.is_sound() && self.held.len() == 0
+        self.is_sound() && self.held.is_empty()
     }
 
     /// A fault begins or ends.
