@@ -191,7 +191,8 @@ impl Share {
     fn exactly(self, count: u32) -> Result<u32, f64> {
         let product = f64::from(count) * self.0;
         let whole = libm::round(product);
-        if libm::fabs(product - whole) < 1e-9 * whole.max(1.0) { Ok(whole as u32) } else { Err(product) }
+        // A share and its product are each off by half a last place; two thirds of a thousand million are not whole.
+        if libm::fabs(product - whole) < 1e-14 * whole.max(1.0) { Ok(whole as u32) } else { Err(product) }
     }
 }
 

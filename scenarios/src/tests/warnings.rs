@@ -20,10 +20,10 @@ fn a_key_without_effect_is_shown_like_a_mistake_with_its_reason() {
 warning: this key has no effect here
  --> my.toml:8:10
   |
-8 | balancer.redispatch = \"every\"
+8 | balancer.redispatch = \"never\"
   |          ^^^^^^^^^^ help: `retries` is 0: no call is tried again
 ";
-    let scenario = with("balancer.retries = 0\nbalancer.redispatch = \"every\"");
+    let scenario = with("balancer.retries = 0\nbalancer.redispatch = \"never\"");
     assert_eq!(scenario.warnings.render_warnings(false), expected);
     let mistakes = scenario.strictly().expect_err("strictly, it is a mistake");
     assert!(mistakes.to_string().starts_with("error: this key has no effect here"), "{mistakes}");
