@@ -253,7 +253,7 @@ pub trait Kernel {
     fn cancel(&mut self, timer: Timer);
     /// Opens the books for a call offered at `at`.
     fn offer(&mut self, population: u16, at: Ns, salt: u64) -> Cohort;
-    /// Takes down a fact.
+    /// Records a fact.
     fn record(&mut self, fact: Fact);
     /// Takes down in which modes the outage that has just begun came.
     fn outage_mode(&mut self, mode: String);
