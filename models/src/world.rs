@@ -94,7 +94,7 @@ impl Call {
         }
     }
 
-    /// Its client is done with it, for good or ill. Whether nothing can execute it any more either: then it is to be settled.
+    /// Its client's outcome is marked. Whether nothing can execute it any more either: then it is to be settled.
     #[inline(always)]
     pub fn client_done(&mut self, how: Client) -> bool {
         debug_assert!(self.client == Client::Waiting && how != Client::Waiting);

@@ -327,7 +327,7 @@ impl World {
         if knobs == LinkKnobs::default() {
             return false;
         }
-        // A refusal is the answer to a connect, which has thrown the dice for both.
+        // A refusal is the answer to a connect: the loss was already drawn for both.
         if !matches!(event, Event::Refused(_)) && message.is_lost(&knobs, tries) {
             self.credit_links(message.at, |knobs| message.loss(knobs) > 0.0);
             self.lost(k, event, message, tries);
