@@ -149,9 +149,9 @@ pub struct StoreFound {
     pub connects: u64,
 }
 
-/// The levels of a world.
+/// What is where.
 #[derive(Clone, Debug, Default)]
-pub struct Levels {
+pub struct Counts {
     /// Fleets, in the order of the file.
     pub fleets: Vec<FleetLevels>,
     /// Per store, in the order of the file: queries that wait to run, or hang.
@@ -160,6 +160,26 @@ pub struct Levels {
     pub queued: Level,
     /// Lost calls kept for a replay, in the balancer's log or by clients.
     pub kept: Level,
+}
+
+impl Counts {
+    /// Nothing anywhere.
+    fn new(fleets: usize, stores: usize) -> Counts {
+        Counts {
+            fleets: vec![FleetLevels::default(); fleets],
+            waiting: vec![Level::default(); stores],
+            ..Counts::default()
+        }
+    }
+}
+
+/// The levels of a world.
+#[derive(Clone, Debug, Default)]
+pub struct Levels {
+    /// What the world's components carry.
+    pub here: Counts,
+    /// What somebody else carries in their place, from when that took over.
+    elsewhere: Option<Counts>,
     /// Queries and connects of each store at the last cut.
     sent: Vec<(u64, u64)>,
     cut_at: Ns,
@@ -169,12 +189,7 @@ pub struct Levels {
 impl Levels {
     /// Nothing anywhere.
     pub fn new(fleets: usize, stores: usize) -> Levels {
-        Levels {
-            fleets: vec![FleetLevels::default(); fleets],
-            waiting: vec![Level::default(); stores],
-            sent: vec![(0, 0); stores],
-            ..Levels::default()
-        }
+        Levels { here: Counts::new(fleets, stores), sent: vec![(0, 0); stores], ..Levels::default() }
     }
 
     /// When the present cell began.
@@ -184,12 +199,13 @@ impl Levels {
 
     /// The present cell ends at a later time, and the next begins.
     pub fn cut(&mut self, at: Ns, found: &[StoreFound]) {
-        let fleets = self.fleets.iter_mut().map(|fleet| FleetPeaks {
+        let counts = self.elsewhere.as_mut().unwrap_or(&mut self.here); // Not `counts()`: other fields are lent too.
+        let fleets = counts.fleets.iter_mut().map(|fleet| FleetPeaks {
             accept_queue: fleet.accept_queue.cut(at),
             pending: fleet.pending.cut(at),
             spooled: std::mem::take(&mut fleet.spooled),
         });
-        let stores = self.waiting.iter_mut().zip(found).zip(&mut self.sent).map(|((waiting, found), sent)| {
+        let stores = counts.waiting.iter_mut().zip(found).zip(&mut self.sent).map(|((waiting, found), sent)| {
             let before = std::mem::replace(sent, (found.queries, found.connects));
             StorePeaks {
                 waiting: waiting.cut(at),
@@ -203,21 +219,21 @@ impl Levels {
             to: at,
             fleets: fleets.collect(),
             stores: stores.collect(),
-            queued: self.queued.cut(at),
-            kept: self.kept.cut(at),
+            queued: counts.queued.cut(at),
+            kept: counts.kept.cut(at),
         });
         self.cut_at = at;
     }
 
-    /// Nothing is anywhere any more: somebody else carries the calls from now on, and counts them.
-    pub fn clear(&mut self, at: Ns) {
-        for fleet in &mut self.fleets {
-            fleet.accept_queue.set(at, 0);
-            fleet.pending.set(at, 0);
-        }
-        self.waiting.iter_mut().for_each(|waiting| waiting.set(at, 0));
-        self.queued.set(at, 0);
-        self.kept.set(at, 0);
+    /// Somebody else carries the calls from now on. What the components still have, and what a script does to it, is no
+    /// part of any cell that ends later.
+    pub fn hand_over(&mut self) {
+        self.elsewhere = Some(Counts::new(self.here.fleets.len(), self.here.waiting.len()));
+    }
+
+    /// What whoever carries the calls has.
+    pub fn counts(&mut self) -> &mut Counts {
+        self.elsewhere.as_mut().unwrap_or(&mut self.here)
     }
 
     /// What everything came to over a window whose ends are boundaries of cells; none if no cell lies in it.
@@ -257,12 +273,23 @@ mod tests {
     }
 
     #[test]
+    fn what_the_components_still_have_counts_no_more_once_somebody_else_carries_the_calls() {
+        let mut levels = Levels::new(1, 0);
+        levels.here.fleets[0].pending.add(Ns(1), 4);
+        levels.hand_over();
+        levels.counts().fleets[0].pending.add(Ns(3), 2);
+        levels.here.fleets[0].pending.remove(Ns(5), 4);
+        levels.cut(Ns(10), &[]);
+        assert_eq!(levels.over(Ns(0), Ns(10)).unwrap().fleets[0].pending, 2);
+    }
+
+    #[test]
     fn a_window_is_a_row_of_cells() {
         let mut levels = Levels::new(1, 1);
         let found = |queries, headroom| [StoreFound { headroom, queries, connects: 0 }];
-        levels.fleets[0].pending.add(Ns(1), 4);
+        levels.here.fleets[0].pending.add(Ns(1), 4);
         levels.cut(Ns(10), &found(2, 50.0));
-        levels.fleets[0].pending.remove(Ns(11), 3);
+        levels.here.fleets[0].pending.remove(Ns(11), 3);
         levels.cut(Ns(20), &found(5, 7.0));
         levels.cut(Ns(30), &found(9, 80.0));
         let over = |from, to| {

@@ -527,7 +527,7 @@ impl World {
             return;
         }
         for server in &mut self.servers {
-            let spooled = &mut self.levels.fleets[server.fleet as usize].spooled;
+            let spooled = &mut self.levels.here.fleets[server.fleet as usize].spooled;
             *spooled = (server.take_spool_peak() as u64).max(*spooled);
         }
         let found = self.stores.iter_mut().map(|store| StoreFound {

@@ -337,7 +337,7 @@ impl World {
         try_.timer = k.arm(self.lanes.queue, Event::QueueTimeout(t));
         backend.queue.push_back(t);
         backend.queued += 1;
-        self.levels.queued.add(k.now(), 1);
+        self.levels.here.queued.add(k.now(), 1);
     }
 
     /// Connects to a server.
@@ -565,7 +565,7 @@ impl World {
         let try_ = &mut self.tries[t];
         try_.timer = Timer::NONE;
         self.backends[try_.fleet as usize].queued -= 1;
-        self.levels.queued.remove(k.now(), 1);
+        self.levels.here.queued.remove(k.now(), 1);
         self.reject(k, t, self.spec.balancer.unavailable_status, Cause::QueueTimeout);
     }
 
@@ -578,7 +578,7 @@ impl World {
             Front::Queued => {
                 let fleet = self.tries[t].fleet as usize;
                 self.backends[fleet].queued -= 1;
-                self.levels.queued.remove(k.now(), 1);
+                self.levels.here.queued.remove(k.now(), 1);
                 self.give_up(k, t, Cause::ClientLeft);
             }
             Front::Connecting => {
@@ -643,7 +643,7 @@ impl World {
             let backend = &mut self.backends[fleet as usize];
             backend.queue.pop_front();
             backend.queued -= 1;
-            self.levels.queued.remove(k.now(), 1);
+            self.levels.here.queued.remove(k.now(), 1);
             k.cancel(self.tries[t].timer);
             self.dispatch(k, t, server);
         }

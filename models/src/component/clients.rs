@@ -593,7 +593,7 @@ impl World {
             return;
         }
         population.kept += 1;
-        self.levels.kept.add(k.now(), 1);
+        self.levels.here.kept.add(k.now(), 1);
         call.kept = true;
         call.legs += 1; // held until the client gets it through, or forgets it
         self.keep_on(k, call_at);
@@ -622,7 +622,7 @@ impl World {
         let call = &mut self.calls[call_at];
         call.kept = false;
         self.populations[call.population as usize].kept -= 1;
-        self.levels.kept.remove(k.now(), 1);
+        self.levels.here.kept.remove(k.now(), 1);
         let cause = call.cause;
         self.leg_ends(k, call_at, cause);
     }

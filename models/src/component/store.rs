@@ -363,11 +363,8 @@ impl World {
 
     /// Other queries than before wait or hang.
     fn waits<K: Kernel>(&mut self, k: &K, store: u16) {
-        if self.trouble.elsewhere.is_some() {
-            return; // Whoever carries the calls counts them.
-        }
         let waiting = self.stores[store as usize].waiting() as u64;
-        self.levels.waiting[store as usize].set(k.now(), waiting);
+        self.levels.here.waiting[store as usize].set(k.now(), waiting);
     }
 
     fn run_query<K: Kernel>(&mut self, k: &mut K, q: Ref) {

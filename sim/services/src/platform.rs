@@ -94,6 +94,9 @@ pub trait Listener: Send + Sync + 'static {
     type Stream: Stream;
     /// The next connection.
     fn accept(&self) -> impl Future<Output = io::Result<Self::Stream>> + Send;
+
+    /// Closes the connections that wait to be accepted now.
+    fn close_waiting(&self) -> impl Future<Output = ()> + Send;
 }
 
 /// A connection.

@@ -11,6 +11,7 @@ use brownout_models::fault::{Connects, StoreKnobs};
 use brownout_models::ledger::Cause;
 use brownout_models::random::{Purpose, draw, unit};
 use brownout_models::units::Ns;
+use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use tokio::sync::Semaphore;
@@ -63,35 +64,43 @@ impl<P: Platform> StoreService<P> {
                 platform.sleep(Ns::millis(1)).await;
                 continue;
             };
-            // Shut down: nobody listens until it is started again. Cut while it stands still: what waits at the socket
-            // of the old process is closed with it.
-            let cuts = store.now().cuts;
-            let down = store.until(|now| match now.knobs.connects {
-                Connects::Refused => true,
-                Connects::Unanswered => now.cuts != cuts,
-                Connects::Accepted => false,
-            });
+            // Shut down: nobody listens until it is started again.
+            let down = store.until(|now| now.knobs.connects == Connects::Refused);
             first(down, store.accept(&listener, &crew)).await;
         }
     }
 
-    /// Accepts connections one after another, dead ones too, while the process is not stopped.
+    /// Accepts connections one after another, dead ones too, while the process is not stopped. A cut closes what waits:
+    /// another process, or another machine, serves in its place.
     async fn accept(self: &Arc<Self>, listener: &P::Listener, crew: &Crew<P>) {
         let takes = self.town.store(self.number).accept;
         loop {
+            let cuts = self.now().cuts;
+            let cut = self.until(|now| now.cuts != cuts);
+            let stream = match first(cut, self.next(listener, takes)).await {
+                Either::Right(Ok(stream)) => stream,
+                Either::Right(Err(_)) => return,
+                Either::Left(()) => {
+                    listener.close_waiting().await;
+                    continue;
+                }
+            };
+            let store = self.clone();
+            crew.run(async move { store.connection(stream).await });
+        }
+    }
+
+    /// The next connection, once the process has accepted it.
+    async fn next(&self, listener: &P::Listener, takes: Ns) -> io::Result<P::Stream> {
+        loop {
             self.until(|now| now.knobs.connects == Connects::Accepted).await;
             let stopped = self.until(|now| now.knobs.connects != Connects::Accepted);
-            let accepted = match first(stopped, listener.accept()).await {
-                Either::Left(()) => continue,
-                Either::Right(accepted) => accepted,
-            };
-            let Ok(stream) = accepted else { return };
+            let Either::Right(accepted) = first(stopped, listener.accept()).await else { continue };
             if takes > Ns::ZERO {
                 self.platform.sleep(takes).await;
                 self.until(|now| now.knobs.connects == Connects::Accepted).await;
             }
-            let store = self.clone();
-            crew.run(async move { store.connection(stream).await });
+            return accepted;
         }
     }
 

@@ -129,7 +129,7 @@ impl Relay {
             progress(self.run.at.0 as f64 / self.run.end.0 as f64);
         }
         self.run.world.trouble.elsewhere = Some(Elsewhere::default());
-        self.run.world.levels.clear(self.run.at);
+        self.run.world.levels.hand_over();
         Ok(None)
     }
 
@@ -169,14 +169,14 @@ impl Relay {
 
     /// Per fleet, most calls that one spool of a server has held since this was last told.
     pub fn spooled(&mut self, most: &[u64]) {
-        for (fleet, most) in self.run.world.levels.fleets.iter_mut().zip(most) {
+        for (fleet, most) in self.run.world.levels.counts().fleets.iter_mut().zip(most) {
             fleet.spooled = fleet.spooled.max(*most);
         }
     }
 
     /// Something that is counted has become so many more, or fewer if that is negative.
     pub fn counts(&mut self, what: Counted, now: Ns, more: i64) {
-        let levels = &mut self.run.world.levels;
+        let levels = self.run.world.levels.counts();
         let level = match what {
             Counted::Pending(fleet) => &mut levels.fleets[fleet as usize].pending,
             Counted::AcceptQueue(fleet) => &mut levels.fleets[fleet as usize].accept_queue,

@@ -84,7 +84,7 @@ impl World {
         if !full {
             let kept = Kept { account: call.account(), cause: call.cause, attempt: call.attempt };
             self.log.queues[population].push_back(kept);
-            self.levels.kept.add(k.now(), 1);
+            self.levels.here.kept.add(k.now(), 1);
         }
         !full
     }
@@ -103,7 +103,7 @@ impl World {
         // What is lost again comes back into the log, so an empty one is looked at again now and then.
         k.at(k.now().plus(if next.is_some() { pause } else { Ns::secs(1) }), Event::Replay(entry));
         if let Some(kept) = next {
-            self.levels.kept.remove(k.now(), 1);
+            self.levels.here.kept.remove(k.now(), 1);
             self.send_again(k, kept);
         }
     }

@@ -301,7 +301,7 @@ impl World {
         background.place = server.active.len() as u32;
         let t = self.tries.insert(background);
         self.servers[number as usize].active.push(t);
-        self.levels.fleets[fleet as usize].pending.add(k.now(), 1);
+        self.levels.here.fleets[fleet as usize].pending.add(k.now(), 1);
         self.ask(k, t);
     }
 }

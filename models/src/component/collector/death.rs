@@ -39,7 +39,7 @@ impl World {
         server.forget_leaks();
         server.cached_ok = true;
         let fleet = server.fleet as usize;
-        let levels = &mut self.levels.fleets[fleet];
+        let levels = &mut self.levels.here.fleets[fleet];
         levels.accept_queue.remove(k.now(), server.queue.len() as u64);
         levels.pending.remove(k.now(), server.active.len() as u64);
         server.queue.clear();

@@ -118,7 +118,7 @@ impl World {
         write.place = self.servers[server as usize].active.len() as u32;
         let t = self.tries.insert(write);
         self.servers[server as usize].active.push(t);
-        self.levels.fleets[fleet as usize].pending.add(k.now(), 1);
+        self.levels.here.fleets[fleet as usize].pending.add(k.now(), 1);
         self.ask(k, t);
     }
 

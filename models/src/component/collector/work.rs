@@ -47,7 +47,7 @@ impl World {
             && fleet.shedding.as_ref().is_some_and(|shedding| !shedding.admits(server.active.len() as u32));
         try_.place = server.active.len() as u32;
         server.active.push(t);
-        self.levels.fleets[try_.fleet as usize].pending.add(k.now(), 1);
+        self.levels.here.fleets[try_.fleet as usize].pending.add(k.now(), 1);
         if server.is_event_loop {
             server.memory += fleet.memory_per_call.0;
             try_.back = Back::Arriving;
@@ -146,7 +146,7 @@ impl World {
         } else {
             let try_ = &mut self.tries[t];
             try_.back = Back::Queued;
-            self.levels.fleets[try_.fleet as usize].accept_queue.add(k.now(), 1);
+            self.levels.here.fleets[try_.fleet as usize].accept_queue.add(k.now(), 1);
             let shedding = &self.spec.fleets.0[try_.fleet as usize].1.shedding;
             if try_.purpose != Purpose::Call && shedding.as_ref().is_some_and(|shedding| shedding.checks_first) {
                 server.queue.push_front(t);
@@ -168,7 +168,7 @@ impl World {
                 break;
             }
             let Some(t) = server.queue.pop_front() else { break };
-            self.levels.fleets[server.fleet as usize].accept_queue.remove(k.now(), 1);
+            self.levels.here.fleets[server.fleet as usize].accept_queue.remove(k.now(), 1);
             self.start(k, t);
         }
         self.servers[number as usize].starting_work = false;
@@ -296,7 +296,7 @@ impl World {
         // It goes off its server's list, and the last one there takes its place.
         debug_assert_eq!(server.active[place as usize], t);
         server.active.swap_remove(place as usize);
-        self.levels.fleets[fleet].pending.remove(k.now(), 1);
+        self.levels.here.fleets[fleet].pending.remove(k.now(), 1);
         if let Some(moved) = server.active.get(place as usize) {
             self.tries[*moved].place = place;
         }

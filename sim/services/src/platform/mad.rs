@@ -426,6 +426,15 @@ impl Listener for MadListener {
             self.aside().insert((at, line.salt), stream);
         }
     }
+
+    async fn close_waiting(&self) {
+        // madsim hands each over after a delay of its own, of nanoseconds.
+        const SOON: Ns = Ns(1_000);
+        let waiting = self.mad.ports().ports.get(&self.door).map_or(0, |port| port.waiting);
+        for _ in 0..waiting {
+            let super::Either::Left(Ok(_closed)) = first(self.accept(), self.mad.sleep(SOON)).await else { return };
+        }
+    }
 }
 
 impl Drop for MadListener {

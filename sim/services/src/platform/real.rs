@@ -5,7 +5,7 @@
 //! and no link be made worse.
 
 use super::weather::Met;
-use super::{Door, Handshake, LinkAt, Listener, Machine, Platform, Silence, Stream, Way};
+use super::{Door, Either, Handshake, LinkAt, Listener, Machine, Platform, Silence, Stream, Way, first};
 use brownout_models::fault::LinkKnobs;
 use brownout_models::units::Ns;
 use std::collections::BTreeMap;
@@ -128,5 +128,9 @@ impl Listener for RealListener {
         let (stream, _) = self.0.accept().await?;
         stream.set_nodelay(true)?;
         Ok(stream)
+    }
+
+    async fn close_waiting(&self) {
+        while let Either::Left(Ok(_closed)) = first(self.accept(), std::future::ready(())).await {}
     }
 }

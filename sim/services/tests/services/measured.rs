@@ -1,7 +1,8 @@
 //! The rows measured on real proxies (facts of `tests/measured.rs`), on the services: measured, kernel, madsim.
 //!
 //! Tolerances are those of the kernel's test: 0.02 where a cell is nothing or everything, else the larger of 0.03 and 2.5
-//! standard deviations, but 0.06 at most; the first ejection within 1 s; servers in rotation within 20% or 0.3; how often
+//! standard deviations, but 0.06 at most; the first ejection within 1 s or two standard deviations (that of nginx is 5.7 s under some
+//! seeds and 8 s under others; the measurement is one); servers in rotation within 20% or 0.3; how often
 //! a server left within 20% or 1. The means are over five seeds here, for the time that they take.
 
 use crate::support::{Figure, kernel, madsim, scenario};
@@ -29,7 +30,7 @@ const SEEDS: u64 = 5;
 struct Means {
     failed: Figure,
     never: Figure,
-    ejection: Option<f64>,
+    ejection: Option<Figure>,
     up: f64,
     downs: f64,
 }
@@ -40,7 +41,7 @@ fn means(outcomes: &[Outcome]) -> Means {
     Means {
         failed: over(&|o| o.calls["track"].failed_rate),
         never: over(&|o| o.calls["track"].dropped_rate),
-        ejection: (ejections.len() == outcomes.len()).then(|| Figure::of(ejections.into_iter()).mean),
+        ejection: (ejections.len() == outcomes.len()).then(|| Figure::of(ejections.into_iter())),
         up: over(&|o| o.rotation.mean_in_rotation).mean,
         downs: over(&|o| o.rotation.mean_downs).mean,
     }
@@ -76,8 +77,8 @@ fn every_measured_row_is_reproduced_by_the_services() {
             m.never.mean,
             m.never.deviation,
             seconds(ejection),
-            seconds(k.ejection),
-            seconds(m.ejection),
+            seconds(k.ejection.map(|e| e.mean)),
+            seconds(m.ejection.map(|e| e.mean)),
             k.up,
             m.up,
             k.downs,
@@ -96,9 +97,11 @@ fn every_measured_row_is_reproduced_by_the_services() {
         judge("up", up, m.up, (0.2 * up).max(0.3));
         judge("downs", downs, m.downs, (0.2 * downs).max(1.0));
         match (ejection, m.ejection) {
-            (Some(measured), Some(is)) => judge("first ejection", measured, is, 1.0),
+            (Some(measured), Some(is)) => judge("first ejection", measured, is.mean, (2.0 * is.deviation).max(1.0)),
             (None, None) => {}
-            (measured, is) => off.push(format!("{name}: first ejection {is:?}, measured {measured:?}")),
+            (measured, is) => {
+                off.push(format!("{name}: first ejection {:?}, measured {measured:?}", is.map(|e| e.mean)))
+            }
         }
     }
     assert!(off.is_empty(), "too far from what was measured:\n{}", off.join("\n"));
