@@ -36,10 +36,14 @@ fn folder(name: &str) -> PathBuf {
 fn commands_print_what_they_should() {
     let runtimes = if brownout::services::HAS_MADSIM { "with-madsim" } else { "without-madsim" };
     let runtimes = format!("tests/cmd/runtimes/{runtimes}.trycmd");
-    trycmd::TestCases::new().case("tests/cmd/*.trycmd").case(runtimes).case("README.md");
+    let cases = trycmd::TestCases::new();
+    cases.case("tests/cmd/*.trycmd").case(runtimes).case("README.md");
+    // The pages whose commands take no folder of their own.
+    cases.case("docs/october-28.md").case("docs/testing.md");
 }
 
-/// The guide is followed in a folder where `brownout init my-service.toml` has been run, as it says.
+/// The guide is followed in a folder where `brownout init my-service.toml` has been run, as it says. Beside it lies the
+/// file with mistakes that the guide shows.
 #[test]
 fn the_guide_does_what_it_says() {
     let out = folder("guide");
@@ -48,7 +52,9 @@ fn the_guide_does_what_it_says() {
     let scenario = inside.join("my-service.toml").display().to_string();
     let output = finished(&["init", &scenario]);
     assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
-    let guide = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/guide.md");
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    std::fs::copy(root.join("tests/cmd/guide/mistakes.toml"), inside.join("mistakes.toml")).expect("a copy");
+    let guide = root.join("docs/guide.md");
     let copy = out.join("guide.md");
     std::fs::copy(&guide, &copy).expect("a copy");
     trycmd::TestCases::new().case(&copy).run();

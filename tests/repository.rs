@@ -1,0 +1,191 @@
+//! What the repository says of itself: links lead somewhere, every page can be found, licences and duplicates are known.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn read(path: &Path) -> String {
+    std::fs::read_to_string(path).unwrap_or_else(|why| panic!("{}: {why}", path.display()))
+}
+
+/// The pages that are written for readers, apart from the change log: its links are those of their time.
+fn pages() -> Vec<PathBuf> {
+    let mut pages: Vec<PathBuf> =
+        ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md"].map(|name| root().join(name)).into();
+    for entry in std::fs::read_dir(root().join("docs")).expect("docs/ is there") {
+        let path = entry.expect("a readable entry").path();
+        if path.extension().is_some_and(|e| e == "md") {
+            pages.push(path);
+        }
+    }
+    pages
+}
+
+/// The lines of a page that are not within a fenced block.
+fn prose(page: &str) -> Vec<&str> {
+    let mut fenced = false;
+    let outside = |line: &&str| {
+        let fence = line.trim_start().starts_with("```");
+        fenced ^= fence;
+        !fenced && !fence
+    };
+    page.lines().filter(outside).collect()
+}
+
+/// The targets of a page's links, with `page#anchor` as written.
+fn links(page: &str) -> Vec<&str> {
+    let text =
+        |line| -> Vec<&str> { str::split(line, "](").skip(1).filter_map(|rest| rest.split(')').next()).collect() };
+    prose(page).into_iter().flat_map(text).collect()
+}
+
+/// The anchors of a page's headings, as GitHub and other renderers of Markdown make them.
+fn anchors(page: &str) -> BTreeSet<String> {
+    let headings = prose(page).into_iter().filter(|line| line.starts_with('#'));
+    let slug = |heading: &str| {
+        let kept = heading.trim_start_matches('#').trim().to_lowercase();
+        let kept = kept.chars().filter(|c| c.is_alphanumeric() || " -_".contains(*c));
+        kept.map(|c| if c == ' ' { '-' } else { c }).collect()
+    };
+    headings.map(slug).collect()
+}
+
+#[test]
+fn every_link_leads_to_a_file_and_a_heading_that_are_there() {
+    let mut dead = Vec::new();
+    for page in pages() {
+        let text = read(&page);
+        for link in links(&text).into_iter().filter(|link| !link.contains("://")) {
+            let (file, anchor) = link.split_once('#').map_or((link, None), |(file, anchor)| (file, Some(anchor)));
+            let target = if file.is_empty() { page.clone() } else { page.with_file_name(file) };
+            let holds = match anchor {
+                None => target.exists(),
+                Some(anchor) => target.is_file() && anchors(&read(&target)).contains(anchor),
+            };
+            if !holds {
+                dead.push(format!("{}: {link}", page.display()));
+            }
+        }
+    }
+    assert!(dead.is_empty(), "links that lead nowhere:\n{}", dead.join("\n"));
+}
+
+#[test]
+fn every_page_is_in_the_index() {
+    let index = read(&root().join("docs/README.md"));
+    let named: BTreeSet<&str> = links(&index).into_iter().filter_map(|link| link.split('#').next()).collect();
+    for page in pages().iter().filter(|page| page.parent().is_some_and(|folder| folder.ends_with("docs"))) {
+        let name = page.file_name().map(|name| name.to_string_lossy()).unwrap_or_default();
+        assert!(
+            name == "README.md" || named.contains(&*name),
+            "docs/README.md says of no question that {name} answers it"
+        );
+    }
+}
+
+#[test]
+fn the_front_page_is_short() {
+    let lines = read(&root().join("README.md")).lines().count();
+    assert!(lines <= 200, "README.md has {lines} lines; what is not for a first look belongs in docs/");
+}
+
+/// Paths in backticks that begin at the root of the repository; `{a,b}` stands for two.
+#[test]
+fn every_path_that_the_architecture_names_is_there() {
+    let folders =
+        ["models/", "scenarios/", "sim/", "reports/", "output/", "src/", "tests/", "benches/", "docs/", "fuzz/"];
+    let mut missing = Vec::new();
+    for page in ["ARCHITECTURE.md", "CONTRIBUTING.md"] {
+        let text = read(&root().join(page));
+        let quoted = text.split('`').skip(1).step_by(2).filter(|quoted| !quoted.contains(char::is_whitespace));
+        for quoted in quoted.filter(|quoted| folders.iter().any(|folder| quoted.starts_with(folder))) {
+            let (before, rest) = quoted.split_once('{').unwrap_or((quoted, "}"));
+            let (each, after) = rest.split_once('}').unwrap_or((rest, ""));
+            for one in each.split(',') {
+                let path = format!("{before}{one}{after}");
+                if !path.contains(['*', '<']) && !root().join(&path).exists() {
+                    missing.push(format!("{page}: {path}"));
+                }
+            }
+        }
+    }
+    assert!(missing.is_empty(), "not there:\n{}", missing.join("\n"));
+}
+
+/// What cargo says of each crate that is built here, tests and build scripts included.
+fn crates(format: &str) -> BTreeSet<String> {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let args = ["tree", "--locked", "--workspace", "--prefix", "none", "--no-dedupe", "-f", format];
+    let output = Command::new(cargo).args(args).current_dir(root()).output().expect("cargo can be started");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8_lossy(&output.stdout).lines().filter(|line| line.contains('|')).map(String::from).collect()
+}
+
+/// Licences that ask for no more than to be named. A crate with another needs a decision, not a line here.
+const LICENCES: [&str; 12] = [
+    "MIT",
+    "MIT-0",
+    "Apache-2.0",
+    "Apache-2.0 WITH LLVM-exception",
+    "0BSD",
+    "BSD-2-Clause",
+    "BSD-3-Clause",
+    "BSL-1.0",
+    "CC0-1.0",
+    "Unicode-3.0",
+    "Unlicense",
+    "Zlib",
+];
+
+/// Whether an SPDX expression (also in the old form `MIT/Apache-2.0`) can be met by the list: one of each alternative.
+fn is_free(expression: &str) -> bool {
+    let all = expression.split(" AND ").map(|part| part.trim_matches(['(', ')']));
+    let one = |part: &str| part.replace('/', " OR ").split(" OR ").any(|name| LICENCES.contains(&name.trim()));
+    !expression.is_empty() && all.into_iter().all(one)
+}
+
+#[test]
+fn every_crate_has_a_licence_of_the_list() {
+    let found = crates("{p}|{l}");
+    assert!(found.len() > 100, "cargo names {} crates", found.len());
+    let other: Vec<_> = found.iter().filter(|line| !line.split('|').nth(1).is_some_and(is_free)).collect();
+    assert!(other.is_empty(), "crates with other licences: {other:#?}");
+    assert!(is_free("(MIT OR Apache-2.0) AND Unicode-3.0") && is_free("Unlicense/MIT"));
+    assert!(!is_free("GPL-3.0-only") && !is_free("MIT AND GPL-3.0-only") && !is_free(""));
+}
+
+/// Crates that are there in several versions, and by whom. All others have one.
+const DUPLICATES: [(&str, &str); 11] = [
+    ("bit-set", "jsonschema (tests only) has the older one"),
+    ("bit-vec", "by bit-set"),
+    ("getrandom", "madsim's rand, jsonschema (tests only), proptest's rand"),
+    ("miniz_oxide", "png asks for 0.8 itself and for 0.9 by flate2"),
+    ("rand", "madsim has 0.8"),
+    ("rand_core", "by rand"),
+    ("strsim", "madsim's macros have 0.10"),
+    ("syn", "macros only: madsim's are at 1, askama's at 3"),
+    ("toml", "madsim has 0.9"),
+    ("toml_datetime", "by toml"),
+    ("winnow", "by toml"),
+];
+
+#[test]
+fn a_crate_comes_in_one_version() {
+    let mut versions = BTreeMap::<String, BTreeSet<String>>::new();
+    for line in crates("{p}|") {
+        let mut words = line.split([' ', '|']);
+        let (name, version) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
+        versions.entry(name.into()).or_default().insert(version.into());
+    }
+    let several: BTreeSet<&str> =
+        versions.iter().filter(|(_, of)| of.len() > 1).map(|(name, _)| name.as_str()).collect();
+    let known: BTreeSet<&str> = DUPLICATES.iter().map(|(name, _)| *name).collect();
+    let new: Vec<_> = several.difference(&known).map(|name| (name, &versions[*name])).collect();
+    let gone: Vec<_> = known.difference(&several).collect();
+    assert!(new.is_empty(), "in several versions (`cargo tree -d` says why): {new:?}");
+    assert!(gone.is_empty(), "in one version now, so no exception any more: {gone:?}");
+}
