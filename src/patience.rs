@@ -16,8 +16,8 @@ pub struct Signals {
 }
 
 impl Signals {
-    /// Hears signals from now on.
-    pub fn heard() -> Signals {
+    /// Counts signals from now on.
+    pub fn counted() -> Signals {
         let signals = Signals { stop: Arc::default(), came: Arc::default() };
         let second = Arc::new(AtomicBool::new(false));
         for (signal, exit) in [(SIGINT, Exit::Interrupted), (SIGTERM, Exit::Terminated)] {

@@ -50,11 +50,11 @@ enum State {
 }
 
 impl Terminal {
-    /// The terminal, with the user's choice of colour. From now on signals are heard.
+    /// The terminal, with the user's choice of colour. From now on signals are counted.
     pub fn new(color: Color) -> Terminal {
         Terminal {
             color,
-            signals: Signals::heard(),
+            signals: Signals::counted(),
             out: Stream::new("stdout", streams::stdout_was_closed()),
             err: Stream::new("stderr", streams::stderr_was_closed()),
         }

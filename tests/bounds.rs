@@ -191,7 +191,7 @@ fn lists_and_repetitions_without_measure_are_refused() {
     good(&repeat(hang, "5ms", "{ every = \"1s\", times = 80000 }"));
 }
 
-/// A pipe that nobody writes into: whoever opens it to read waits for ever.
+/// A pipe without a writer: opening it to read waits without end.
 #[cfg(unix)]
 #[test]
 fn what_is_no_regular_file_is_refused_before_it_is_opened() {

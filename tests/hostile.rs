@@ -23,9 +23,9 @@ use std::time::{Duration, Instant};
 static MEMORY: PeakAlloc = PeakAlloc;
 
 /// A small generator of its own, so that the run is the same everywhere (SplitMix64).
-struct Dice(u64);
+struct Rng(u64);
 
-impl Dice {
+impl Rng {
     fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let z = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -117,53 +117,53 @@ const TOKENS: &[&str] = &[
 ];
 
 /// A value of some line: from after its first `=` to its end.
-fn change_value(text: &str, dice: &mut Dice) -> String {
+fn change_value(text: &str, rng: &mut Rng) -> String {
     let mut lines: Vec<String> = text.lines().map(str::to_string).collect();
     for _ in 0..8 {
-        let at = dice.below(lines.len());
+        let at = rng.below(lines.len());
         if let Some((key, _)) = lines.get(at).and_then(|line| line.split_once('=')) {
-            lines[at] = format!("{key}= {}", dice.of(TOKENS));
+            lines[at] = format!("{key}= {}", rng.of(TOKENS));
             break;
         }
     }
     lines.join("\n")
 }
 
-fn change_number(text: &str, dice: &mut Dice) -> String {
+fn change_number(text: &str, rng: &mut Rng) -> String {
     let digits: Vec<usize> = text.bytes().enumerate().filter(|(_, b)| b.is_ascii_digit()).map(|(at, _)| at).collect();
     if digits.is_empty() {
         return text.into();
     }
-    let at = *dice.of(&digits);
+    let at = *rng.of(&digits);
     let more = ["0", "00000", "000000000000", "9", "-", ".", "e9", "_"];
-    format!("{}{}{}", &text[..at], dice.of(&more), &text[at..])
+    format!("{}{}{}", &text[..at], rng.of(&more), &text[at..])
 }
 
-fn change_bytes(text: &str, dice: &mut Dice) -> String {
+fn change_bytes(text: &str, rng: &mut Rng) -> String {
     let mut bytes = text.as_bytes().to_vec();
-    for _ in 0..=dice.below(4) {
-        let at = dice.below(bytes.len());
-        match dice.below(3) {
-            0 => bytes[at] = (dice.next() & 0x7f) as u8,
+    for _ in 0..=rng.below(4) {
+        let at = rng.below(bytes.len());
+        match rng.below(3) {
+            0 => bytes[at] = (rng.next() & 0x7f) as u8,
             1 => drop(bytes.remove(at)),
-            _ => bytes.insert(at, (dice.next() & 0x7f) as u8),
+            _ => bytes.insert(at, (rng.next() & 0x7f) as u8),
         }
     }
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
 /// Lines taken out, doubled, or put elsewhere, also from another file.
-fn change_lines(text: &str, other: &str, dice: &mut Dice) -> String {
+fn change_lines(text: &str, other: &str, rng: &mut Rng) -> String {
     let mut lines: Vec<&str> = text.lines().collect();
     let theirs: Vec<&str> = other.lines().collect();
-    for _ in 0..=dice.below(3) {
-        let (from, to) = (dice.below(lines.len()), dice.below(lines.len() + 1));
-        match dice.below(4) {
+    for _ in 0..=rng.below(3) {
+        let (from, to) = (rng.below(lines.len()), rng.below(lines.len() + 1));
+        match rng.below(4) {
             0 if !lines.is_empty() => drop(lines.remove(from)),
             1 => lines.insert(to, lines[from.min(lines.len() - 1)]),
-            2 => lines.insert(to, theirs[dice.below(theirs.len())]),
+            2 => lines.insert(to, theirs[rng.below(theirs.len())]),
             _ => {
-                let at = dice.below(theirs.len());
+                let at = rng.below(theirs.len());
                 lines.splice(to..to, theirs[at..(at + 8).min(theirs.len())].iter().copied());
             }
         }
@@ -201,13 +201,13 @@ const NAMES: &[&str] = &[
 ];
 
 /// One name, everywhere in the file, made of other characters.
-fn change_name(text: &str, dice: &mut Dice) -> String {
+fn change_name(text: &str, rng: &mut Rng) -> String {
     let is_name = |word: &&str| word.len() > 2 && word.bytes().all(|b| b.is_ascii_alphabetic()) && word.is_ascii();
     let words: Vec<&str> = text.split(['"', '.', '[', ']', ' ', '\n']).filter(is_name).collect();
     if words.is_empty() {
         return text.into();
     }
-    let (name, strange) = (*dice.of(&words), format!("\"{}{}\"", dice.of(NAMES), dice.of(NAMES)));
+    let (name, strange) = (*rng.of(&words), format!("\"{}{}\"", rng.of(NAMES), rng.of(NAMES)));
     let mut out = String::new();
     for (n, part) in text.split(name).enumerate() {
         let quoted = out.ends_with('"') && part.starts_with('"');
@@ -220,10 +220,10 @@ fn change_name(text: &str, dice: &mut Dice) -> String {
 }
 
 /// The same thing very often, or within itself very deep.
-fn much(text: &str, dice: &mut Dice) -> String {
-    let n = *dice.of(&[3, 30, 300, 3000, 30_000]);
+fn much(text: &str, rng: &mut Rng) -> String {
+    let n = *rng.of(&[3, 30, 300, 3000, 30_000]);
     let each = |line: fn(usize) -> String| (0..n).map(line).collect::<String>();
-    match dice.below(9) {
+    match rng.below(9) {
         0 => format!("{text}\nx = {}1{}", "[".repeat(n), "]".repeat(n)),
         1 => format!("{text}\nx = {}1{}", "{a=".repeat(n), "}".repeat(n)),
         2 => format!("{text}\n{}", each(|i| format!("[axes.a{i}.b{i}]\nclients = {{}}\n"))),
@@ -236,16 +236,16 @@ fn much(text: &str, dice: &mut Dice) -> String {
     }
 }
 
-fn mutated(text: &str, other: &str, dice: &mut Dice) -> String {
+fn mutated(text: &str, other: &str, rng: &mut Rng) -> String {
     let mut text = text.to_string();
-    for _ in 0..=*dice.of(&[0, 0, 0, 1, 2]) {
-        text = match dice.below(14) {
-            12 | 13 => change_name(&text, dice),
-            0..=2 => change_value(&text, dice),
-            3..=6 => change_number(&text, dice),
-            7 => change_bytes(&text, dice),
-            8..=10 => change_lines(&text, other, dice),
-            _ => much(&text, dice),
+    for _ in 0..=*rng.of(&[0, 0, 0, 1, 2]) {
+        text = match rng.below(14) {
+            12 | 13 => change_name(&text, rng),
+            0..=2 => change_value(&text, rng),
+            3..=6 => change_number(&text, rng),
+            7 => change_bytes(&text, rng),
+            8..=10 => change_lines(&text, other, rng),
+            _ => much(&text, rng),
         };
         if text.is_empty() {
             return text;
@@ -277,12 +277,12 @@ fn survive(text: &str, base: &Path) -> bool {
 fn whatever_becomes_of_a_shipped_file_the_answer_is_an_error_or_a_run() {
     let files = shipped();
     let cases = std::env::var("BROWNOUT_FUZZ").ok().and_then(|n| n.parse().ok()).unwrap_or(1500);
-    let mut dice = Dice(20_151_028);
+    let mut rng = Rng(20_151_028);
     let mut ran = 0;
     for case in 0..cases {
-        let (path, text) = dice.of(&files);
-        let (_, other) = dice.of(&files);
-        let text = mutated(text, other, &mut dice);
+        let (path, text) = rng.of(&files);
+        let (_, other) = rng.of(&files);
+        let text = mutated(text, other, &mut rng);
         let kept = text.clone();
         let base = path.parent().expect("a folder");
         let result = std::panic::catch_unwind(|| survive(&kept, base));
@@ -352,11 +352,11 @@ impl Guard {
 }
 
 /// A mutant of a shipped file that is a scenario.
-fn next_scenario(files: &[(PathBuf, String)], dice: &mut Dice) -> (String, Scenario) {
+fn next_scenario(files: &[(PathBuf, String)], rng: &mut Rng) -> (String, Scenario) {
     loop {
-        let (path, text) = dice.of(files);
-        let (_, other) = dice.of(files);
-        let text = mutated(text, other, dice);
+        let (path, text) = rng.of(files);
+        let (_, other) = rng.of(files);
+        let text = mutated(text, other, rng);
         let base = path.parent().expect("a folder");
         if let Ok(scenario) = load_text("hostile.toml", &text, base, &[], &[]) {
             return (text, scenario);
@@ -430,8 +430,8 @@ fn serve(scenario: &Scenario) -> Result<(), String> {
 }
 
 /// A document with some of it changed: read and shown, or refused.
-fn show(document: &str, dice: &mut Dice) {
-    let text = if dice.below(2) == 0 { change_number(document, dice) } else { change_bytes(document, dice) };
+fn show(document: &str, rng: &mut Rng) {
+    let text = if rng.below(2) == 0 { change_number(document, rng) } else { change_bytes(document, rng) };
     if let Ok(saved::Saved::Run(outcome)) = saved::read(&text) {
         let material = brownout::reports::report::Material { days: vec![*outcome], ..Default::default() };
         // It may be empty of what a page needs; that is said.
@@ -448,12 +448,12 @@ fn share() -> u64 {
 #[test]
 #[ignore = "takes the better part of an hour: fuzz/campaign"]
 fn a_campaign() {
-    let (files, mut dice, mut counts, guard) = (shipped(), Dice(29_102_015), Counts::default(), Guard::new());
+    let (files, mut rng, mut counts, guard) = (shipped(), Rng(29_102_015), Counts::default(), Guard::new());
     let share = share();
     while counts.checked < 1000 * share {
-        let (path, text) = dice.of(&files);
-        let (_, other) = dice.of(&files);
-        let text = mutated(text, other, &mut dice);
+        let (path, text) = rng.of(&files);
+        let (_, other) = rng.of(&files);
+        let text = mutated(text, other, &mut rng);
         let base = path.parent().expect("a folder");
         let ok = guard.case(&mut counts, "check", &text, || match load_text("hostile.toml", &text, base, &[], &[]) {
             Ok(_) => true,
@@ -469,7 +469,7 @@ fn a_campaign() {
     }
     eprintln!("{} mutants checked, {} of them scenarios", counts.checked, counts.scenarios);
     while counts.run < 100 * share {
-        let (text, scenario) = next_scenario(&files, &mut dice);
+        let (text, scenario) = next_scenario(&files, &mut rng);
         let ended = guard.case(&mut counts, "run", &text, || {
             let mut run = Run::new(&scenario.plan, few(&scenario, 50_000));
             let ended = run.finish(None, &mut |_| {}).unwrap_or_else(|imbalance| panic!("{imbalance}"));
@@ -481,24 +481,24 @@ fn a_campaign() {
     }
     eprintln!("{} run on the kernel, {} of them up to a limit", counts.run, counts.limited);
     while counts.hunted < 10 * share {
-        let (text, scenario) = next_scenario(&files, &mut dice);
+        let (text, scenario) = next_scenario(&files, &mut rng);
         let found = guard.case(&mut counts, "hunt", &text, || hunt_and_read(&text, scenario.span));
         counts.finds += found.unwrap_or_else(|why| panic!("{why}\n{text}"));
         counts.hunted += 1;
     }
     eprintln!("{} hunted, {} finds written, read and found again", counts.hunted, counts.finds);
     while counts.services < 5 * share && cfg!(madsim) {
-        let (text, scenario) = next_scenario(&files, &mut dice);
+        let (text, scenario) = next_scenario(&files, &mut rng);
         let served = guard.case(&mut counts, "services", &text, || serve(&scenario));
         served.unwrap_or_else(|why| panic!("{why}\n{text}"));
         counts.services += 1;
     }
     eprintln!("{} run as services", counts.services);
-    let (_, scenario) = next_scenario(&files, &mut dice);
+    let (_, scenario) = next_scenario(&files, &mut rng);
     let outcome = simulate(&scenario, 1, None, &mut |_| {}).expect("books that balance");
     let document = serde_json::to_string(&outcome).expect("a document");
     while counts.documents < 20 * share {
-        guard.case(&mut counts, "document", "", || show(&document, &mut dice));
+        guard.case(&mut counts, "document", "", || show(&document, &mut rng));
         counts.documents += 1;
     }
     let Counts { documents, slowest, largest, .. } = counts;

@@ -100,10 +100,10 @@ fn what_is_written_fails_by_itself_and_its_design_is_in_it() {
     let checked = service.run(&Case { seed: found.seed, ..Case::default() }).unwrap_or_else(|why| panic!("{why}"));
     let violated: Vec<_> = checked.violated().iter().map(|v| v.condition.clone()).collect();
     assert_eq!(violated, std::slice::from_ref(&found.condition));
-    // The weakness mended, the same faults do nothing.
-    let mended =
+    // With the weakness fixed, the same faults do nothing.
+    let fixed =
         Service::open(&file, &[], &["fleets.web.calls.recommend.at_most=2"]).unwrap_or_else(|why| panic!("{why}"));
-    let checked = mended.run(&Case { seed: found.seed, ..Case::default() }).unwrap_or_else(|why| panic!("{why}"));
+    let checked = fixed.run(&Case { seed: found.seed, ..Case::default() }).unwrap_or_else(|why| panic!("{why}"));
     assert!(checked.verdicts.iter().all(|v| v.standing == Standing::Holds), "{:?}", checked.verdicts);
 }
 

@@ -561,7 +561,7 @@ const FOUND: [(&str, &str, u64); 1] = [(
 )];
 
 #[test]
-fn what_was_found_once_stays_mended() {
+fn what_was_found_once_stays_fixed() {
     for (what, world, seed) in FOUND {
         println!("{what}");
         check(&World(format!("brownout = 1\ntitle = 'found'\nspan = '20s'\nstep = '1s'\n{world}")), seed);

@@ -318,7 +318,7 @@ fn that_results_cannot_be_written_is_said_before_anything_long_is_run() {
         while child.try_wait().expect("a child").is_none() {
             if begun.elapsed() > Duration::from_secs(20) {
                 child.kill().expect("it is ours");
-                panic!("{args:?} is run in vain");
+                panic!("{args:?} is run although its output cannot be written");
             }
             std::thread::sleep(Duration::from_millis(5));
         }
@@ -370,7 +370,7 @@ fn nothing_is_written_through_a_link_in_a_folder_of_results() {
     }
 }
 
-/// There is one way to print, and it hears of errors.
+/// There is one way to print, and it reports errors.
 #[test]
 fn nothing_is_printed_past_the_terminal() {
     fn sources(folder: &Path, out: &mut Vec<PathBuf>) {

@@ -64,9 +64,9 @@ fn ended(child: Child, what: &str) -> Output {
 }
 
 /// Numbers without a pattern that are the same in each run of the tests (SplitMix64).
-struct Dice(u64);
+struct Rng(u64);
 
-impl Dice {
+impl Rng {
     fn below(&mut self, end: u64) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;
@@ -132,12 +132,12 @@ fn commands() -> Vec<(String, bool)> {
 /// Signals at moments that are drawn: from before the command has begun until long after most have ended.
 #[test]
 fn a_signal_at_any_moment_ends_a_command_with_what_is_finished() {
-    let mut dice = Dice(28);
+    let mut rng = Rng(28);
     let (mut heard, mut missed) = (0, 0);
     for round in 0..3 {
         for (at, (command, is_json)) in commands().into_iter().enumerate() {
-            let (signal, code) = if dice.below(2) == 0 { ("-INT", 130) } else { ("-TERM", 143) };
-            let delay = Duration::from_millis([dice.below(60), dice.below(400), dice.below(1500)][round]);
+            let (signal, code) = if rng.below(2) == 0 { ("-INT", 130) } else { ("-TERM", 143) };
+            let delay = Duration::from_millis([rng.below(60), rng.below(400), rng.below(1500)][round]);
             let here = folder(&format!("{at}-{round}"));
             let what = format!("{command} {signal} after {delay:?}");
             let mut child = begun(&command, &here);
@@ -226,7 +226,7 @@ fn what_two_hundred_kills_leave_can_be_read() {
     let folders = ["corpus", "hunts", "out"].map(|name| here.join(name));
     let shop = scenario("tests/cmd/hunt.in/shop.toml");
     let minute = scenario("tests/cmd/compare.in/minute.toml");
-    let mut dice = Dice(200);
+    let mut rng = Rng(200);
     let (mut killed, mut writing, mut swept) = (0, 0, 0);
     for round in 0..100 {
         let more = "--keep-going --patience 0 --only hang,slow,crash";
@@ -235,7 +235,7 @@ fn what_two_hundred_kills_leave_can_be_read() {
         for command in [hunt, compare] {
             let mut child = begun(&command, &here);
             let from = Instant::now();
-            let (watched, moment) = (round % 2 == 0, Duration::from_millis(dice.below(1_000)));
+            let (watched, moment) = (round % 2 == 0, Duration::from_millis(rng.below(1_000)));
             let longest = if watched { Duration::from_secs(20) } else { moment };
             while from.elapsed() < longest && !(watched && folders.iter().any(|f| under_way(f) > 0)) {
                 std::thread::sleep(Duration::from_micros(200));

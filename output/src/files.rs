@@ -34,7 +34,7 @@ pub enum WriteError {
         /// Why not.
         cause: io::Error,
     },
-    /// What is there is not what Brownout may replace.
+    /// The existing file is not one that Brownout may replace.
     Refused {
         /// What was to be written.
         path: PathBuf,
@@ -118,7 +118,7 @@ pub fn write_within(folder: &Path, name: &str, content: &[u8]) -> Result<(), Wri
     write_in(folder, name, content, Lasting::Yes)
 }
 
-/// As [`write_within`], for files by the hundred that can be made again: whole or not at all for whoever reads them and if
+/// As [`write_within`], for files by the hundred that can be made again: whole or not at all for their readers and if
 /// the process is killed, but the disk is not waited for, so a power cut may lose them.
 ///
 /// # Errors
@@ -216,9 +216,9 @@ enum Lasting {
 
 /// Where a file that a user named goes.
 enum Place {
-    /// Beside this path and renamed into it; what is there now, if anything is.
+    /// Beside this path and renamed into it; what exists now, if anything does.
     Beside(PathBuf, Option<Metadata>),
-    /// Into what is there: a device, a pipe.
+    /// Into an existing device or pipe.
     Through,
 }
 
@@ -377,7 +377,7 @@ fn keep_mode(_: &NamedTempFile, _: Option<&Metadata>) -> io::Result<()> {
     Ok(())
 }
 
-/// Takes away the files under way in a folder that no process is writing. What cannot be taken away harms nobody.
+/// Takes away the files under way in a folder that no process is writing. What cannot be removed does no harm.
 fn sweep(folder: &Path) {
     let Ok(entries) = fs::read_dir(folder) else { return };
     for entry in entries.flatten() {

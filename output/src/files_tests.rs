@@ -134,6 +134,6 @@ fn what_a_killed_run_left_is_taken_away_and_what_a_living_one_writes_is_not() {
     let mut draft = Draft::of(&dir.path().join("page")).expect("begun");
     draft.write_all(b"whole").expect("room");
     folder(dir.path()).expect("there");
-    draft.finish().expect("it was left alone");
+    draft.finish().expect("nothing else has written to it");
     assert_eq!(names(dir.path()), [".brownout-mine.toml", "page"]);
 }

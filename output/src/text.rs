@@ -1,4 +1,4 @@
-//! Text made safe to show, whoever wrote it: titles and names of scenario files, saved documents, the command line.
+//! Text made safe to show, from whatever source: titles and names of scenario files, saved documents, the command line.
 //!
 //! [`clean`] is for a value on its way into a line: it stays one line. [`for_a_log`] is the last door before a terminal or
 //! a log, for whole pages. [`in_json`], [`in_markdown`] and [`shell`] are the same for their languages.

@@ -11,7 +11,7 @@ use brownout_reports::report::{Material, ReportError, html, pictures};
 use brownout_reports::saved::{Found, Hunted, Kind, Line, Safe, Saved, read};
 use brownout_reports::{compare, json};
 use brownout_sim::outcome::*;
-use fixture::{Dice, october};
+use fixture::{Rng, october};
 use made_up::made_up;
 use std::fs;
 use std::path::Path;
@@ -361,12 +361,12 @@ fn hostile_strings_stay_strings() {
 /// A week in seconds with two hundred servers, six designs.
 #[test]
 fn a_long_run_makes_no_long_page() {
-    let mut dice = Dice::new(3);
+    let mut rng = Rng::new(3);
     let mut outcome = hour();
     outcome.span.length_s = 604_800.0;
     outcome.rotation.servers = (0..200).map(|n| format!("collectors-{n}")).collect();
     for server in &outcome.rotation.servers {
-        let mut changes: Vec<f64> = (0..2_000).map(|_| dice.roll() * 604_800.0).collect();
+        let mut changes: Vec<f64> = (0..2_000).map(|_| rng.roll() * 604_800.0).collect();
         changes.sort_by(f64::total_cmp);
         outcome.rotation.changes_s.insert(server.clone(), changes);
     }

@@ -7,7 +7,7 @@ mod fixture;
 use brownout_reports::terminal::{Detail, Style, run};
 use brownout_reports::{csv, json, svg, write_all};
 use brownout_sim::outcome::*;
-use fixture::{Dice, october};
+use fixture::{Rng, october};
 use std::fs;
 use std::path::{Path, PathBuf};
 use unicode_width::UnicodeWidthStr;
@@ -215,11 +215,11 @@ fn an_empty_outcome_is_no_reason_to_panic() {
 #[test]
 fn pictures_stay_small() {
     let mut outcome = october();
-    let mut dice = Dice::new(7);
+    let mut rng = Rng::new(7);
     outcome.span.length_s = 604_800.0;
     outcome.rotation.servers = (0..200).map(|n| format!("collectors-{n}")).collect();
     for server in &outcome.rotation.servers {
-        let mut changes: Vec<f64> = (0..2_000).map(|_| dice.roll() * 604_800.0).collect();
+        let mut changes: Vec<f64> = (0..2_000).map(|_| rng.roll() * 604_800.0).collect();
         changes.sort_by(f64::total_cmp);
         outcome.rotation.changes_s.insert(server.clone(), changes);
     }

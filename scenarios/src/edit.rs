@@ -1,6 +1,6 @@
 //! A scenario file as text that is changed and stays a scenario file: comments, order and marks are kept.
 //!
-//! For whoever writes files made from files: a hunt that puts the faults it found into the file that it searched, a
+//! For code that writes files made from files: a hunt that puts the faults it found into the file that it searched, a
 //! shrunk schedule in place of a long one. What a change means is left to [`crate::load_text`].
 //!
 //! What is written is escaped by one function, [`quoted`], and what goes into a comment by [`comment`]: names, titles and

@@ -64,7 +64,7 @@ pub fn read_text(path: &Path, most: u64) -> Result<String, String> {
 /// A file of rows none of which is longer than is supported, however its quotes stand.
 pub(crate) struct Rows<R> {
     from: R,
-    /// Bytes read since the last row was complete; set to 0 by whoever takes the rows.
+    /// Bytes read since the last row was complete; set to 0 by the caller that takes the rows.
     pub(crate) since: Rc<Cell<u64>>,
 }
 

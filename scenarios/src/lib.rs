@@ -100,7 +100,7 @@ pub struct Scenario {
     pub evidence: Vec<EvidenceSpec>,
     /// What must hold.
     pub expect: Vec<Expect>,
-    /// Seeds under which it is to be tested; empty: no word about it.
+    /// Seeds under which it is to be tested; empty: not specified.
     pub seeds: Vec<u64>,
     /// Every number of the world and why it is what it is, in the order of the file.
     pub provenance: Vec<Provenance>,

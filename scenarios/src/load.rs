@@ -327,7 +327,7 @@ impl<'a> Load<'a> {
         }
         let mut reader = Reader::new(clock);
         let spec = WorldSpec::read(world, &mut reader);
-        // A key that nobody knows was to say something: what it leaves out may be what gives the others their effect.
+        // An unknown key was meant to say something: what it leaves out may be what gives the others their effect.
         let complete = !reader.has_strangers();
         let problems = reader.finish();
         let sound = problems.is_empty();

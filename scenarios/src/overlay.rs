@@ -551,7 +551,7 @@ fn spell_out(value: &mut Value, path: &[String]) {
 /// Puts in the place of `like = "<name>"` all that the part of that name says and this one does not.
 pub(crate) fn copy_likes(world: &mut Value, problems: &mut Vec<Problem>) {
     if !limits::parts(world).is_empty() {
-        return; // too much to copy; whoever decodes it says so
+        return; // too much to copy; the decoder reports it
     }
     let Data::Table(world) = &mut world.data else { return };
     for part in ["clients", "fleets", "stores"] {
@@ -592,7 +592,7 @@ fn copied(all: &Table, value: &Value, part: &str, seen: &mut Vec<String>) -> Res
     Ok(Some(whole))
 }
 
-/// Tables whose names a file chooses; `--set` changes what is there and must not make up a name.
+/// Tables whose names a file chooses; `--set` changes existing entries and must not add a name.
 fn is_free(path: &[&str]) -> Option<&'static str> {
     match path {
         ["clients"] => Some("clients"),

@@ -14,7 +14,7 @@ use std::collections::BTreeSet;
 /// what has no effect so far is then not reported.
 const WORLDS: usize = 500;
 
-/// What has been heard of the keys of a file so far.
+/// What is known so far of the effects of a file's keys.
 #[derive(Default)]
 pub(crate) struct Silence {
     silent: Vec<Problem>,
@@ -26,13 +26,13 @@ fn place(span: Span) -> (u16, u32, u32) {
 }
 
 impl Silence {
-    /// Takes in what was heard in one world.
+    /// Adds what one world says.
     pub(crate) fn add(&mut self, heard: Heard) {
         self.silent.extend(heard.silent);
         self.heard.extend(heard.heard);
     }
 
-    /// Takes in what was heard in a world of which only the keys at these places are to be reported.
+    /// Adds what a world says of which only the keys at these places are to be reported.
     pub(crate) fn add_within(&mut self, mut heard: Heard, places: &BTreeSet<(u16, u32, u32)>) {
         heard.silent.retain(|problem| places.contains(&place(problem.span)));
         self.add(heard);
@@ -57,7 +57,7 @@ impl Silence {
             let mut problems = Vec::new();
             overlays.apply(&choice, &mut world, &mut problems);
             if !problems.is_empty() {
-                continue; // two of its points contradict each other: nobody can run it
+                continue; // two of its points contradict each other: it cannot be run
             }
             copy_likes(&mut world, &mut problems);
             if let Some(heard) = listen(&world, clock, end) {
@@ -83,7 +83,7 @@ impl Silence {
     }
 }
 
-/// What is heard in a world, if it can be decoded.
+/// What the keys do in a world, if it can be decoded.
 pub(crate) fn listen(world: &Value, clock: &dyn Clock, end: Ns) -> Option<Heard> {
     let mut reader = Reader::new(clock);
     let spec = WorldSpec::read(world, &mut reader)?;

@@ -133,7 +133,7 @@ pub fn run(args: &Args, terminal: &Terminal) -> Exit {
         );
         return Exit::Usage;
     }
-    // Before anything is run, so that nothing is computed in vain.
+    // Before anything is run, so that no result is computed that cannot be kept.
     if let Some(why) = args.out.as_deref().and_then(|dir| probe_folder(dir).err()) {
         terminal.complain(&format!("error: {why}"));
         return Exit::Limit;

@@ -31,7 +31,7 @@ impl Strictness {
         Ok(scenario)
     }
 
-    /// Whether a scenario that somebody else will load may be run. Its mistakes are left to whoever loads it.
+    /// Whether a scenario that is loaded later may be run. Its mistakes are reported then.
     ///
     /// # Errors
     /// [`Exit::Usage`] if it has warnings and they are mistakes; they are shown.

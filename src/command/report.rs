@@ -59,7 +59,7 @@ pub struct Args {
 
 /// Runs the subcommand.
 pub fn run(args: &Args, terminal: &Terminal) -> Exit {
-    // Before anything is run, so that nothing is computed in vain.
+    // Before anything is run, so that no result is computed that cannot be kept.
     let plots = args.plots.as_deref().map_or(Ok(()), probe_folder);
     if let Err(why) = probe(&args.out).and(plots) {
         terminal.complain(&format!("error: {why}"));

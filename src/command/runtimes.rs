@@ -33,7 +33,7 @@ pub fn run(
         Ok(from) => from,
         Err(exit) => return exit,
     };
-    // Before any of them has begun, so that nothing is computed in vain.
+    // Before any of them has begun, so that no result is computed that cannot be kept.
     if let Some(failure) = runtimes.iter().find_map(|runtime| cannot(*runtime)) {
         return failure.tell(seeds.start, terminal);
     }

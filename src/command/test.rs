@@ -75,7 +75,7 @@ pub fn run(args: &Args, terminal: &Terminal) -> Exit {
     if let Some(exit) = refused.last() {
         return *exit;
     }
-    // Before anything is run, so that nothing is computed in vain.
+    // Before anything is run, so that no result is computed that cannot be kept.
     if let Some(why) = args.junit.as_deref().and_then(|path| probe(path).err()) {
         terminal.complain(&format!("error: {why}"));
         return Exit::Limit;

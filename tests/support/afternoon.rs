@@ -4,7 +4,7 @@ use super::support::scenario;
 use brownout::scenarios::Scenario;
 
 /// The day from 11:30 until `to`, with the window from 11:45 on. The ids left at 11:30 are such that the last is used
-/// up at 11:46, and the store is mended at 17:50, as on the day.
+/// up at 11:46, and the store is repaired at 17:50, as on the day.
 pub fn afternoon(to: &str, design: &[&str], set: &[&str]) -> Scenario {
     let span = format!(r#"span = {{ from = "2015-10-28 11:30", to = "2015-10-28 {to}" }}"#);
     let window = format!(r#"window = {{ from = "11:45", to = "{to}" }}"#);
@@ -15,8 +15,8 @@ pub fn afternoon(to: &str, design: &[&str], set: &[&str]) -> Scenario {
     ]"#;
     // 16 minutes at 1,413 ids a second for the background and 15 for identify calls, above the last million.
     let ids_left = "stores.identify.headroom.at_start = 2.371M";
-    let mended = r#"timeline = [
+    let repaired = r#"timeline = [
         { when = "stores.identify.stop", do = "maintenance", store = "identify", takes = "6h4min" },
     ]"#;
-    scenario("october-28.toml", design, &[&[&span, &window, evidence, ids_left, mended], set].concat())
+    scenario("october-28.toml", design, &[&[&span, &window, evidence, ids_left, repaired], set].concat())
 }

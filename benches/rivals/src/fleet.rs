@@ -22,12 +22,12 @@ pub const CHECK_EVERY: Duration = Duration::from_secs(2);
 
 /// Random numbers, small enough to be kept in a model that wants to be serialisable.
 #[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
-pub struct Dice(u64);
+pub struct Rng(u64);
 
-impl Dice {
-    /// The dice of a seed and a purpose.
-    pub fn new(seed: u64, purpose: u64) -> Dice {
-        Dice(mix(seed ^ mix(purpose)))
+impl Rng {
+    /// The random numbers of a seed and a purpose.
+    pub fn new(seed: u64, purpose: u64) -> Rng {
+        Rng(mix(seed ^ mix(purpose)))
     }
 
     /// An exponential variate with this mean. [ns]

@@ -1,6 +1,6 @@
 //! The fleet as models of nexosim: clients, a balancer, servers, joined by ports.
 
-use crate::fleet::{Answer, CHECK_EVERY, CHECK_WORK, Dice, GAP_NS, HOP, SERVERS, TIMEOUT, WORK_NS, WORKERS};
+use crate::fleet::{Answer, CHECK_EVERY, CHECK_WORK, GAP_NS, HOP, Rng, SERVERS, TIMEOUT, WORK_NS, WORKERS};
 use nexosim::model::{Context, Model, schedulable};
 use nexosim::ports::{EventSinkReader, Output, SinkState, event_queue};
 use nexosim::simulation::{EventKey, Mailbox, SimInit};
@@ -19,7 +19,7 @@ struct Call {
 
 #[derive(Serialize, Deserialize)]
 struct Clients {
-    gaps: Dice,
+    gaps: Rng,
     left: u64,
     waiting: u64,
     answered: u64,
@@ -139,7 +139,7 @@ impl Balancer {
 
 #[derive(Serialize, Deserialize)]
 struct Server {
-    work: Dice,
+    work: Rng,
     busy: usize,
     queue: VecDeque<Call>,
     to_balancer: Output<Call>,
@@ -180,7 +180,7 @@ impl Server {
 pub fn nexosim(calls: u64, seed: u64) -> Answer {
     let (at_clients, at_balancer) = (Mailbox::new(), Mailbox::new());
     let mut clients = Clients {
-        gaps: Dice::new(seed, 1),
+        gaps: Rng::new(seed, 1),
         left: calls,
         waiting: 0,
         answered: 0,
@@ -199,7 +199,7 @@ pub fn nexosim(calls: u64, seed: u64) -> Answer {
     for number in 0..SERVERS {
         let at_server = Mailbox::new();
         let mut server = Server {
-            work: Dice::new(seed, 100 + number as u64),
+            work: Rng::new(seed, 100 + number as u64),
             busy: 0,
             queue: VecDeque::new(),
             to_balancer: Output::default(),

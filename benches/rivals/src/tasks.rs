@@ -3,7 +3,7 @@
 //! Both round a sleep to milliseconds, so a millisecond of the fleet is a second of theirs. They differ in names only, so
 //! the fleet is written once.
 
-use crate::fleet::{Answer, CHECK_EVERY, CHECK_WORK, Dice, GAP_NS, HOP, SERVERS, TIMEOUT, WORK_NS, WORKERS};
+use crate::fleet::{Answer, CHECK_EVERY, CHECK_WORK, GAP_NS, HOP, Rng, SERVERS, TIMEOUT, WORK_NS, WORKERS};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use tokio::sync::{Notify, Semaphore};
@@ -13,7 +13,7 @@ const STRETCH: u32 = 1000;
 
 struct Shared {
     servers: Vec<Semaphore>,
-    work: Mutex<Dice>,
+    work: Mutex<Rng>,
     turn: AtomicU64,
     answered: AtomicU64,
     lost: AtomicU64,
@@ -25,7 +25,7 @@ impl Shared {
     fn new(seed: u64) -> Arc<Shared> {
         Arc::new(Shared {
             servers: (0..SERVERS).map(|_| Semaphore::new(WORKERS)).collect(),
-            work: Mutex::new(Dice::new(seed, 2)),
+            work: Mutex::new(Rng::new(seed, 2)),
             turn: AtomicU64::new(0),
             answered: AtomicU64::new(0),
             lost: AtomicU64::new(0),
@@ -85,7 +85,7 @@ macro_rules! fleet_of_tasks {
                 for server in 0..SERVERS {
                     $spawn(checks(shared.clone(), server));
                 }
-                let mut gaps = Dice::new(seed, 1);
+                let mut gaps = Rng::new(seed, 1);
                 for _ in 0..calls {
                     sleep(gaps.exponential(GAP_NS) * STRETCH).await;
                     $spawn(call(shared.clone(), calls));

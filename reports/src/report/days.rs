@@ -238,7 +238,7 @@ pub(super) fn recovery_rows(context: &Context<'_>) -> Vec<Row> {
     context.days.iter().map(row).collect()
 }
 
-/// When nothing was left to be stored late.
+/// When the last late call was stored.
 fn spools_empty(outcome: &Outcome) -> String {
     let steps = &outcome.timeline.steps;
     let full =

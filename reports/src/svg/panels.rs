@@ -215,7 +215,7 @@ impl Of<'_> {
     }
 }
 
-/// When a series that was above 0 came back to 0 for good.
+/// When a series that was above 0 last came back to 0.
 fn drained(points: &[Reach]) -> Option<f64> {
     let last = points.iter().rposition(|p| p.high().is_some_and(|high| high > 0.0))?;
     points.get(last + 1).map(|p| p.from_s)

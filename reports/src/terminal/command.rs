@@ -18,7 +18,7 @@ pub(super) fn repeat(outcome: &Outcome) -> Vec<String> {
 pub(super) fn repeat_and_next(context: &Context<'_>, page: &mut Page) {
     // One line, however long: a command broken in two is one that pastes badly.
     page.line(Line::label("repeat").add(Ink::Bold, &repeat(context.outcome).join(" ")).whole());
-    // On a line of its own: whoever pastes the command must not paste this.
+    // On a line of its own, so that it is not pasted with the command.
     if !context.outcome.digest.is_empty() {
         page.line(Line::label("digest").plain(&context.fit(&context.outcome.digest, 32)));
     }

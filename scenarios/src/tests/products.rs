@@ -31,11 +31,11 @@ fn kubernetes_numbers_warn_where_a_kubelet_would_see_something_else() {
     assert_eq!(warned(CRASH, &[]), NOTHING);
     let late = "fleets.collectors.restart.delay=10min";
     assert_eq!(warned(CRASH, &[late]), ["a node that dies"]);
-    // Whoever asks a bad store in readiness may ask it in liveness.
+    // Where readiness asks a bad store, liveness may ask it, too.
     let asks = "fleets.collectors.calls.track.asks=db";
     assert_eq!(warned(SLOW, &[asks]), ["liveness"]);
     assert_eq!(warned(SLOW, &[asks, "fleets.collectors.health=shallow"]), NOTHING);
-    // Other products check by themselves, and checks that are off mislead nobody.
+    // Other products check by themselves, and a check that is off needs no warning.
     let all = format!("{CUT}{CRASH}");
     assert_eq!(warned(&all, &[late]).len(), 2);
     assert_eq!(warned(&all, &[late, "balancer.health=haproxy"]), NOTHING);

@@ -239,7 +239,7 @@ pub enum How {
     /// Student's t over seeds, and not less than what the share of runs with any hit leaves open.
     #[default]
     Interval,
-    /// Not one hit in any run: the share of runs that may have any (Clopper and Pearson), which bounds the mean too.
+    /// No hit in any run: the share of runs that may have any (Clopper and Pearson), which bounds the mean too.
     Bound,
     /// Every seed gave the same, other than 0: no interval.
     Same,

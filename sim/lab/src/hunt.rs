@@ -2,7 +2,7 @@
 //!
 //! [`Hunt::new`] reads a scenario and works out which faults its world can have; [`Hunt::run`] draws schedules, runs each
 //! under a seed of its own, keeps those that reach something new as a corpus to vary, and shrinks the smallest that
-//! violates an expectation. [`shrink_file`] shrinks the schedule of a file from elsewhere. `docs/hunting.md` is the guide.
+//! violates an expectation. [`shrink_file`] shrinks the schedule of any file. `docs/hunting.md` is the guide.
 //!
 //! Draws are made in batches of fixed size, each draw a pure function of the seed, its number and the corpus before its
 //! batch. So a hunt finds the same at any number of threads; only where it stops depends on the time, if it has a bound

@@ -44,7 +44,7 @@ fn meant(word: &str) -> Result<Vec<Source>, String> {
         }
         return Ok(found.into_iter().map(|path| Source { path, found: true }).collect());
     }
-    // A file may have any name, also one with stars in it. One that cannot be looked at is reported by whoever reads it.
+    // A file may have any name, also one with stars in it. One that cannot be looked at is reported when it is read.
     if path.try_exists().unwrap_or(true) {
         return Ok(vec![Source { path: path.into(), found: false }]);
     }

@@ -338,7 +338,7 @@ fn load_all(ask: &Ask<'_>, cells: &[Cell]) -> Result<Vec<Arc<Scenario>>, Failure
         .par_iter()
         .map(|cell| {
             let mut scenario = load(&Request { path: ask.path, set: &cell.set, design: &cell.design })?;
-            // Thousands of cells may wait, and nobody asks them for their reasons.
+            // Thousands of cells may be planned, and their reasons are never printed.
             scenario.provenance = Vec::new();
             scenario.description = String::new();
             Ok(Arc::new(scenario))

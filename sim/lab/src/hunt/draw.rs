@@ -53,12 +53,12 @@ enum Temper {
 }
 
 /// Random choices from a stream.
-pub(super) struct Dice(pub(super) Stream);
+pub(super) struct Rng(pub(super) Stream);
 
-impl Dice {
-    /// The dice of one draw.
-    pub(super) fn new(seed: u64, draw: u64) -> Dice {
-        Dice(Stream::new(seed, &format!("hunt/{draw}")))
+impl Rng {
+    /// The random numbers of one draw.
+    pub(super) fn new(seed: u64, draw: u64) -> Rng {
+        Rng(Stream::new(seed, &format!("hunt/{draw}")))
     }
 
     fn below(&mut self, n: usize) -> usize {
@@ -82,53 +82,53 @@ impl Dice {
 
 /// The schedule of a seed.
 pub fn draw_schedule(vocabulary: &Vocabulary, budget: &Budget, seed: u64) -> Schedule {
-    schedule(vocabulary, budget, &mut Dice::new(seed, 0))
+    schedule(vocabulary, budget, &mut Rng::new(seed, 0))
 }
 
 /// Draws a schedule.
-pub(super) fn schedule(vocabulary: &Vocabulary, budget: &Budget, dice: &mut Dice) -> Schedule {
-    let mut kinds: Vec<&Kind> = vocabulary.kinds.iter().filter(|_| dice.one_in(2)).collect();
+pub(super) fn schedule(vocabulary: &Vocabulary, budget: &Budget, rng: &mut Rng) -> Schedule {
+    let mut kinds: Vec<&Kind> = vocabulary.kinds.iter().filter(|_| rng.one_in(2)).collect();
     if kinds.is_empty() {
-        kinds.push(&vocabulary.kinds[dice.below(vocabulary.kinds.len())]);
+        kinds.push(&vocabulary.kinds[rng.below(vocabulary.kinds.len())]);
     }
-    let temper = match dice.below(4) {
+    let temper = match rng.below(4) {
         0 => Temper::Extreme,
         1 => Temper::Mild,
         _ => Temper::Anywhere,
     };
     // Small numbers are as likely as large ones: half of all schedules have at most half of the faults allowed.
-    let count = 1 + dice.below(budget.faults.max(1));
+    let count = 1 + rng.below(budget.faults.max(1));
     let faults = (0..count).map(|_| {
-        let kind = kinds[dice.below(kinds.len())];
-        let target = &kind.targets[dice.below(kind.targets.len())];
-        fault(kind, target, budget, temper, dice)
+        let kind = kinds[rng.below(kinds.len())];
+        let target = &kind.targets[rng.below(kind.targets.len())];
+        fault(kind, target, budget, temper, rng)
     });
     let mut faults: Vec<Fault> = faults.collect();
     faults.sort_by_key(|fault| fault.at());
     Schedule { faults }
 }
 
-fn fault(kind: &Kind, target: &Target, budget: &Budget, temper: Temper, dice: &mut Dice) -> Fault {
+fn fault(kind: &Kind, target: &Target, budget: &Budget, temper: Temper, rng: &mut Rng) -> Fault {
     let room = budget.to.minus(budget.from).max(Ns::secs(1));
     let longest = budget.longest.min(room);
     let (short, long) = (libm::log(budget.shortest.as_secs()), libm::log(longest.as_secs().max(1e-3)));
-    let lasts = length(libm::exp(short + (long - short).max(0.0) * dice.unit())).min(longest);
+    let lasts = length(libm::exp(short + (long - short).max(0.0) * rng.unit())).min(longest);
     let latest = room.minus(lasts).as_secs();
     // To the second, or to a thousandth of a room that is small.
     let grain = if latest >= 20.0 { 1.0 } else { 0.1 };
-    let at = budget.from.plus(Ns::from_secs_f64(libm::floor(latest * dice.unit() / grain) * grain));
+    let at = budget.from.plus(Ns::from_secs_f64(libm::floor(latest * rng.unit() / grain) * grain));
     let severity = kind.knobs.iter().map(|knob| {
         let badness = match temper {
-            Temper::Anywhere => dice.unit(),
+            Temper::Anywhere => rng.unit(),
             Temper::Extreme => 1.0,
-            Temper::Mild => dice.unit() * 0.3,
+            Temper::Mild => rng.unit() * 0.3,
         };
         Severity { knob: knob.clone(), value: knob.at(badness * budget.severity) }
     });
     let severity = severity.collect();
     let gradual = kind.course == Course::Gradual;
-    let ramp = if dice.one_in(5) && gradual { length(lasts.as_secs() * dice.unit()).min(lasts) } else { Ns::ZERO };
-    let repeat = if dice.one_in(5) && kind.course != Course::Job { comes_back(at, lasts, budget, dice) } else { None };
+    let ramp = if rng.one_in(5) && gradual { length(lasts.as_secs() * rng.unit()).min(lasts) } else { Ns::ZERO };
+    let repeat = if rng.one_in(5) && kind.course != Course::Job { comes_back(at, lasts, budget, rng) } else { None };
     let mut keys = vec![("do".to_string(), format!("\"{}\"", kind.word))];
     keys.extend(target.keys.iter().cloned());
     let instant = kind.course.ends_itself();
@@ -137,14 +137,14 @@ fn fault(kind: &Kind, target: &Target, budget: &Budget, temper: Temper, dice: &m
 }
 
 /// Some repetitions, as far as there is room.
-fn comes_back(at: Ns, lasts: Ns, budget: &Budget, dice: &mut Dice) -> Option<Repeat> {
-    let every = Ns::from_secs_f64(figures(lasts.as_secs() * (1.2 + 2.0 * dice.unit())));
+fn comes_back(at: Ns, lasts: Ns, budget: &Budget, rng: &mut Rng) -> Option<Repeat> {
+    let every = Ns::from_secs_f64(figures(lasts.as_secs() * (1.2 + 2.0 * rng.unit())));
     let room = budget.to.minus(at).minus(lasts).as_secs();
     let most = (room / every.as_secs().max(0.1)) as usize;
-    (most >= 1).then(|| Repeat { every, times: 2 + dice.below(most.min(9)) as u32 })
+    (most >= 1).then(|| Repeat { every, times: 2 + rng.below(most.min(9)) as u32 })
 }
 
-impl Dice {
+impl Rng {
     /// One of some things; once in so many times, none.
     pub(super) fn picks<'t, T>(&mut self, all: &'t [T], once_in: usize) -> Option<&'t T> {
         (!all.is_empty() && !self.one_in(once_in)).then(|| &all[self.below(all.len())])
@@ -152,11 +152,11 @@ impl Dice {
 }
 
 /// A schedule like another: one fault more, one less, or one that is longer, worse, milder or at another time.
-pub(super) fn vary(from: &Schedule, vocabulary: &Vocabulary, budget: &Budget, dice: &mut Dice) -> Schedule {
+pub(super) fn vary(from: &Schedule, vocabulary: &Vocabulary, budget: &Budget, rng: &mut Rng) -> Schedule {
     let mut schedule = from.clone();
-    let more = self::schedule(vocabulary, &Budget { faults: 1, ..*budget }, dice).faults.remove(0);
-    let at = if schedule.faults.is_empty() { 0 } else { dice.below(schedule.faults.len()) };
-    match dice.below(6) {
+    let more = self::schedule(vocabulary, &Budget { faults: 1, ..*budget }, rng).faults.remove(0);
+    let at = if schedule.faults.is_empty() { 0 } else { rng.below(schedule.faults.len()) };
+    match rng.below(6) {
         _ if schedule.faults.is_empty() => schedule.faults.push(more),
         0 if schedule.faults.len() < budget.faults => schedule.faults.push(more),
         0 | 1 if schedule.faults.len() > 1 => drop(schedule.faults.remove(at)),
@@ -164,7 +164,7 @@ pub(super) fn vary(from: &Schedule, vocabulary: &Vocabulary, budget: &Budget, di
         3 if !schedule.faults[at].instant => schedule.faults[at].lasts = more.lasts.or(schedule.faults[at].lasts),
         4 if !schedule.faults[at].severity.is_empty() => {
             for severity in &mut schedule.faults[at].severity {
-                severity.value = severity.knob.at(dice.unit() * budget.severity);
+                severity.value = severity.knob.at(rng.unit() * budget.severity);
             }
         }
         _ => schedule.faults[at] = more,

@@ -104,7 +104,7 @@ pub struct Found {
     pub faults_before: usize,
     /// Schedules tried to make it smaller.
     pub shrinking: u64,
-    /// Whether nothing smaller was left to try.
+    /// Whether every smaller schedule was tried.
     pub smallest: bool,
     /// Under how many of how many further seeds it fails, too.
     pub other_seeds: (u64, u64),

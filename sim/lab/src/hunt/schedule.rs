@@ -110,7 +110,7 @@ impl Fault {
         self.says("id")
     }
 
-    /// When it is over for good, where that is known.
+    /// When its last repetition ends, where that is known.
     pub fn ends(&self) -> Option<Ns> {
         let again = self.repeat.map_or(0, |r| r.every.0.saturating_mul(u64::from(r.times.saturating_sub(1))));
         let lasts = if self.instant { Some(Ns::ZERO) } else { self.lasts };

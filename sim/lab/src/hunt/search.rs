@@ -2,7 +2,7 @@
 
 use super::corpus::{Corpus, Folder, Kept};
 use super::coverage::Coverage;
-use super::draw::{self, Budget, Dice};
+use super::draw::{self, Budget, Rng};
 use super::report::{KindCount, Report, VERSION};
 use super::schedule::Schedule;
 use super::trial::{Bench, Target, Trial};
@@ -32,13 +32,13 @@ pub struct Progress {
     pub shrinking: u64,
 }
 
-/// What ends a hunt from outside, and who hears of its progress.
+/// What ends a hunt from outside, and what is called with its progress.
 pub struct Watch<'a> {
     /// Set: to end as soon as possible, with what there is.
     pub stop: &'a AtomicBool,
     /// Whether the time allowed is over; asked between batches.
     pub out_of_time: &'a (dyn Fn() -> bool + Sync),
-    /// Hears of progress.
+    /// Is called with the progress.
     pub progress: &'a (dyn Fn(Progress) + Sync),
 }
 
@@ -108,7 +108,7 @@ impl Hunt {
         if !wrong.is_empty() {
             return Err(Failure::Usage(wrong));
         }
-        // Before anything is run, so that nothing is searched for in vain.
+        // Before anything is run, so that no result is searched for that cannot be kept.
         ask.out.map_or(Ok(()), files::probe_folder)?;
         Ok(Hunt {
             base,
@@ -264,17 +264,17 @@ impl<'a> Search<'a> {
     /// What a draw is: something new, or something kept and varied.
     fn job(&self, draw: u64) -> Job {
         let Hunt { vocabulary, budget, seed, .. } = self.hunt;
-        let mut dice = Dice::new(*seed, draw);
+        let mut rng = Rng::new(*seed, draw);
         let pick = if self.bench.worst.is_some() && !self.elite.is_empty() {
-            dice.picks(&self.elite, 2)
+            rng.picks(&self.elite, 2)
         } else {
-            dice.picks(&self.corpus.kept, 2)
+            rng.picks(&self.corpus.kept, 2)
         };
         let schedule = match pick {
-            Some(kept) => draw::vary(&kept.schedule, vocabulary, budget, &mut dice),
-            None => draw::schedule(vocabulary, budget, &mut dice),
+            Some(kept) => draw::vary(&kept.schedule, vocabulary, budget, &mut rng),
+            None => draw::schedule(vocabulary, budget, &mut rng),
         };
-        Job { draw: Some(draw), schedule, seed: dice.seed() }
+        Job { draw: Some(draw), schedule, seed: rng.seed() }
     }
 
     /// Runs jobs and takes their results in, in order. False if it was stopped before the last.
@@ -386,7 +386,7 @@ impl<'a> Search<'a> {
         self.report
     }
 
-    /// Hears whether to stop, and tells of schedules tried to make one smaller.
+    /// Asks whether to stop, and reports the schedules tried to make one smaller.
     pub(super) fn shrinking(&self, tried: u64) {
         (self.watch.progress)(Progress {
             runs: self.report.runs,
@@ -450,7 +450,7 @@ pub fn shrink_file(
         )]));
     }
     let (mut bench, _) = Bench::new(&hunt.base, None, false, watch.stop, seed)?;
-    // A schedule from elsewhere may cost what its own scenario allows.
+    // A schedule that was not drawn here may cost what its own scenario allows.
     bench.event_limit = hunt.base.scenario.limits.events;
     let mut search = Search::new(&hunt, &bench, watch);
     search.report.faults = schedule.faults.len();

@@ -216,7 +216,7 @@ pub struct Shrunk {
     pub schedule: Schedule,
     /// How many schedules were tried for it.
     pub tried: u64,
-    /// Whether nothing smaller was left to try; otherwise it was broken off.
+    /// Whether every smaller schedule was tried; otherwise shrinking was stopped.
     pub complete: bool,
 }
 

@@ -259,7 +259,7 @@ pub(super) fn tell(search: &Search<'_>, schedule: &Schedule, seed: u64) -> Resul
     let first = schedule.faults.iter().filter_map(Fault::at).min().unwrap_or(Ns::ZERO);
     tale.lines.iter_mut().for_each(|(at, _)| *at = (*at).max(first));
     tale.lines.sort_by_key(|(at, _)| *at);
-    // To a tenth of a second: nobody reads nanoseconds.
+    // To a tenth of a second: nanoseconds help no reader.
     let clock = |at: Ns| scenario.calendar.clock(Ns(at.0 / 100_000_000 * 100_000_000));
     let line = |(at, what): (Ns, String)| StoryLine { at_s: at.as_secs(), at: clock(at), what };
     Ok(tale.lines.into_iter().map(line).collect())

@@ -43,7 +43,7 @@ pub struct Kind {
 pub struct Vocabulary {
     /// The kinds that have a target here and are wanted.
     pub kinds: Vec<Kind>,
-    /// Every kind that there is, to read schedules from elsewhere.
+    /// Every kind that there is, to read schedules that were not drawn here.
     all: Vec<Kind>,
 }
 
@@ -236,7 +236,7 @@ impl Target {
     }
 
     fn is_called(&self, word: &str) -> bool {
-        // "stores.identify" is identify, whoever talks to it.
+        // "stores.identify" is identify for every caller.
         self.name == word || self.name.split('/').any(|part| part == word || part.ends_with(&format!(".{word}")))
     }
 }

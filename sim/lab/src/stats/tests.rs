@@ -134,13 +134,13 @@ fn a_pilot_without_spread_makes_nothing_significant() {
     assert!(p_value(&hardly, 3).unwrap() > 0.1);
 }
 
-fn normal(dice: &mut Pcg64Mcg) -> f64 {
-    let (u, v) = (unit(dice), unit(dice));
+fn normal(rng: &mut Pcg64Mcg) -> f64 {
+    let (u, v) = (unit(rng), unit(rng));
     libm::sqrt(-2.0 * libm::log(u)) * libm::cos(2.0 * std::f64::consts::PI * v)
 }
 
-fn unit(dice: &mut Pcg64Mcg) -> f64 {
-    ((dice.next_u64() >> 11) as f64 + 0.5) / (1u64 << 53) as f64
+fn unit(rng: &mut Pcg64Mcg) -> f64 {
+    ((rng.next_u64() >> 11) as f64 + 0.5) / (1u64 << 53) as f64
 }
 
 /// Of 10,000 experiments that stop by the rule, the interval must hold the truth in at least 95%: one standard error of
@@ -149,13 +149,13 @@ fn unit(dice: &mut Pcg64Mcg) -> f64 {
 fn intervals_stay_honest_under_stopping() {
     const TRIES: usize = 10_000;
     for (pilot, cap) in [(5, 400), (3, 1000), (8, 20)] {
-        let mut dice = Pcg64Mcg::new(0x5eed + pilot as u128);
+        let mut rng = Pcg64Mcg::new(0x5eed + pilot as u128);
         let mut held = 0;
         for _ in 0..TRIES {
-            let mut drawn: Vec<f64> = (0..pilot).map(|_| 0.5 + 0.01 * normal(&mut dice)).collect();
+            let mut drawn: Vec<f64> = (0..pilot).map(|_| 0.5 + 0.01 * normal(&mut rng)).collect();
             let spread = sample(&drawn).map_or(0.0, |s| s.deviation);
             let all = stein(pilot, spread, 0.004).min(cap);
-            drawn.extend((pilot..all).map(|_| 0.5 + 0.01 * normal(&mut dice)));
+            drawn.extend((pilot..all).map(|_| 0.5 + 0.01 * normal(&mut rng)));
             let (low, high) = interval(&drawn, pilot).unwrap();
             held += usize::from(low <= 0.5 && 0.5 <= high);
         }
@@ -165,8 +165,8 @@ fn intervals_stay_honest_under_stopping() {
 }
 
 /// Shares of calls lost, by what a run does: nothing mostly, and a burst now and then.
-fn burst(dice: &mut Pcg64Mcg, rare: f64) -> f64 {
-    if unit(dice) < rare { 0.2 } else { 0.0 }
+fn burst(rng: &mut Pcg64Mcg, rare: f64) -> f64 {
+    if unit(rng) < rare { 0.2 } else { 0.0 }
 }
 
 /// Runs that are 0 mostly have no spread most of the time, and the t interval alone would miss the mean in up to an eighth
@@ -176,10 +176,10 @@ fn intervals_hold_the_mean_of_runs_that_are_nothing_mostly() {
     const TRIES: usize = 2_000;
     for rare in [0.02, 0.06, 0.2, 0.5] {
         for n in [3, 5, 20, 59] {
-            let mut dice = Pcg64Mcg::new(0xb0b + n as u128);
+            let mut rng = Pcg64Mcg::new(0xb0b + n as u128);
             let (mut held, mut made) = (0, 0);
             for _ in 0..TRIES {
-                let drawn: Vec<f64> = (0..n).map(|_| burst(&mut dice, rare)).collect();
+                let drawn: Vec<f64> = (0..n).map(|_| burst(&mut rng, rare)).collect();
                 let interval = match drawn.iter().all(|x| *x == 0.0) {
                     true => Some((0.0, at_most(0, n as u64, 0.05))),
                     false => interval_of_shares(&drawn, n),

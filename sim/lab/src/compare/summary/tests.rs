@@ -158,8 +158,8 @@ fn what_is_confirmed_is_quiet_in_every_setting_where_anything_is() {
     assert_eq!(super::super::safety::confirm(&result).candidates, [0, 1], "none is quiet in both");
 }
 
-fn unit(dice: &mut Pcg64Mcg) -> f64 {
-    ((dice.next_u64() >> 11) as f64 + 0.5) / (1u64 << 53) as f64
+fn unit(rng: &mut Pcg64Mcg) -> f64 {
+    ((rng.next_u64() >> 11) as f64 + 0.5) / (1u64 << 53) as f64
 }
 
 /// Draws the rate of a run.
@@ -167,21 +167,21 @@ type Law = fn(&mut Pcg64Mcg) -> f64;
 
 /// What runs are like: about normal, long-tailed, nothing mostly, either good or bad, nearly so.
 const LAWS: [Law; 5] = [
-    |dice| 0.5 + 0.01 * (0..12).map(|_| unit(dice)).sum::<f64>(),
-    |dice| 0.01 * -unit(dice).ln(),
-    |dice| if unit(dice) < 0.04 { 0.03 } else { 0.0 },
-    |dice| if unit(dice) < 0.5 { 0.5 } else { 0.0 },
-    |dice| 0.001 * unit(dice) + if unit(dice) < 0.5 { 0.5 } else { 0.0 },
+    |rng| 0.5 + 0.01 * (0..12).map(|_| unit(rng)).sum::<f64>(),
+    |rng| 0.01 * -unit(rng).ln(),
+    |rng| if unit(rng) < 0.04 { 0.03 } else { 0.0 },
+    |rng| if unit(rng) < 0.5 { 0.5 } else { 0.0 },
+    |rng| 0.001 * unit(rng) + if unit(rng) < 0.5 { 0.5 } else { 0.0 },
 ];
 
 /// In how many of `tries` comparisons of 50 equal cells a false claim is made.
 fn false_claims(tries: usize, seeds: usize, law: Law, claims: &dyn Fn(&mut Comparison, &mut Pcg64Mcg) -> bool) -> f64 {
-    let mut dice = Pcg64Mcg::new(0xfa15e);
+    let mut rng = Pcg64Mcg::new(0xfa15e);
     let mut made = 0;
     for _ in 0..tries {
-        let cells: Vec<Vec<f64>> = (0..50).map(|_| (0..seeds).map(|_| law(&mut dice)).collect()).collect();
+        let cells: Vec<Vec<f64>> = (0..50).map(|_| (0..seeds).map(|_| law(&mut rng)).collect()).collect();
         let cells: Vec<&[f64]> = cells.iter().map(Vec::as_slice).collect();
-        made += usize::from(claims(&mut made_up(&cells, seeds), &mut dice));
+        made += usize::from(claims(&mut made_up(&cells, seeds), &mut rng));
     }
     made as f64 / tries as f64
 }
@@ -210,7 +210,7 @@ fn equal_cells_are_told_apart_in_at_most_one_comparison_of_twenty() {
 #[test]
 fn cells_that_are_not_safe_are_called_so_in_at_most_one_comparison_of_twenty() {
     const TRIES: usize = 200;
-    let law: Law = |dice| if unit(dice) < 0.051 { 0.3 } else { 0.0 };
+    let law: Law = |rng| if unit(rng) < 0.051 { 0.3 } else { 0.0 };
     let any_safe = |result: &Comparison| result.cells.iter().any(|cell| cell.safe == Some(true));
     for seeds in [60, 140] {
         let share = false_claims(TRIES / 2, seeds, law, &|result, _| {
@@ -219,10 +219,10 @@ fn cells_that_are_not_safe_are_called_so_in_at_most_one_comparison_of_twenty() {
         });
         assert_rare(share, TRIES / 2, &format!("{seeds} seeds"));
     }
-    let share = false_claims(TRIES, 5, law, &|result, dice| {
+    let share = false_claims(TRIES, 5, law, &|result, rng| {
         let confirm = super::super::safety::confirm(result);
         for at in &confirm.candidates {
-            let rates: Vec<f64> = (0..5 + confirm.runs).map(|_| law(dice)).collect();
+            let rates: Vec<f64> = (0..5 + confirm.runs).map(|_| law(rng)).collect();
             let old: Vec<f64> = rates.iter().enumerate().map(|(i, r)| if i < 5 { 0.0 } else { *r }).collect();
             result.cells[*at] = cell(*at, &old);
         }
@@ -237,7 +237,7 @@ fn cells_that_are_not_safe_are_called_so_in_at_most_one_comparison_of_twenty() {
 #[test]
 fn safe_cells_are_called_not_safe_in_at_most_one_comparison_of_twenty() {
     const TRIES: usize = 200;
-    let law: Law = |dice| if unit(dice) < 0.049 { 0.3 } else { 0.0 };
+    let law: Law = |rng| if unit(rng) < 0.049 { 0.3 } else { 0.0 };
     for seeds in [1, 5, 20] {
         let share = false_claims(TRIES, seeds, law, &|result, _| {
             sum_up(result);
