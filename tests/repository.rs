@@ -1,4 +1,5 @@
-//! What the repository says of itself: links lead somewhere, every page can be found, licences and duplicates are known.
+//! What the repository says of itself: links lead somewhere, every page can be found, the command knows the options that
+//! pages and workflows give it, licences and duplicates are known, and the action to copy does what its page says.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -114,6 +115,102 @@ fn every_path_that_the_architecture_names_is_there() {
         }
     }
     assert!(missing.is_empty(), "not there:\n{}", missing.join("\n"));
+}
+
+/// The lines of shell that begin with the command, continued ones joined, from pages and from the action to copy.
+fn command_lines() -> Vec<(String, String)> {
+    let mut texts = Vec::new();
+    for page in pages() {
+        let text = read(&page);
+        let shell = text.split("\n```sh\n").skip(1).filter_map(|block| block.split("\n```").next());
+        texts.push((page.display().to_string(), shell.collect::<Vec<_>>().join("\n")));
+    }
+    for file in ["action.yml", "compare"] {
+        let path = root().join(".github/actions/brownout-test").join(file);
+        texts.push((
+            path.display().to_string(),
+            read(&path).replace("\"$BROWNOUT\"", "brownout").replace("\"$brownout\"", "brownout"),
+        ));
+    }
+    let commands = |(file, text): (String, String)| -> Vec<(String, String)> {
+        let text = text.replace("\\\n", " ");
+        let lines = text.lines().map(str::trim).filter(|line| line.starts_with("brownout "));
+        lines.map(|line| (file.clone(), line.split(" #").next().unwrap_or(line).to_string())).collect()
+    };
+    texts.into_iter().flat_map(commands).collect()
+}
+
+#[test]
+fn the_command_knows_every_option_that_pages_and_the_action_give_it() {
+    let mut helps = BTreeMap::<String, String>::new();
+    let (lines, mut unknown) = (command_lines(), Vec::new());
+    assert!(lines.len() > 20, "{} lines", lines.len());
+    for (file, line) in &lines {
+        let mut words = line.split_whitespace().skip(1);
+        let subcommand = words.next().unwrap_or_default();
+        let help = helps.entry(subcommand.into()).or_insert_with(|| {
+            let output = Command::new(env!("CARGO_BIN_EXE_brownout")).args([subcommand, "--help"]).output();
+            String::from_utf8_lossy(&output.expect("brownout starts").stdout).into_owned()
+        });
+        // `${SEEDS:+--seeds "$SEEDS"}` gives an option, too.
+        let words = words.map(|word| word.trim_start_matches(|c: char| c != '-').trim_matches(['"', '}', ']']));
+        let options = words.filter(|word| word.starts_with("--")).map(|word| word.split('=').next().unwrap_or(word));
+        let known = |option: &str| help.split([' ', ',', '\n']).any(|word| word == option);
+        for option in options.filter(|option| !known(option)) {
+            unknown.push(format!("{file}: {line}: {option}"));
+        }
+    }
+    assert!(unknown.is_empty(), "not options of their command:\n{}", unknown.join("\n"));
+}
+
+/// A repository of two commits, between which the servers lose half of their workers.
+#[cfg(unix)]
+#[test]
+fn the_action_to_copy_compares_a_pull_request_with_its_base() {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("action");
+    // It is there only if an earlier run of the test left it.
+    let _ = std::fs::remove_dir_all(&folder);
+    std::fs::create_dir_all(&folder).expect("a folder");
+    let git = |args: &[&str]| {
+        let identity = ["-c", "user.name=test", "-c", "user.email=test@example.com", "-c", "init.defaultBranch=main"];
+        let output = Command::new("git").args(identity).args(args).current_dir(&folder).output().expect("git starts");
+        assert!(output.status.success(), "{args:?}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8_lossy(&output.stdout).trim().to_string()
+    };
+    let template = read(&root().join("scenarios/template.toml"));
+    let worse = template.replace("workers = { value = 8,", "workers = { value = 4,");
+    assert!(template != worse, "the template has 8 workers");
+    git(&["init", "--quiet"]);
+    std::fs::write(folder.join("service.toml"), template).expect("a file");
+    git(&["add", "service.toml"]);
+    git(&["commit", "--quiet", "-m", "before"]);
+    let base = git(&["rev-parse", "HEAD"]);
+    std::fs::write(folder.join("service.toml"), worse).expect("a file");
+    let compare = |scenario: &str, fail_on: &str| {
+        let summary = folder.join("summary.md");
+        let _ = std::fs::remove_file(&summary);
+        let output = Command::new(root().join(".github/actions/brownout-test/compare"))
+            .current_dir(&folder)
+            .env("BROWNOUT", env!("CARGO_BIN_EXE_brownout"))
+            .env("GITHUB_STEP_SUMMARY", &summary)
+            .env_remove("GH_TOKEN")
+            .envs([("SCENARIO", scenario), ("FAIL_ON", fail_on), ("BASE", &base), ("PULL_REQUEST", "7")])
+            .output()
+            .expect("the script starts");
+        (output.status.code(), read(&summary), String::from_utf8_lossy(&output.stderr).into_owned())
+    };
+    let (code, summary, said) = compare("service.toml", "");
+    assert_eq!(code, Some(0), "{said}");
+    assert!(
+        summary.starts_with("### before.json → after.json\n\ncheckout calls dropped: ")
+            && summary.contains("fleets.web.workers"),
+        "{summary}"
+    );
+    assert_eq!(compare("service.toml", "any").0, Some(1), "it differs");
+    std::fs::copy(folder.join("service.toml"), folder.join("new.toml")).expect("a copy");
+    let (code, summary, _) = compare("new.toml", "any");
+    assert_eq!((code, summary.contains("new.toml is new")), (Some(0), true), "{summary}");
+    assert_eq!(git(&["worktree", "list"]).lines().count(), 1, "the base is taken away again");
 }
 
 /// What cargo says of each crate that is built here, tests and build scripts included.
