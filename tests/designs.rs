@@ -100,6 +100,15 @@ fn what_isolation_does_about_each_mechanism() {
 }
 
 #[test]
+fn ejecting_who_fails_calls_is_no_isolation() {
+    use Fate::{Lost, Saved};
+    for health in ["shallow", "outlier"] {
+        let table = [("shared", [Lost; 3]), ("bulkhead", [Lost, Saved, Saved]), ("handled-bulkhead", [Saved; 3])];
+        expect_fates(health, &table);
+    }
+}
+
+#[test]
 fn checks_that_query_the_closed_store_lose_nearly_everything_without_fail_open() {
     let all: Vec<(&str, [Fate; 3])> = ISOLATION
         .iter()

@@ -173,12 +173,12 @@ fn a_run_that_ended_early_proves_nothing() {
 }
 
 #[test]
-fn every_metric_of_the_catalogue_has_a_rule() {
+fn every_metric_of_the_catalogue_can_be_expected_of() {
     use brownout::models::metrics::{ALL, Subject, Unit};
     let spool = MINUTE.replace("timeout = \"1s\" }", "timeout = \"1s\", writes = true, spool = { capacity = 100 } }");
     let mut text = spool;
     for metric in ALL.iter().filter(|metric| metric.unit != Unit::Interval) {
-        let subject = match metric.subject {
+        let subject = match metric.subject() {
             Subject::Calls => "identify",
             Subject::Fleet => "fleets.collectors",
             Subject::Store => "stores.identify",

@@ -48,7 +48,7 @@ impl Queue {
             )]),
             network: Network { clients: instant.clone(), servers: instant },
             balancer: Balancer {
-                health: HealthCheck::named("none").unwrap(),
+                health: HealthCheck::unchecked(),
                 retries: Retries::Count(0),
                 idle_timeout: None,
                 ..Balancer::default()

@@ -1,4 +1,4 @@
-//! The words of the ledger: why data is dropped, and what clients see.
+//! The words of the ledger: why data is dropped, what clients see, and what is counted.
 
 use crate::choices;
 
@@ -82,6 +82,62 @@ impl Seen {
             503 => Seen::Status503,
             504 => Seen::Status504,
             _ => Seen::Status500,
+        }
+    }
+}
+
+/// The books of one population in one cell.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Counts {
+    /// Calls offered.
+    pub offered: u64,
+    /// Data stored.
+    pub stored: u64,
+    /// Data stored late.
+    pub late: u64,
+    /// Clients answered ok.
+    pub ok: u64,
+    /// Sum of their latencies, in nanoseconds.
+    pub latency_ns: u64,
+    /// Attempts sent.
+    pub attempts: u64,
+    /// Executed again.
+    pub duplicates: u64,
+    /// Executed after the client had left.
+    pub zombies: u64,
+    /// Told ok, lost afterwards.
+    pub lost_after_ok: u64,
+    /// Dropped, by cause.
+    pub dropped: [u64; Cause::ALL.len()],
+    /// Failed, by what the client saw.
+    pub failed: [u64; Seen::ALL.len()],
+}
+
+impl Counts {
+    /// Dropped for any cause.
+    pub fn dropped_total(&self) -> u64 {
+        self.dropped.iter().sum()
+    }
+    /// Failed, whatever was seen.
+    pub fn failed_total(&self) -> u64 {
+        self.failed.iter().sum()
+    }
+    /// Adds other books to these.
+    pub fn add(&mut self, other: &Counts) {
+        self.offered += other.offered;
+        self.stored += other.stored;
+        self.late += other.late;
+        self.ok += other.ok;
+        self.latency_ns += other.latency_ns;
+        self.attempts += other.attempts;
+        self.duplicates += other.duplicates;
+        self.zombies += other.zombies;
+        self.lost_after_ok += other.lost_after_ok;
+        for (mine, theirs) in self.dropped.iter_mut().zip(other.dropped) {
+            *mine += theirs;
+        }
+        for (mine, theirs) in self.failed.iter_mut().zip(other.failed) {
+            *mine += theirs;
         }
     }
 }

@@ -4,8 +4,19 @@
 //! call (`track`), one population of it (`track.browsers`), `all` calls, `rotation`, a fleet (`fleets.collectors`), a store
 //! (`stores.identify`), `balancer`, or `ledger`. All are taken over a window of the run; those of calls by the time at which
 //! the calls were offered, whose fates are followed to the end of the run.
+//!
+//! A metric is one entry of [`ALL`], with the rule that computes it. Rules see a run through [`Record`]; only what no metric
+//! has asked for yet needs a method there.
 
+mod catalogue;
+mod record;
+
+pub use catalogue::ALL;
+pub use record::{Calls, Part, Period, Record};
+
+use crate::level::Peaks;
 use crate::spec::WorldSpec;
+use crate::units::Ns;
 
 /// What a metric is about.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -57,6 +68,79 @@ pub enum Unit {
     Interval,
 }
 
+impl Unit {
+    /// A value of this kind as a file has it.
+    pub fn example(self) -> &'static str {
+        match self {
+            Unit::Share => "\"54%\"",
+            Unit::Count => "\"12\"",
+            Unit::Duration => "\"10min\"",
+            Unit::Moment => "\"18:08\"",
+            Unit::Interval => "[\"11:46\", \"17:50\"]",
+        }
+    }
+
+    /// The value of this kind with such a bare number ([`Measured::number`]); for an interval, its start.
+    pub fn of(self, number: f64) -> Measured {
+        match self {
+            Unit::Share => Measured::Share(number),
+            Unit::Count => Measured::Count(number),
+            Unit::Duration => Measured::Duration(Ns::from_secs_f64(number)),
+            Unit::Moment | Unit::Interval => Measured::Moment(Ns::from_secs_f64(number)),
+        }
+    }
+}
+
+/// A value of a metric, measured or named as a bound.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub enum Measured {
+    /// A part of a whole, from 0 to 1.
+    Share(f64),
+    /// A number of things.
+    Count(f64),
+    /// A length of time.
+    Duration(Ns),
+    /// A point in time, since the start of the run.
+    Moment(Ns),
+    /// From one point in time to another.
+    Interval(Ns, Ns),
+}
+
+impl Measured {
+    /// The bare number: a fraction, a count, or seconds; an interval by its start.
+    pub fn number(self) -> f64 {
+        match self {
+            Measured::Share(x) | Measured::Count(x) => x,
+            Measured::Duration(at) | Measured::Moment(at) | Measured::Interval(at, _) => at.as_secs(),
+        }
+    }
+
+    /// What kind of value it is.
+    pub fn unit(self) -> Unit {
+        match self {
+            Measured::Share(_) => Unit::Share,
+            Measured::Count(_) => Unit::Count,
+            Measured::Duration(_) => Unit::Duration,
+            Measured::Moment(_) => Unit::Moment,
+            Measured::Interval(..) => Unit::Interval,
+        }
+    }
+}
+
+/// Why a metric has no value.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Absent {
+    /// There was nothing to measure: no calls, no outage.
+    Nothing(&'static str),
+    /// What it waits for never came: later than any bound.
+    Never(&'static str),
+    /// What it looks for the end of never began: earlier than any bound.
+    NotOnce(&'static str),
+}
+
+/// What a metric comes to, or why it has no value.
+pub type Found = Result<Measured, Absent>;
+
 /// Over what a metric can be taken.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Scope {
@@ -70,13 +154,34 @@ pub enum Scope {
     Run,
 }
 
-/// One metric.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+impl Scope {
+    /// In a few words.
+    pub fn words(self) -> &'static str {
+        match self {
+            Scope::Part => "any part of a window",
+            Scope::Total => "a window, as a total",
+            Scope::Window => "a whole window",
+            Scope::Run => "the run",
+        }
+    }
+}
+
+/// How a metric is computed. Which rule it has says what it is about.
+#[derive(Clone, Copy, Debug)]
+enum Rule {
+    Calls(fn(&Calls<'_>) -> Found),
+    Rotation(fn(&dyn Record, Period) -> Found),
+    Fleet(fn(&Part<'_>) -> Found),
+    Store(fn(&Part<'_>) -> Found),
+    Balancer(fn(&Peaks) -> Found),
+    Ledger(fn(&dyn Record) -> Found),
+}
+
+/// One metric: an entry of the catalogue, from which the file format, `list`, `explain` and the messages take all they know.
+#[derive(Clone, Copy, Debug)]
 pub struct Metric {
     /// Its name.
     pub name: &'static str,
-    /// What it is about.
-    pub subject: Subject,
     /// How its value is written.
     pub unit: Unit,
     /// Over what it can be taken.
@@ -86,142 +191,60 @@ pub struct Metric {
     /// Whether it looks at steps of the timeline one by one, so that its value hangs on how long they are (`step`). All
     /// others have the same value whatever the steps are.
     pub per_step: bool,
+    /// Whether it is a share of calls that something bad happened to: what designs are ranked by, less being better.
+    pub is_loss: bool,
+    /// Whether a smaller value is the worse one, as of what was stored; of all others the greater.
+    pub less_is_worse: bool,
+    /// Whether its value over no calls at all means nothing: none of none dropped is no merit.
+    pub needs_calls: bool,
+    rule: Rule,
 }
 
-impl Metric {
-    /// Whether it is a share of calls that something bad happened to: what designs are ranked by, less being better.
-    pub fn is_loss(&self) -> bool {
-        self.subject == Subject::Calls && matches!(self.name, "dropped_rate" | "failed_rate")
+/// Names are unique for each subject.
+impl PartialEq for Metric {
+    fn eq(&self, other: &Metric) -> bool {
+        (self.subject(), self.name) == (other.subject(), other.name)
     }
 }
 
-const fn metric(subject: Subject, scope: Scope, name: &'static str, unit: Unit, doc: &'static str) -> Metric {
-    Metric { name, subject, unit, scope, doc, per_step: false }
+impl Metric {
+    /// What it is about.
+    pub fn subject(&self) -> Subject {
+        match self.rule {
+            Rule::Calls(_) => Subject::Calls,
+            Rule::Rotation(_) => Subject::Rotation,
+            Rule::Fleet(_) => Subject::Fleet,
+            Rule::Store(_) => Subject::Store,
+            Rule::Balancer(_) => Subject::Balancer,
+            Rule::Ledger(_) => Subject::Ledger,
+        }
+    }
+
+    /// Its value of a subject over a period; of one whose [`scope`](Self::scope) is the run, over that.
+    ///
+    /// # Errors
+    /// Why it has none.
+    pub fn measure(&self, record: &dyn Record, subject: &str, over: Period) -> Found {
+        match self.rule {
+            Rule::Calls(rule) => rule(&Calls::new(record, subject, over)),
+            Rule::Rotation(rule) => rule(record, over),
+            Rule::Fleet(rule) => rule(&Part::fleet(record, subject, over)?),
+            Rule::Store(rule) => rule(&Part::store(record, subject, over)?),
+            Rule::Balancer(rule) => rule(&record::peaks(record, over)?),
+            Rule::Ledger(rule) => rule(record),
+        }
+    }
 }
 
-const fn per_step(metric: Metric) -> Metric {
-    Metric { per_step: true, ..metric }
+/// Calls of a subject that were offered in a period.
+pub fn offered(record: &dyn Record, subject: &str, over: Period) -> u64 {
+    Calls::new(record, subject, over).all.offered
 }
 
-/// Every metric.
-pub const ALL: &[Metric] = {
-    use Scope::{Part, Run, Total, Window};
-    use Subject::{Balancer, Calls, Fleet, Ledger, Rotation, Store};
-    use Unit::{Count, Duration, Interval, Moment, Share};
-    &[
-        metric(Calls, Total, "offered", Count, "Calls that clients wanted to make."),
-        metric(Calls, Total, "stored", Count, "Calls whose data was stored (for a kind that only reads: answered)."),
-        metric(Calls, Total, "late", Count, "Of those, stored late: from a spool, a replay or a client's own queue."),
-        metric(Calls, Total, "dropped", Count, "Calls whose data was lost."),
-        metric(Calls, Total, "failed", Count, "Calls whose client gave up."),
-        metric(
-            Calls,
-            Total,
-            "lost_after_ok",
-            Count,
-            "Calls whose client was told ok and whose data was lost afterwards.",
-        ),
-        metric(Calls, Total, "duplicates", Count, "Executions of calls that were stored already."),
-        metric(Calls, Total, "zombies", Count, "Executions of calls whose client had left."),
-        metric(Calls, Part, "dropped_rate", Share, "dropped / offered."),
-        metric(Calls, Part, "failed_rate", Share, "failed / offered."),
-        metric(Calls, Part, "success_rate", Share, "Calls answered ok / offered."),
-        metric(Calls, Part, "stored_rate", Share, "Calls whose data was stored, late or not / offered."),
-        metric(Calls, Part, "amplification", Count, "Attempts that clients sent per call offered; without retries 1."),
-        metric(Calls, Part, "latency_mean", Duration, "Mean latency of the calls answered ok."),
-        metric(Calls, Part, "latency_p50", Duration, "Median latency of the calls answered ok; to 1%."),
-        metric(Calls, Part, "latency_p99", Duration, "99th percentile of the latency of the calls answered ok; to 1%."),
-        metric(Calls, Part, "latency_max", Duration, "Largest latency of a call answered ok; to 1%."),
-        per_step(metric(
-            Calls,
-            Window,
-            "unavailable",
-            Interval,
-            "The longest stretch of steps in each of which at least 99% of the calls failed; hangs on `step`.",
-        )),
-        per_step(metric(
-            Calls,
-            Window,
-            "longest_drop",
-            Duration,
-            "The longest stretch of steps in each of which more than 90% of the calls were dropped; hangs on `step`.",
-        )),
-        metric(
-            Calls,
-            Run,
-            "recovery",
-            Duration,
-            "From the end of the last outage (of the last fault, if no store left service) until at least 99% of the calls \
-             succeed for a minute; to a second, or to 1% of it.",
-        ),
-        per_step(metric(
-            Calls,
-            Window,
-            "failing_until",
-            Moment,
-            "End of the last step in which more than 1% of the calls failed; hangs on `step`.",
-        )),
-        metric(
-            Rotation,
-            Run,
-            "first_ejection",
-            Duration,
-            "From the beginning of the outage (of the first fault, if no store left service) to the first server that left \
-             rotation.",
-        ),
-        metric(Rotation, Total, "downs_mean", Count, "How often a server left rotation, mean over the servers."),
-        metric(Rotation, Total, "downs_max", Count, "How often the server left rotation that left it most often."),
-        metric(Rotation, Window, "flaps_per_hour", Count, "downs_max per hour of the window."),
-        metric(Rotation, Part, "in_rotation_mean", Count, "Servers in rotation, mean over the window."),
-        metric(
-            Rotation,
-            Part,
-            "fail_open_share",
-            Share,
-            "Share of the time in which the balancer ignores health, as too few of the servers that operators let in are \
-             healthy; 0 for a balancer that never does.",
-        ),
-        metric(Rotation, Part, "in_rotation_min", Count, "Fewest servers in rotation at any instant."),
-        metric(Rotation, Part, "in_rotation_max", Count, "Most servers in rotation at any instant."),
-        metric(Fleet, Total, "crashes", Count, "Processes that died."),
-        metric(Fleet, Part, "alive_min", Count, "Fewest processes alive at any instant."),
-        metric(
-            Fleet,
-            Part,
-            "accept_queue_max",
-            Count,
-            "Most calls waiting to be accepted at any instant, all servers.",
-        ),
-        metric(Fleet, Part, "pending_max", Count, "Most calls accepted and not answered at any instant, all servers."),
-        metric(
-            Fleet,
-            Part,
-            "spooled_max",
-            Count,
-            "Most calls that one spool of a server held at any instant, those being written included.",
-        ),
-        metric(
-            Store,
-            Part,
-            "amplification",
-            Count,
-            "Queries and appends sent to it, those of health checks included, per call offered that uses it.",
-        ),
-        metric(Store, Total, "queries", Count, "Queries and appends sent to it."),
-        metric(Store, Total, "connects", Count, "Connections that servers tried to open to it."),
-        metric(Store, Part, "waiting_max", Count, "Most queries waiting to run, or hung, at any instant."),
-        metric(Store, Part, "headroom_min", Count, "Least headroom at any instant, where the store has some."),
-        metric(Balancer, Part, "queue_max", Count, "Most calls queued at the balancer at any instant."),
-        metric(Balancer, Part, "kept_max", Count, "Most lost calls kept for a replay at any instant."),
-        metric(
-            Ledger,
-            Run,
-            "unaccounted",
-            Count,
-            "Calls missing from the books at the end of the run: neither settled nor alive, neither answered nor waiting.",
-        ),
-    ]
-};
+/// From the end of what went wrong until a subject's calls succeed again, as the metric `recovery` has it.
+pub fn recovery(record: &dyn Record, subject: &str) -> Option<Ns> {
+    Calls::new(record, subject, (Ns::ZERO, Ns::NEVER)).recovery().ok()
+}
 
 /// The metric that a text names, and its subject.
 ///
@@ -289,7 +312,7 @@ fn about(subject: &str, world: &WorldSpec) -> Result<Subject, String> {
 }
 
 fn named(subject: &str, about: Subject, name: &str) -> Result<&'static Metric, String> {
-    let known = || ALL.iter().filter(|m| m.subject == about);
+    let known = || ALL.iter().filter(|m| m.subject() == about);
     known().find(|m| m.name == name).ok_or_else(|| {
         let names: Vec<_> = known().map(|m| m.name).collect();
         let help = match crate::setting::closest(name, names.iter().copied()) {
@@ -309,4 +332,22 @@ pub fn populations(subject: &str, world: &WorldSpec) -> Vec<usize> {
             || subject.strip_prefix(kind).and_then(|s| s.strip_prefix('.')) == Some(name)
     };
     clients.filter(|(_, (name, c))| named(name, &c.sends.text)).map(|(i, _)| i).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_metric_is_found_by_its_name_and_says_what_it_means() {
+        for metric in ALL {
+            let written = format!("{}.{}", metric.subject().pattern(), metric.name);
+            assert_eq!(find_anywhere(&written), Ok(metric), "{written}: two metrics of one name?");
+            assert!(metric.doc.ends_with('.'), "{written}: {}", metric.doc);
+            let mistyped = find_anywhere(&format!("{written}x")).expect_err("there is no such metric");
+            assert!(mistyped.contains(&format!("did you mean \"{written}\"?")), "{mistyped}");
+            let says_steps = metric.doc.contains("hangs on `step`");
+            assert_eq!(metric.per_step, says_steps, "{written} must say that its value hangs on the steps, or not");
+        }
+    }
 }

@@ -199,6 +199,21 @@ fn every_part_is_there_without_a_script() {
     );
 }
 
+/// A section that is not in the list of contents is not found, and a line there without its section leads nowhere.
+#[test]
+fn the_list_of_contents_has_every_section_in_its_order() {
+    let page = html(&material()).expect("a page");
+    let ids = |before: &str| -> Vec<String> {
+        page.split(before).skip(1).filter_map(|rest| rest.split('"').next().map(str::to_string)).collect()
+    };
+    let (contents, sections) = (ids("<li><a href=\"#"), ids("<section id=\""));
+    assert!(contents.len() >= 9, "{contents:?}");
+    assert_eq!(contents, sections);
+    for id in sections {
+        assert!(page.contains(&format!("id=\"{id}-h\"")), "section {id} has no heading of its own");
+    }
+}
+
 #[test]
 fn the_page_asks_nobody_for_anything() {
     let page = html(&material()).expect("a page");

@@ -1,7 +1,7 @@
 //! What was observed on the day, and how near to it a run must come.
 
 use crate::header::{Between, Period, Seen};
-use brownout_models::metrics::Unit;
+use brownout_models::metrics::{Measured, Unit};
 use brownout_models::setting::{Clock, Data, Name, Problem, Span, Value, always};
 use brownout_models::settings;
 use brownout_models::units::{Ns, parse_duration, parse_quantity, parse_share};
@@ -26,56 +26,6 @@ settings! {
     }
 }
 
-/// An observed value.
-#[derive(Clone, Copy, PartialEq, Debug)]
-pub enum Observed {
-    /// A part of a whole, from 0 to 1.
-    Share(f64),
-    /// A number of things.
-    Count(f64),
-    /// A length of time.
-    Duration(Ns),
-    /// A point in time, since the start of the run.
-    Moment(Ns),
-    /// From one point in time to another.
-    Interval(Ns, Ns),
-}
-
-impl Observed {
-    /// In base units: fraction, count, seconds; an interval by its start.
-    fn size(self) -> f64 {
-        match self {
-            Observed::Share(x) | Observed::Count(x) => x,
-            Observed::Duration(at) | Observed::Moment(at) | Observed::Interval(at, _) => at.as_secs(),
-        }
-    }
-
-    /// What kind of value it is.
-    pub(crate) fn unit(self) -> Unit {
-        match self {
-            Observed::Share(_) => Unit::Share,
-            Observed::Count(_) => Unit::Count,
-            Observed::Duration(_) => Unit::Duration,
-            Observed::Moment(_) => Unit::Moment,
-            Observed::Interval(..) => Unit::Interval,
-        }
-    }
-
-    /// The same kind of value, of another size.
-    fn resized(self, size: f64) -> Observed {
-        match self {
-            Observed::Share(_) => Observed::Share(size),
-            Observed::Count(_) => Observed::Count(size),
-            Observed::Duration(_) => Observed::Duration(Ns::from_secs_f64(size)),
-            Observed::Moment(_) | Observed::Interval(..) => Observed::Moment(Ns::from_secs_f64(size)),
-        }
-    }
-
-    fn is_like(self, other: Observed) -> bool {
-        std::mem::discriminant(&self) == std::mem::discriminant(&other)
-    }
-}
-
 /// An observation, ready to be compared with a run.
 #[derive(Clone, PartialEq, Debug)]
 pub struct EvidenceSpec {
@@ -86,7 +36,7 @@ pub struct EvidenceSpec {
     /// What it is compared with: "track.dropped_rate".
     pub metric: String,
     /// What was observed; where the file states only bounds, their middle.
-    pub observed: Observed,
+    pub observed: Measured,
     /// The observation as written.
     pub shown: String,
     /// Lowest value accepted, in base units: fraction, count, seconds. Of an interval: its start in seconds.
@@ -153,7 +103,7 @@ pub(crate) fn describe(unit: Unit) -> &'static str {
 }
 
 struct Accepted {
-    observed: Observed,
+    observed: Measured,
     shown: String,
     low: f64,
     high: f64,
@@ -184,8 +134,8 @@ fn accepted(entry: &EvidenceEntry, clock: &dyn Clock) -> Result<Accepted, Proble
         None => 0.0,
     };
     let (low, high) = match observed {
-        Observed::Interval(from, to) => (from.as_secs(), to.as_secs()),
-        _ => ((observed.size() - tolerance).max(0.0), observed.size() + tolerance),
+        Measured::Interval(from, to) => (from.as_secs(), to.as_secs()),
+        _ => ((observed.number() - tolerance).max(0.0), observed.number() + tolerance),
     };
     Ok(Accepted { observed, shown: shown(value), low, high, tolerance })
 }
@@ -199,7 +149,7 @@ fn shown(value: &Value) -> String {
 
 fn between_bounds(
     between: &Value,
-    observed: Option<(String, Observed)>,
+    observed: Option<(String, Measured)>,
     clock: &dyn Clock,
 ) -> Result<Accepted, String> {
     let looks = || "`between` is a list of the lowest and the highest value, such as [\"50%\", \"58%\"]".to_string();
@@ -207,29 +157,29 @@ fn between_bounds(
     let [low, high] = &items[..] else { return Err(looks()) };
     let (low, high) = (read_single(low, clock)?, read_single(high, clock)?);
     let known = observed.as_ref().map_or(low, |(_, o)| *o);
-    if !low.is_like(high) || !known.is_like(low) {
+    if low.unit() != high.unit() || known.unit() != low.unit() {
         return Err("these are values of different kinds".into());
     }
-    if low.size() > high.size() {
+    if low.number() > high.number() {
         return Err("the lowest value comes first".into());
     }
-    let middle = low.resized((low.size() + high.size()) / 2.0);
+    let middle = low.unit().of((low.number() + high.number()) / 2.0);
     let (shown, observed) = observed.unwrap_or((shown(between), middle));
-    let tolerance = (high.size() - low.size()) / 2.0;
-    Ok(Accepted { observed, shown, low: low.size(), high: high.size(), tolerance })
+    let tolerance = (high.number() - low.number()) / 2.0;
+    Ok(Accepted { observed, shown, low: low.number(), high: high.number(), tolerance })
 }
 
-fn read_observed(value: &Value, clock: &dyn Clock) -> Result<Observed, String> {
+fn read_observed(value: &Value, clock: &dyn Clock) -> Result<Measured, String> {
     let Data::List(items) = &value.data else { return read_single(value, clock) };
     let looks = || "two times are expected here, such as [\"11:46\", \"17:50\"]".to_string();
     let [Value { data: Data::Text(from), .. }, Value { data: Data::Text(to), .. }] = &items[..] else {
         return Err(looks());
     };
     let (from, to) = (clock.moment(from)?, clock.moment(to)?);
-    if from < to { Ok(Observed::Interval(from, to)) } else { Err("the interval must end after it starts".into()) }
+    if from < to { Ok(Measured::Interval(from, to)) } else { Err("the interval must end after it starts".into()) }
 }
 
-fn read_single(value: &Value, clock: &dyn Clock) -> Result<Observed, String> {
+fn read_single(value: &Value, clock: &dyn Clock) -> Result<Measured, String> {
     let looks = "an observation looks like \"54%\", \"10min\", \"11:46\" or \"3\"";
     let text = match &value.data {
         Data::Text(text) => text.clone(),
@@ -237,44 +187,44 @@ fn read_single(value: &Value, clock: &dyn Clock) -> Result<Observed, String> {
         _ => return Err(format!("expected a string, found {}: {looks}", value.kind())),
     };
     if text.contains(':') {
-        return clock.moment(&text).map(Observed::Moment);
+        return clock.moment(&text).map(Measured::Moment);
     }
     if text.contains(['%', '/']) {
-        return parse_share(&text).map(|share| Observed::Share(share.0));
+        return parse_share(&text).map(|share| Measured::Share(share.0));
     }
     if let Ok(count) = parse_quantity(&text) {
         let count = count.0;
-        return if count >= 0.0 && count.is_finite() { Ok(Observed::Count(count)) } else { Err(looks.into()) };
+        return if count >= 0.0 && count.is_finite() { Ok(Measured::Count(count)) } else { Err(looks.into()) };
     }
     match parse_duration(&text) {
-        Ok(time) if !time.is_never() => Ok(Observed::Duration(time)),
+        Ok(time) if !time.is_never() => Ok(Measured::Duration(time)),
         _ => Err(looks.into()),
     }
 }
 
 /// How far off, in base units.
-fn read_within(text: &str, observed: Observed) -> Result<f64, String> {
+fn read_within(text: &str, observed: Measured) -> Result<f64, String> {
     let looks = match observed {
-        Observed::Share(_) => "here `within` looks like \"4pp\" (percentage points) or \"10%\" (of the value)",
-        Observed::Count(_) => "here `within` looks like \"5\" or \"10%\" (of the value)",
-        Observed::Duration(_) => "here `within` looks like \"2min\" or \"10%\" (of the value)",
-        Observed::Moment(_) | Observed::Interval(..) => "here `within` looks like \"2min\"",
+        Measured::Share(_) => "here `within` looks like \"4pp\" (percentage points) or \"10%\" (of the value)",
+        Measured::Count(_) => "here `within` looks like \"5\" or \"10%\" (of the value)",
+        Measured::Duration(_) => "here `within` looks like \"2min\" or \"10%\" (of the value)",
+        Measured::Moment(_) | Measured::Interval(..) => "here `within` looks like \"2min\"",
     };
     let wrong = || looks.to_string();
     let size = match observed {
-        Observed::Share(share) => match text.trim().strip_suffix("pp") {
+        Measured::Share(share) => match text.trim().strip_suffix("pp") {
             Some(points) => points.trim().parse::<f64>().map_err(|_| wrong())? / 100.0,
             None => parse_share(text).map_err(|_| wrong())?.0 * share,
         },
-        Observed::Count(count) => match parse_quantity(text) {
+        Measured::Count(count) => match parse_quantity(text) {
             Ok(quantity) => quantity.0,
             Err(_) => parse_share(text).map_err(|_| wrong())?.0 * count,
         },
-        Observed::Duration(time) => match parse_duration(text) {
+        Measured::Duration(time) => match parse_duration(text) {
             Ok(by) if !by.is_never() => by.as_secs(),
             _ => parse_share(text).map_err(|_| wrong())?.0 * time.as_secs(),
         },
-        Observed::Moment(_) | Observed::Interval(..) => match parse_duration(text) {
+        Measured::Moment(_) | Measured::Interval(..) => match parse_duration(text) {
             Ok(by) if !by.is_never() => by.as_secs(),
             _ => return Err(wrong()),
         },

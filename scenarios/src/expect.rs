@@ -15,10 +15,10 @@
 //! scenario's `window`, or about the entry's `over`. Which parts of a run these are is known only when it has been run: see
 //! [`Stretch`]. Conditions are not combined: two that must hold are two entries.
 
-use crate::evidence::{Observed, describe};
+use crate::evidence::describe;
 use crate::header::{Period, Placed};
 use brownout_models::component::operator::Action;
-use brownout_models::metrics::{self, Metric, Scope, Unit};
+use brownout_models::metrics::{self, Measured, Metric, Scope, Unit};
 use brownout_models::setting::{
     Clock, Data, Form, Name, Named, Problem, Reader, Setting, Span, Value, always, closest,
 };
@@ -166,7 +166,7 @@ pub struct Condition {
     /// How it is compared.
     pub compare: Compare,
     /// With what, in the metric's unit.
-    pub limit: Observed,
+    pub limit: Measured,
     /// The limit as written.
     pub shown: String,
     /// When.
@@ -412,7 +412,7 @@ impl<'a, 'c> Parser<'a, 'c> {
         Ok(metric)
     }
 
-    fn limit(&self, metric: &Metric, right: Token<'_>, words: &[Token<'_>]) -> Result<(Observed, String), Problem> {
+    fn limit(&self, metric: &Metric, right: Token<'_>, words: &[Token<'_>]) -> Result<(Measured, String), Problem> {
         let (Some(first), Some(last)) = (words.first(), words.last()) else {
             let help = describe(metric.unit).to_string();
             return Err(self.wrong(Some(trimmed(right.text, right.at)), "the value is missing", Some(help)));
@@ -420,13 +420,13 @@ impl<'a, 'c> Parser<'a, 'c> {
         let end = last.at + last.text.len() - right.at;
         let value = Token { text: &right.text[first.at - right.at..end], at: first.at };
         let read = match metric.unit {
-            Unit::Share => parse_share(value.text).map(|share| Observed::Share(share.0)),
-            Unit::Count => parse_quantity(value.text).map(|quantity| Observed::Count(quantity.0)),
+            Unit::Share => parse_share(value.text).map(|share| Measured::Share(share.0)),
+            Unit::Count => parse_quantity(value.text).map(|quantity| Measured::Count(quantity.0)),
             Unit::Duration => match parse_duration(value.text) {
                 Ok(time) if time.is_never() => Err("a bound on a time must be one".to_string()),
-                read => read.map(Observed::Duration),
+                read => read.map(Measured::Duration),
             },
-            Unit::Moment => self.context.clock.moment(value.text).map(Observed::Moment),
+            Unit::Moment => self.context.clock.moment(value.text).map(Measured::Moment),
             Unit::Interval => Err("this is not compared".into()),
         };
         match read {

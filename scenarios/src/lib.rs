@@ -37,7 +37,7 @@ pub use clock::Calendar;
 pub use designs::{Change, Design};
 pub use diagnose::{Diagnostics, Notice};
 pub use edit::{Edit, Keys, comment, in_force, moment, to_toml, unquoted};
-pub use evidence::{EvidenceSpec, Observed};
+pub use evidence::EvidenceSpec;
 pub use expect::{Compare, Condition, Expect, ExpectKind, Happening, Stretch};
 pub use extend::with_entries;
 pub use faults_page::faults_page;

@@ -12,7 +12,33 @@ pub fn reference() -> String {
     }
     page.push_str(COSTS);
     table(&mut page, "", &crate::fields());
+    metrics(&mut page);
     page
+}
+
+const METRICS: &str = "
+## Metrics
+
+What evidence and conditions of expectations may name. `<calls>` is a kind of call (`track`), one population of it (`track.browsers`)
+or `all`. *Over*: a part of a window means also each step of it; a total adds up over the window, so a bound on it is one on the whole
+window; some need a window as a whole; those over the run begin with the outage, whatever the window.
+
+| metric | written | over | meaning |
+|---|---|---|---|
+";
+
+fn metrics(page: &mut String) {
+    page.push_str(METRICS);
+    for metric in brownout_models::metrics::ALL {
+        let (unit, scope) = (metric.unit.example(), metric.scope.words());
+        let _ = writeln!(
+            page,
+            "| `{}.{}` | `{unit}` | {scope} | {} |",
+            metric.subject().pattern(),
+            metric.name,
+            cell(metric.doc)
+        );
+    }
 }
 
 const HEAD: &str = "# The scenario format, version 1

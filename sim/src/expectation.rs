@@ -6,14 +6,14 @@
 //!
 //! Only verdicts come from here; what becomes of them (exit codes, `sometimes` over several runs) is decided by who asks.
 
-use crate::metric::{self, Absent};
+use crate::metric;
 use crate::outcome::{Standing, Verdict};
 use crate::rotation;
 use crate::run::Run;
 use brownout_models::component::operator::{Action, Entry};
-use brownout_models::metrics::{self, Scope, Subject};
+use brownout_models::metrics::{self, Absent, Found, Scope};
 use brownout_models::units::Ns;
-use brownout_scenarios::{Condition, Expect, ExpectKind, Happening, Observed, Scenario, Stretch};
+use brownout_scenarios::{Condition, Expect, ExpectKind, Happening, Scenario, Stretch};
 
 /// Judges the expectations that are for the design in force, in the order of the file.
 pub fn evaluate(scenario: &Scenario, run: &Run) -> Vec<Verdict> {
@@ -72,7 +72,7 @@ impl Judge<'_> {
     }
 
     fn limit(&self) -> f64 {
-        metric::number(self.condition().limit)
+        self.condition().limit.number()
     }
 
     fn clock(&self, at: Ns) -> String {
@@ -206,9 +206,8 @@ impl Judge<'_> {
 
     fn part(&self, span: (Ns, Ns)) -> Result<Part, String> {
         let condition = self.condition();
-        let measured = self.measure(span);
-        let (value, shown) = match measured {
-            Ok(observed) => (metric::number(observed), metric::show(self.scenario, observed)),
+        let (value, shown) = match self.measure(span) {
+            Ok(measured) => (measured.number(), metric::show(self.scenario, measured)),
             Err(Absent::Never(why)) => (f64::INFINITY, why.to_string()),
             Err(Absent::NotOnce(why)) => (f64::NEG_INFINITY, why.to_string()),
             Err(Absent::Nothing(why)) => return Err(why.to_string()),
@@ -216,16 +215,13 @@ impl Judge<'_> {
         Ok(Part { from: span.0, value, shown, holds: condition.compare.holds(value, self.limit()) })
     }
 
-    fn measure(&self, span: (Ns, Ns)) -> Result<Observed, Absent> {
+    fn measure(&self, span: (Ns, Ns)) -> Found {
         let Condition { subject, metric, .. } = self.condition();
         // Nothing can be dropped of nothing: a count of 0 would pass for a merit.
-        let needs_calls = metric.subject == Subject::Calls && metric.scope != Scope::Run && metric.name != "offered";
-        let offered = metrics::ALL.iter().find(|m| m.name == "offered").filter(|_| needs_calls);
-        let offered = offered.and_then(|offered| metric::value(self.scenario, self.run, subject, offered, span));
-        if offered == Some(Observed::Count(0.0)) {
+        if metric.needs_calls && metrics::offered(self.run, subject, span) == 0 {
             return Err(Absent::Nothing("no calls were offered"));
         }
-        metric::measure(self.scenario, self.run, subject, metric, span)
+        metric.measure(self.run, subject, span)
     }
 
     /// The window, its ends moved inwards to where the books have a boundary.

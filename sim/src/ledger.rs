@@ -9,72 +9,14 @@
 use crate::latency::{Latencies, Spread};
 use crate::recovery::Recovery;
 use brownout_models::kernel::{Account, Cohort, Fact};
-use brownout_models::ledger::{Cause, Seen};
+pub use brownout_models::ledger::Counts;
 use brownout_models::random::mix;
 use brownout_models::units::Ns;
 
-const CAUSES: usize = Cause::ALL.len();
-const SEEN: usize = Seen::ALL.len();
 /// Bytes for a server's leaving or entering rotation.
 const TURN: u64 = 32;
 /// Bytes for a mark, with its words.
 const MARK: u64 = 320;
-
-/// The books of one population in one cell.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub struct Counts {
-    /// Calls offered.
-    pub offered: u64,
-    /// Data stored.
-    pub stored: u64,
-    /// Data stored late.
-    pub late: u64,
-    /// Clients answered ok.
-    pub ok: u64,
-    /// Sum of their latencies, in nanoseconds.
-    pub latency_ns: u64,
-    /// Attempts sent.
-    pub attempts: u64,
-    /// Executed again.
-    pub duplicates: u64,
-    /// Executed after the client had left.
-    pub zombies: u64,
-    /// Told ok, lost afterwards.
-    pub lost_after_ok: u64,
-    /// Dropped, by cause.
-    pub dropped: [u64; CAUSES],
-    /// Failed, by what the client saw.
-    pub failed: [u64; SEEN],
-}
-
-impl Counts {
-    /// Dropped for any cause.
-    pub fn dropped_total(&self) -> u64 {
-        self.dropped.iter().sum()
-    }
-    /// Failed, whatever was seen.
-    pub fn failed_total(&self) -> u64 {
-        self.failed.iter().sum()
-    }
-    /// Adds other books to these.
-    pub fn add(&mut self, other: &Counts) {
-        self.offered += other.offered;
-        self.stored += other.stored;
-        self.late += other.late;
-        self.ok += other.ok;
-        self.latency_ns += other.latency_ns;
-        self.attempts += other.attempts;
-        self.duplicates += other.duplicates;
-        self.zombies += other.zombies;
-        self.lost_after_ok += other.lost_after_ok;
-        for (mine, theirs) in self.dropped.iter_mut().zip(other.dropped) {
-            *mine += theirs;
-        }
-        for (mine, theirs) in self.failed.iter_mut().zip(other.failed) {
-            *mine += theirs;
-        }
-    }
-}
 
 /// What the balance needs of a population, all cells together.
 #[derive(Clone, Copy, Default)]
@@ -516,6 +458,7 @@ impl Ledger {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use brownout_models::ledger::Cause;
 
     fn account(cohort: Cohort) -> Account {
         Account { cohort, population: 0, salt: 7 }

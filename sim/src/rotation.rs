@@ -39,19 +39,10 @@ fn changes(run: &Run) -> &[Vec<(Ns, bool)>] {
     &run.ledger().changes[..watched(run)]
 }
 
-fn downs(changes: &[(Ns, bool)], over: (Ns, Ns)) -> u64 {
-    changes.iter().filter(|(at, up)| !up && *at >= over.0 && *at < over.1).count() as u64
-}
-
-/// How often a server left rotation in a window, mean over the servers.
-pub fn downs_mean(run: &Run, over: (Ns, Ns)) -> f64 {
-    let all = changes(run);
-    all.iter().map(|c| downs(c, over)).sum::<u64>() as f64 / all.len().max(1) as f64
-}
-
-/// How often the server left rotation in a window that left it most often.
-pub fn downs_max(run: &Run, over: (Ns, Ns)) -> u64 {
-    changes(run).iter().map(|c| downs(c, over)).max().unwrap_or(0)
+/// How often each server left rotation in a window.
+pub fn downs(run: &Run, over: (Ns, Ns)) -> Vec<u64> {
+    let in_window = |(at, up): &&(Ns, bool)| !up && *at >= over.0 && *at < over.1;
+    changes(run).iter().map(|changes| changes.iter().filter(in_window).count() as u64).collect()
 }
 
 /// From when on how many servers were in rotation, within a window: the first at its start.
@@ -132,14 +123,14 @@ pub fn figures(run: &Run) -> Rotation {
     let outage = outage(run);
     let over = outage.map_or((Ns::ZERO, run.at()), |(from, to)| (from, to.unwrap_or(run.at())));
     let names: Vec<String> = run.world().server_names().into_iter().take(watched(run)).collect();
-    let all = changes(run);
+    let (all, downs) = (changes(run), downs(run, over));
     let named = |figure: &dyn Fn(usize) -> u64| -> BTreeMap<String, u64> {
         names.iter().enumerate().map(|(i, name)| (name.clone(), figure(i))).collect()
     };
     Rotation {
         fleet: run.world().spec.fleets.names().next().unwrap_or_default().into(),
-        downs: named(&|i| downs(&all[i], over)),
-        mean_downs: downs_mean(run, over),
+        mean_downs: downs.iter().sum::<u64>() as f64 / downs.len().max(1) as f64,
+        downs: named(&|i| downs[i]),
         crashes: named(&|i| run.ledger().crashes[i]),
         mean_in_rotation: in_rotation_mean(run, over),
         first_ejection_s: first_ejection(run).map(Ns::as_secs),

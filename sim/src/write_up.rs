@@ -10,7 +10,7 @@ use crate::rotation;
 use crate::run::{Ended, Orders, Run};
 use brownout_models::component::operator::{Action, Spell};
 use brownout_models::ledger::{Cause, Seen};
-use brownout_models::metrics::populations;
+use brownout_models::metrics::{self, populations};
 use brownout_models::units::Ns;
 use brownout_scenarios::{Notice, Scenario, Stretch};
 use std::collections::BTreeMap;
@@ -97,7 +97,7 @@ pub fn write_up(scenario: &Scenario, seed: u64, run: &Run, ended: Ended) -> Outc
             .map(|s| (s.clone(), totals(scenario, run, &s, scenario.window)))
             .collect(),
         phases: phases(scenario, run),
-        recovery_s: metric::recovery(scenario, run, "all").map(Ns::as_secs),
+        recovery_s: metrics::recovery(run, "all").map(Ns::as_secs),
         rotation: rotation::figures(run),
         fleets: fleet_totals(run),
         stores: store_totals(run),

@@ -92,7 +92,7 @@ fn find(name: &str, designs: &[Design]) -> Vec<Found> {
     // A metric is named with its subject or without; a path of the world may end like one, and is a key.
     let metric = |m: &&Metric| match name.rsplit_once('.') {
         None => is(m.name),
-        Some((subject, end)) => m.name == end && metrics::about_by_form(subject) == m.subject,
+        Some((subject, end)) => m.name == end && metrics::about_by_form(subject) == m.subject(),
     };
     out.extend(metrics::ALL.iter().filter(metric).map(Found::Metric));
     out.extend(Cause::ALL.iter().filter(|c| is(c.word())).map(|c| Found::Cause(*c)));
@@ -230,8 +230,8 @@ fn show_preset(page: &mut Prose, preset: &PresetInfo) {
 
 fn show_metric(page: &mut Prose, metric: &Metric) {
     page.heading(&list::metric_name(metric), "a metric");
-    page.text(&format!("{} Written as {}.", metric.doc, list::unit(metric)));
-    if metric.subject == Subject::Calls {
+    page.text(&format!("{} Written as {}.", metric.doc, metric.unit.example()));
+    if metric.subject() == Subject::Calls {
         page.text("<calls> is a kind of call (track), one population of it (track.browsers), or `all`.");
     }
 }

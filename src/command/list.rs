@@ -6,7 +6,7 @@ use brownout::exit::Exit;
 use brownout::models::component::operator::operator_actions;
 use brownout::models::fault::{Class, Kind, kinds};
 use brownout::models::ledger::{Cause, Seen};
-use brownout::models::metrics::{self, Metric, Unit};
+use brownout::models::metrics::{self, Metric};
 use brownout::models::setting::closest;
 use brownout::output::text::shell;
 use brownout::scenarios::catalogue::{self, Key, PresetInfo, Words};
@@ -154,20 +154,9 @@ pub fn say_json(terminal: &Terminal, value: &Value) -> Exit {
     }
 }
 
-/// How a metric is written.
-pub fn unit(metric: &Metric) -> &'static str {
-    match metric.unit {
-        Unit::Share => "\"54%\"",
-        Unit::Count => "\"12\"",
-        Unit::Duration => "\"10min\"",
-        Unit::Moment => "\"18:08\"",
-        Unit::Interval => "[\"11:46\", \"17:50\"]",
-    }
-}
-
 /// A metric with what it is about.
 pub fn metric_name(metric: &Metric) -> String {
-    format!("{}.{}", metric.subject.pattern(), metric.name)
+    format!("{}.{}", metric.subject().pattern(), metric.name)
 }
 
 fn preset_rows() -> Vec<Section> {
@@ -205,7 +194,7 @@ fn word_rows() -> Vec<Section> {
 }
 
 fn metric_rows() -> Vec<Section> {
-    plain(metrics::ALL.iter().map(|m| (metric_name(m), format!("{} ({})", m.doc, unit(m)))))
+    plain(metrics::ALL.iter().map(|m| (metric_name(m), format!("{} ({})", m.doc, m.unit.example()))))
 }
 
 fn cause_rows() -> Vec<Section> {
@@ -284,7 +273,7 @@ fn metrics_json() -> Value {
 
 /// A metric as JSON.
 pub fn metric_json(metric: &Metric) -> Value {
-    json!({ "name": metric_name(metric), "written": unit(metric), "doc": metric.doc, "per_step": metric.per_step })
+    json!({ "name": metric_name(metric), "written": metric.unit.example(), "doc": metric.doc, "per_step": metric.per_step })
 }
 
 fn causes_json() -> Value {

@@ -2,12 +2,11 @@
 //! somebody sees who looks after every event.
 
 use super::{load, worlds};
-use brownout::models::metrics::{self, ALL, Metric, Subject};
+use brownout::models::metrics::{self, ALL, Measured, Metric, Subject};
 use brownout::models::units::Ns;
 use brownout::models::world::World;
 use brownout::scenarios::Scenario;
 use brownout::sim::ledger::Entry;
-use brownout::sim::metric::{measure, number};
 use brownout::sim::run::{Observer, Orders, Run};
 use brownout::sim::{orders, rotation};
 use proptest::prelude::*;
@@ -36,7 +35,7 @@ fn asked(scenario: &Scenario, step: Ns) -> Orders {
 /// The subjects of these worlds that a metric may be of.
 fn subjects(metric: &Metric, scenario: &Scenario) -> Vec<String> {
     let spec = &scenario.plan.spec;
-    match metric.subject {
+    match metric.subject() {
         Subject::Calls => {
             let kinds = spec.kinds().into_iter().map(str::to_string);
             let populations = spec.clients.iter().map(|(name, clients)| format!("{}.{name}", clients.sends.text));
@@ -62,7 +61,9 @@ fn everything(scenario: &Scenario, step: Ns) -> Vec<String> {
     for metric in ALL.iter().filter(|metric| !metric.per_step) {
         for subject in subjects(metric, scenario) {
             for window in over.iter().filter(|(from, to)| from < to) {
-                let found = measure(scenario, &run, &subject, metric, *window);
+                let found = metric.measure(&run, &subject, *window);
+                let unit = found.as_ref().map_or(metric.unit, |value| value.unit());
+                assert_eq!(unit, metric.unit, "{subject}.{} is not of its unit", metric.name);
                 out.push(format!("{subject}.{} from {} to {}: {found:?}", metric.name, window.0, window.1));
             }
         }
@@ -189,7 +190,7 @@ fn extremes_and_sums_are_those_that_somebody_sees_who_looks_after_every_event() 
         let spec = &scenario.plan.spec;
         let found = |text: &str, window: Window| {
             let (subject, metric) = metrics::find(text, spec).unwrap_or_else(|why| panic!("{text}: {why}"));
-            measure(scenario, &run, subject, metric, window).map(number).unwrap_or_else(|why| panic!("{text}: {why:?}"))
+            metric.measure(&run, subject, window).map(Measured::number).unwrap_or_else(|why| panic!("{text}: {why:?}"))
         };
         for (at, window) in windows.iter().enumerate() {
             for ((name, is_most), (least, most)) in levels_asked(scenario).iter().zip(&looks.bounds[at]) {

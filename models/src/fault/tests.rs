@@ -93,3 +93,47 @@ fn an_effect_counts_for_the_faults_that_would_have_had_it() {
     stack.credit(&mut effects, |knobs: &StoreKnobs| knobs.connects == Connects::Refused);
     assert_eq!(effects.0, [0, 1, 0]);
 }
+
+/// The fields of a part's knobs that differ from those of a sound one; all fields, if `all`.
+fn turned<K: Knobs + std::fmt::Debug>(knobs: &K, all: bool) -> Vec<String> {
+    let fields = |knobs: &K| -> Vec<String> {
+        let text = format!("{knobs:#?}");
+        let mut out: Vec<String> = Vec::new();
+        for line in text.lines().skip(1).filter(|line| line.starts_with("    ")) {
+            match (out.last_mut(), line.starts_with("     ") || line.starts_with("    )")) {
+                (Some(last), true) => last.push_str(line),
+                _ => out.push(line.trim().to_string()),
+            }
+        }
+        out
+    };
+    let pairs = fields(knobs).into_iter().zip(fields(&K::default()));
+    let differ = pairs.filter(|(now, sound)| all || now != sound);
+    differ
+        .map(|(now, _)| format!("{}: {}", std::any::type_name::<K>(), now.split(':').next().unwrap_or_default()))
+        .collect()
+}
+
+#[test]
+fn every_knob_is_turned_by_some_fault_and_every_fault_turns_one_or_does_something_at_once() {
+    let of = |fault: Option<&Fault>| -> Vec<String> {
+        fn laid<K: Knobs + std::fmt::Debug>(fault: Option<&Fault>) -> Vec<String> {
+            let mut knobs = K::default();
+            fault.into_iter().for_each(|fault| knobs.lay(fault, 1.0));
+            turned(&knobs, fault.is_none())
+        }
+        let server_side = [laid::<StoreKnobs>(fault), laid::<ServerKnobs>(fault), laid::<BalancerKnobs>(fault)];
+        [server_side.concat(), laid::<LinkKnobs>(fault), laid::<ClientKnobs>(fault)].concat()
+    };
+    let mut all = of(None);
+    assert!(all.len() >= 17, "{all:?}");
+    // Jitter is none unless a file says so, whatever the severity.
+    let jitter = Fault::Latency(Latency { jitter: crate::units::Ns::millis(1), ..Latency::default() });
+    let worst = |kind: &Kind| kind.plain().with_severities(&vec![1.0; kind.severities.len()]);
+    for fault in kinds().iter().map(worst).chain([jitter]) {
+        let turned = of(Some(&fault));
+        assert!(!turned.is_empty() || fault.onset() != Onset::Nothing, "{} does nothing", fault.word());
+        all.retain(|knob| !turned.contains(knob));
+    }
+    assert!(all.is_empty(), "no fault turns {all:?}");
+}

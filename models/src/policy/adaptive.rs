@@ -64,22 +64,27 @@ fn is_gradient(limit: &Adaptive, _: &Scope<'_>) -> Silence {
 pub const PRESETS: &[Preset<Adaptive>] = &[
     Preset {
         name: "gradient",
-        doc: "Netflix concurrency-limits, Gradient2Limit: from 20, between 20 and 200, smoothing 0.2, long window 600, \
+        doc: "Netflix concurrency-limits 0.5.1 (2024), Gradient2Limit: from 20, between 20 and 200, smoothing 0.2, long window 600, \
               tolerance 1.5, queue 4. Source: Gradient2Limit.java. Not modelled: sampling windows (WindowedLimit).",
-        make: Adaptive::default,
+        make: Adaptive::gradient,
     },
     Preset {
         name: "aimd",
-        doc: "Netflix concurrency-limits, AIMDLimit: from 20, between 20 and 200, times 0.9 after a drop or 5s. Source: \
+        doc: "Netflix concurrency-limits 0.5.1 (2024), AIMDLimit: from 20, between 20 and 200, times 0.9 after a drop or 5s. Source: \
               AIMDLimit.java. Not modelled: sampling windows (WindowedLimit).",
-        make: || Adaptive { algorithm: Algorithm::Aimd, ..Adaptive::default() },
+        make: Adaptive::aimd,
     },
 ];
 
 impl Adaptive {
-    /// The preset of that name.
-    pub fn named(name: &str) -> Option<Adaptive> {
-        Preset::find(PRESETS, name)
+    /// Preset `gradient`.
+    pub fn gradient() -> Adaptive {
+        Adaptive::default()
+    }
+
+    /// Preset `aimd`.
+    pub fn aimd() -> Adaptive {
+        Adaptive { algorithm: Algorithm::Aimd, ..Adaptive::default() }
     }
 }
 
@@ -196,7 +201,7 @@ mod tests {
 
     #[test]
     fn netflix_aimd_conformance() {
-        let preset = Adaptive::named("aimd").unwrap();
+        let preset = Adaptive::aimd();
         assert_eq!((preset.initial, preset.least, preset.most, preset.timeout), (20, 20, 200, Ns::secs(5)));
         let spec = Adaptive { least: 10, most: 21, ..preset };
         let mut limiter = Limiter::new(&spec);
@@ -222,7 +227,7 @@ mod tests {
 
     #[test]
     fn netflix_gradient2_conformance() {
-        let spec = Adaptive::named("gradient").unwrap();
+        let spec = Adaptive::gradient();
         let mut limiter = Limiter::new(&spec);
         // With steady times each call adds queue times smoothing, 0.8.
         let grown: Vec<_> = (0..5).map(|_| exit(&spec, &mut limiter, 20, 10, false)).collect();

@@ -68,17 +68,29 @@ fn knows_slow(breaker: &Breaker, _: &Scope<'_>) -> Silence {
 pub const PRESETS: &[Preset<Breaker>] = &[
     Preset {
         name: "resilience4j",
-        doc: "resilience4j 2.x defaults: the last 100 calls, at least 100, 50% failed, 100% slower than 60s, open for 60s, \
+        doc: "resilience4j 2.x (2022 and later) defaults: the last 100 calls, at least 100, 50% failed, 100% slower than 60s, open for 60s, \
               10 trials. Source: CircuitBreakerConfig.java. Not modelled: late results in the next state, the longest wait in \
               half-open (off by default).",
-        make: Breaker::default,
+        make: Breaker::resilience4j,
     },
     Preset {
         name: "hystrix",
-        doc: "Hystrix 1.5 defaults: 10s in ten buckets, at least 20 calls, 50% failed, open for 5s, one trial; slow calls \
+        doc: "Hystrix 1.5 (2016) defaults: 10s in ten buckets, at least 20 calls, 50% failed, open for 5s, one trial; slow calls \
               count only as time-outs of the caller. Source: HystrixCommandProperties.java. Not modelled: its \
               snapshots every 500ms, its pool of 10 threads and its timeout of 1s (set them at the call).",
-        make: || Breaker {
+        make: Breaker::hystrix,
+    },
+];
+
+impl Breaker {
+    /// Preset `resilience4j`.
+    pub fn resilience4j() -> Breaker {
+        Breaker::default()
+    }
+
+    /// Preset `hystrix`.
+    pub fn hystrix() -> Breaker {
+        Breaker {
             window: Window::Time,
             lasts: Ns::secs(10),
             minimum: 20,
@@ -86,14 +98,7 @@ pub const PRESETS: &[Preset<Breaker>] = &[
             open_for: Ns::secs(5),
             half_open_calls: 1,
             ..Breaker::default()
-        },
-    },
-];
-
-impl Breaker {
-    /// The preset of that name.
-    pub fn named(name: &str) -> Option<Breaker> {
-        Preset::find(PRESETS, name)
+        }
     }
 }
 
@@ -366,7 +371,7 @@ mod tests {
 
     #[test]
     fn resilience4j_conformance() {
-        let preset = Breaker::named("resilience4j").unwrap();
+        let preset = Breaker::resilience4j();
         assert_eq!(
             (preset.window, preset.calls, preset.minimum, preset.half_open_calls),
             (Window::Count, 100, 100, 10)
@@ -408,7 +413,7 @@ mod tests {
 
     #[test]
     fn hystrix_conformance() {
-        let spec = Breaker::named("hystrix").unwrap();
+        let spec = Breaker::hystrix();
         let mut at = BreakerAt::new(&spec);
         // 19 failures are too few, the 20th call opens it whatever it is.
         assert_eq!(row(&spec, &mut at, 0, 1, &"-".repeat(19)), "C".repeat(19));

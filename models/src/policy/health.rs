@@ -168,7 +168,7 @@ pub const PRESETS: &[Preset<HealthCheck>] = &[
               pass, servers start up, first checks spread over the interval; no fail-open; slow start off, and as HAProxy does \
               it when on. Source: doc/configuration.txt, src/check.c, src/server.c. Not modelled: agent checks, checks of the \
               connection alone, `on-marked-down shutdown-sessions` (sessions under way are kept, its default).",
-        make: || HealthCheck { slow_start_rule: SlowStart::Haproxy, ..HealthCheck::default() },
+        make: HealthCheck::haproxy,
     },
     Preset {
         name: "classic-elb-2015",
@@ -176,7 +176,71 @@ pub const PRESETS: &[Preset<HealthCheck>] = &[
               threshold 10, only 200 passes; an instance that has failed serves again after its first passes; no fail-open. \
               Source: AWS user guide for Classic Load Balancers, health check defaults. Not modelled: that each of its nodes \
               checks for itself.",
-        make: || HealthCheck {
+        make: HealthCheck::classic_elb_2015,
+    },
+    Preset {
+        name: "alb",
+        doc: "AWS Application Load Balancer (2016 and later): interval 30s from start to start, timeout 5s, unhealthy threshold 2, \
+              healthy threshold 5, the first pass after registration is enough, 200 passes; fails open when every target is \
+              unhealthy; slow start off, linear when on. Source: AWS user guide for Application Load Balancers, target group \
+              health checks. Not modelled: that each of its nodes checks for itself, zones, DNS failover.",
+        make: HealthCheck::alb,
+    },
+    Preset {
+        name: "envoy",
+        doc: "Envoy 1.40 (2026): an unexpected status ejects at once, missing answers count up to the threshold, the first \
+              pass is enough; panic threshold 50%. Interval, timeout and thresholds have no defaults and must be given: \
+              here 1s, 1s, 3 and 2. Outlier detection is off unless configured: outlier = \"envoy\". Slow start off. Source: \
+              Envoy's health_check.proto and cluster.proto, architecture overview on health checking. Not modelled: the interval \
+              of 60s before a cluster's first call, `fail_traffic_on_panic`, degraded hosts, priorities and localities.",
+        make: HealthCheck::envoy,
+    },
+    Preset {
+        name: "nginx",
+        doc: "nginx 1.22 (2022), open source: no checks of its own; max_fails 1 within fail_timeout 10s, then one live call as \
+              a probe. A lone server is never taken out; with all out, calls fail (502) until the time of one is up. Source: \
+              ngx_http_upstream_round_robin.c, ngx_http_upstream_module. Not modelled: what max_fails = \"nginx\" says it \
+              leaves out; active checks and slow start, which are nginx Plus'.",
+        make: HealthCheck::nginx,
+    },
+    Preset {
+        name: "nginx-before-1.11.5",
+        doc: "nginx before 1.11.5 (October 2016): as `nginx`, but when the last server has failed, all are let back at once. \
+              Source: ngx_http_upstream_round_robin.c before that version. Not modelled: as there.",
+        make: HealthCheck::nginx_before_1_11_5,
+    },
+    Preset {
+        name: "kubernetes-numbers",
+        doc: "A balancer that checks servers itself, with the numbers of a Kubernetes readiness probe (core/v1): period 10s, \
+              timeout 1s, failure threshold 3, success threshold 1, 2xx and 3xx pass; a process that dies is out at once; nobody \
+              ready, no backend. Source: Kubernetes API reference of 1.34 (2025), Probe; pkg/kubelet/prober/worker.go. Not modelled, so that \
+              this is not Kubernetes' readiness: a kubelet probes from the pod's own node, so a cut between balancer and pod goes \
+              unseen; what it finds reaches the proxies 2s to 3s later; a container that is not ready is probed off the period, \
+              too; the pods of a node that dies stay in for 40s to 50s; liveness and startup probes, restarts by them.",
+        make: HealthCheck::kubernetes_numbers,
+    },
+    Preset {
+        name: "kubernetes-readiness",
+        doc: "An older name of `kubernetes-numbers`, and a misleading one: the balancer checks, not a kubelet. See there for what \
+              of Kubernetes is not modelled.",
+        make: HealthCheck::kubernetes_numbers,
+    },
+    Preset {
+        name: "none",
+        doc: "No product and no checks at all: every server stays in rotation.",
+        make: HealthCheck::unchecked,
+    },
+];
+
+impl HealthCheck {
+    /// Preset `haproxy`.
+    pub fn haproxy() -> HealthCheck {
+        HealthCheck { slow_start_rule: SlowStart::Haproxy, ..HealthCheck::default() }
+    }
+
+    /// Preset `classic-elb-2015`.
+    pub fn classic_elb_2015() -> HealthCheck {
+        HealthCheck {
             interval: Ns::secs(30),
             timeout: Some(Ns::secs(5)),
             rise: 10,
@@ -185,15 +249,12 @@ pub const PRESETS: &[Preset<HealthCheck>] = &[
             pass_to: 200,
             pace: Pace::FromStart,
             ..HealthCheck::default()
-        },
-    },
-    Preset {
-        name: "alb",
-        doc: "AWS Application Load Balancer (2016 and later): interval 30s from start to start, timeout 5s, unhealthy threshold 2, \
-              healthy threshold 5, the first pass after registration is enough, 200 passes; fails open when every target is \
-              unhealthy; slow start off, linear when on. Source: AWS user guide for Application Load Balancers, target group \
-              health checks. Not modelled: that each of its nodes checks for itself, zones, DNS failover.",
-        make: || HealthCheck {
+        }
+    }
+
+    /// Preset `alb`.
+    pub fn alb() -> HealthCheck {
+        HealthCheck {
             interval: Ns::secs(30),
             timeout: Some(Ns::secs(5)),
             rise: 5,
@@ -205,16 +266,12 @@ pub const PRESETS: &[Preset<HealthCheck>] = &[
             fail_open_below: Some(FailOpenBelow::Count(1)),
             slow_start_rule: SlowStart::Alb,
             ..HealthCheck::default()
-        },
-    },
-    Preset {
-        name: "envoy",
-        doc: "Envoy 1.40 (2026): an unexpected status ejects at once, missing answers count up to the threshold, the first \
-              pass is enough; panic threshold 50%. Interval, timeout and thresholds have no defaults and must be given: \
-              here 1s, 1s, 3 and 2. Outlier detection is off unless configured: outlier = \"envoy\". Slow start off. Source: \
-              Envoy's health_check.proto and cluster.proto, architecture overview on health checking. Not modelled: the interval \
-              of 60s before a cluster's first call, `fail_traffic_on_panic`, degraded hosts, priorities and localities.",
-        make: || HealthCheck {
+        }
+    }
+
+    /// Preset `envoy`.
+    pub fn envoy() -> HealthCheck {
+        HealthCheck {
             interval: Ns::secs(1),
             timeout: Some(Ns::secs(1)),
             rise: 2,
@@ -227,67 +284,37 @@ pub const PRESETS: &[Preset<HealthCheck>] = &[
             fail_open_below: Some(FailOpenBelow::Share(0.5)),
             slow_start_rule: SlowStart::Envoy,
             ..HealthCheck::default()
-        },
-    },
-    Preset {
-        name: "nginx",
-        doc: "nginx 1.22 (2022), open source: no checks of its own; max_fails 1 within fail_timeout 10s, then one live call as \
-              a probe. A lone server is never taken out; with all out, calls fail (502) until the time of one is up. Source: \
-              ngx_http_upstream_round_robin.c, ngx_http_upstream_module. Not modelled: what max_fails = \"nginx\" says it \
-              leaves out; active checks and slow start, which are nginx Plus'.",
-        make: || HealthCheck { enabled: false, max_fails: MaxFails::named("nginx"), ..HealthCheck::default() },
-    },
-    Preset {
-        name: "nginx-before-1.11.5",
-        doc: "nginx before 1.11.5 (October 2016): as `nginx`, but when the last server has failed, all are let back at once. \
-              Source: ngx_http_upstream_round_robin.c before that version. Not modelled: as there.",
-        make: || HealthCheck {
-            enabled: false,
-            max_fails: MaxFails::named("nginx-before-1.11.5"),
-            ..HealthCheck::default()
-        },
-    },
-    Preset {
-        name: "kubernetes-numbers",
-        doc: "A balancer that checks servers itself, with the numbers of a Kubernetes readiness probe (core/v1): period 10s, \
-              timeout 1s, failure threshold 3, success threshold 1, 2xx and 3xx pass; a process that dies is out at once; nobody \
-              ready, no backend. Source: Kubernetes API reference, Probe; pkg/kubelet/prober/worker.go. Not modelled, so that \
-              this is not Kubernetes' readiness: a kubelet probes from the pod's own node, so a cut between balancer and pod goes \
-              unseen; what it finds reaches the proxies 2s to 3s later; a container that is not ready is probed off the period, \
-              too; the pods of a node that dies stay in for 40s to 50s; liveness and startup probes, restarts by them.",
-        make: kubernetes_numbers,
-    },
-    Preset {
-        name: "kubernetes-readiness",
-        doc: "An older name of `kubernetes-numbers`, and a misleading one: the balancer checks, not a kubelet. See there for what \
-              of Kubernetes is not modelled.",
-        make: kubernetes_numbers,
-    },
-    Preset {
-        name: "none",
-        doc: "No checks at all: every server stays in rotation.",
-        make: || HealthCheck { enabled: false, ..HealthCheck::default() },
-    },
-];
-
-fn kubernetes_numbers() -> HealthCheck {
-    HealthCheck {
-        interval: Ns::secs(10),
-        timeout: Some(Ns::secs(1)),
-        rise: 1,
-        fall: 3,
-        follows_process: true,
-        pass_from: 200,
-        pass_to: 399,
-        pace: Pace::FromStart,
-        ..HealthCheck::default()
+        }
     }
-}
 
-impl HealthCheck {
-    /// The preset of that name.
-    pub fn named(name: &str) -> Option<HealthCheck> {
-        Preset::find(PRESETS, name)
+    /// Preset `nginx`.
+    pub fn nginx() -> HealthCheck {
+        HealthCheck { enabled: false, max_fails: Some(MaxFails::nginx()), ..HealthCheck::default() }
+    }
+
+    /// Preset `nginx-before-1.11.5`.
+    pub fn nginx_before_1_11_5() -> HealthCheck {
+        HealthCheck { enabled: false, max_fails: Some(MaxFails::nginx_before_1_11_5()), ..HealthCheck::default() }
+    }
+
+    /// Preset `kubernetes-numbers`.
+    pub fn kubernetes_numbers() -> HealthCheck {
+        HealthCheck {
+            interval: Ns::secs(10),
+            timeout: Some(Ns::secs(1)),
+            rise: 1,
+            fall: 3,
+            follows_process: true,
+            pass_from: 200,
+            pass_to: 399,
+            pace: Pace::FromStart,
+            ..HealthCheck::default()
+        }
+    }
+
+    /// No checks at all.
+    pub fn unchecked() -> HealthCheck {
+        HealthCheck { enabled: false, ..HealthCheck::default() }
     }
 
     /// How long connecting may take, given the balancer's own connect timeout.
@@ -470,7 +497,7 @@ mod tests {
 
     #[test]
     fn haproxy_conformance() {
-        let check = HealthCheck::named("haproxy").unwrap();
+        let check = HealthCheck::haproxy();
         for (results, should_be) in [
             ("---", "UUd"),
             // One pass restores all credit of a server that is up.
@@ -487,7 +514,7 @@ mod tests {
 
     #[test]
     fn classic_elb_conformance() {
-        let check = HealthCheck::named("classic-elb-2015").unwrap();
+        let check = HealthCheck::classic_elb_2015();
         for (results, should_be) in [
             ("--", "Ud"),
             ("-+-+--", "UUUUUd"),
@@ -503,7 +530,7 @@ mod tests {
 
     #[test]
     fn alb_conformance() {
-        let check = HealthCheck::named("alb").unwrap();
+        let check = HealthCheck::alb();
         for (results, should_be) in [
             ("--", "Ud"),
             ("--+++++", "UdddddU"),
@@ -523,7 +550,7 @@ mod tests {
 
     #[test]
     fn envoy_conformance() {
-        let check = HealthCheck::named("envoy").unwrap();
+        let check = HealthCheck::envoy();
         for (results, should_be) in [
             // An unexpected status ejects at once; what is not answered counts up to the threshold.
             ("!", "d"),
@@ -542,8 +569,9 @@ mod tests {
 
     #[test]
     fn kubernetes_numbers_conformance() {
-        let check = HealthCheck::named("kubernetes-numbers").unwrap();
-        assert_eq!(HealthCheck::named("kubernetes-readiness").unwrap(), check, "the older name");
+        let check = HealthCheck::kubernetes_numbers();
+        let older = PRESETS.iter().find(|preset| preset.name == "kubernetes-readiness").unwrap();
+        assert_eq!((older.make)(), check, "the older name");
         for (results, should_be) in [("---", "UUd"), ("--+---", "UUUUUd"), ("---+", "UUdU"), ("!!!+", "UUdU")] {
             assert_eq!(states(&check, results), should_be, "{results}");
         }
@@ -558,8 +586,7 @@ mod tests {
 
     #[test]
     fn nginx_checks_nothing_by_itself() {
-        for (name, resets) in [("nginx", false), ("nginx-before-1.11.5", true)] {
-            let check = HealthCheck::named(name).unwrap();
+        for (check, resets) in [(HealthCheck::nginx(), false), (HealthCheck::nginx_before_1_11_5(), true)] {
             assert!(!check.enabled && check.fail_open_below.is_none());
             let passive = check.max_fails.unwrap();
             assert_eq!((passive.fails, passive.window, passive.reset_all), (1, Ns::secs(10), resets));
@@ -618,7 +645,7 @@ mod tests {
         let check = HealthCheck {
             fast_interval: Some(Ns::millis(500)),
             down_interval: Some(Ns::secs(5)),
-            ..HealthCheck::named("haproxy").unwrap()
+            ..HealthCheck::haproxy()
         };
         let mut health = Health::new(&check);
         let mut row = |passed: char| {

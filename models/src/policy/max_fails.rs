@@ -44,20 +44,25 @@ pub const PRESETS: &[Preset<MaxFails>] = &[
         doc: "nginx since 1.11.5 (October 2016): max_fails 1, fail_timeout 10s; when all servers are out, calls fail until \
               the time of one is up. Source: src/http/ngx_http_upstream_round_robin.c of 1.18.0. Not modelled: counts of \
               each worker process, the loss of weight after a failure.",
-        make: MaxFails::default,
+        make: MaxFails::nginx,
     },
     Preset {
         name: "nginx-before-1.11.5",
         doc: "nginx before 1.11.5 (October 2016): max_fails 1, fail_timeout 10s; a call that finds all servers out fails, and \
               brings all of them back. Source: src/http/ngx_http_upstream_round_robin.c of 1.9.4. Not modelled: as there.",
-        make: || MaxFails { reset_all: true, ..MaxFails::default() },
+        make: MaxFails::nginx_before_1_11_5,
     },
 ];
 
 impl MaxFails {
-    /// The preset of that name.
-    pub fn named(name: &str) -> Option<MaxFails> {
-        Preset::find(PRESETS, name)
+    /// Preset `nginx`.
+    pub fn nginx() -> MaxFails {
+        MaxFails::default()
+    }
+
+    /// Preset `nginx-before-1.11.5`.
+    pub fn nginx_before_1_11_5() -> MaxFails {
+        MaxFails { reset_all: true, ..MaxFails::default() }
     }
 }
 
@@ -161,7 +166,7 @@ mod tests {
 
     #[test]
     fn nginx_conformance() {
-        let one = MaxFails::named("nginx").unwrap();
+        let one = MaxFails::nginx();
         assert_eq!((one.fails, one.window, one.reset_all), (1, Ns::secs(10), false));
         let three = MaxFails { fails: 3, ..one.clone() };
         let off = MaxFails { fails: 0, ..one.clone() };
@@ -189,7 +194,7 @@ mod tests {
         ] {
             assert_eq!(row(spec, events), should_be, "{events:?}");
         }
-        assert!(MaxFails::named("nginx-before-1.11.5").unwrap().reset_all);
+        assert!(MaxFails::nginx_before_1_11_5().reset_all);
     }
 
     #[test]

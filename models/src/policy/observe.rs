@@ -43,13 +43,13 @@ pub const PRESETS: &[Preset<Observe>] = &[Preset {
     doc: "HAProxy 2.6 (2022) with `observe layer7`: error-limit 10, on-error fail-check. Off unless configured. Source: \
           doc/configuration.txt, src/check.c, src/http_ana.c. Not modelled: `observe layer4`, breaks of reused connections \
           (which do not count).",
-    make: Observe::default,
+    make: Observe::haproxy,
 }];
 
 impl Observe {
-    /// The preset of that name.
-    pub fn named(name: &str) -> Option<Observe> {
-        Preset::find(PRESETS, name)
+    /// Preset `haproxy`.
+    pub fn haproxy() -> Observe {
+        Observe::default()
     }
 }
 
@@ -131,8 +131,8 @@ mod tests {
 
     #[test]
     fn haproxy_observe_conformance() {
-        let check = HealthCheck::named("haproxy").unwrap();
-        let default = Observe::named("haproxy").unwrap();
+        let check = HealthCheck::haproxy();
+        let default = Observe::haproxy();
         assert_eq!((default.errors, default.on_error), (10, OnError::FailCheck));
         let two = |on_error| Observe { errors: 2, on_error };
         for (spec, events, should_be) in [

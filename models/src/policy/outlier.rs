@@ -93,21 +93,26 @@ pub const PRESETS: &[Preset<Outlier>] = &[
               source/common/upstream/outlier_detection_impl.cc, api/envoy/config/cluster/v3/outlier_detection.proto. Not \
               modelled: consecutive gateway failures and failure percentage (not enforced by default), local origin errors \
               apart, enforcing percentages, jitter.",
-        make: || Outlier { at_least_one: false, ..Outlier::default() },
+        make: Outlier::envoy,
     },
     Preset {
         name: "envoy-before-1.31",
         doc: "Envoy before 1.31 (2024): as `envoy`, but one host may always be out, however few there are. Source: \
               outlier_detection_impl.cc before `always_eject_one_host`. Not modelled: as there; nor that before 1.26 a passed \
               check did not end an ejection, and that before 2024 a failed check below the threshold did.",
-        make: Outlier::default,
+        make: Outlier::envoy_before_1_31,
     },
 ];
 
 impl Outlier {
-    /// The preset of that name.
-    pub fn named(name: &str) -> Option<Outlier> {
-        Preset::find(PRESETS, name)
+    /// Preset `envoy`.
+    pub fn envoy() -> Outlier {
+        Outlier { at_least_one: false, ..Outlier::default() }
+    }
+
+    /// Preset `envoy-before-1.31`.
+    pub fn envoy_before_1_31() -> Outlier {
+        Outlier::default()
     }
 }
 
@@ -283,7 +288,7 @@ mod tests {
 
     #[test]
     fn envoy_conformance_consecutive_errors() {
-        let spec = Outlier::named("envoy-before-1.31").unwrap();
+        let spec = Outlier::envoy_before_1_31();
         for (row, should_be) in [
             ("-----", "....E"),
             ("----+-----", ".........E"),
@@ -303,7 +308,7 @@ mod tests {
 
     #[test]
     fn envoy_conformance_share_of_hosts() {
-        let spec = Outlier::named("envoy-before-1.31").unwrap();
+        let spec = Outlier::envoy_before_1_31();
         for (hosts, percent, at_least_one, should_be) in [
             (10, 10, false, 1),
             (9, 10, false, 0),
@@ -323,7 +328,7 @@ mod tests {
 
     #[test]
     fn envoy_conformance_time_out_grows_and_is_forgiven() {
-        let spec = Outlier::named("envoy-before-1.31").unwrap();
+        let spec = Outlier::envoy_before_1_31();
         let mut outliers = Outliers::new(10);
         let mut now = 0;
         // Seconds until the sweep that brings the host back, when it is ejected anew right after each return.
@@ -353,8 +358,7 @@ mod tests {
 
     #[test]
     fn envoy_conformance_success_rate() {
-        let spec =
-            Outlier { max_share: Share(1.0), consecutive_errors: 0, ..Outlier::named("envoy-before-1.31").unwrap() };
+        let spec = Outlier { max_share: Share(1.0), consecutive_errors: 0, ..Outlier::envoy_before_1_31() };
         let rates = |rows: &[(u32, u32)]| {
             let mut outliers = Outliers::new(rows.len());
             for (host, (calls, good)) in rows.iter().enumerate() {
@@ -377,7 +381,7 @@ mod tests {
 
     #[test]
     fn a_passed_check_brings_a_host_back_at_once() {
-        let spec = Outlier::named("envoy-before-1.31").unwrap();
+        let spec = Outlier::envoy_before_1_31();
         let mut outliers = Outliers::new(10);
         assert!(!outliers.on_check_passed(0));
         results(&spec, &mut outliers, "-----");

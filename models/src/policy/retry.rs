@@ -73,7 +73,7 @@ fn pauses(retry: &Retry, at: &Scope<'_>) -> Silence {
 
 /// Every preset.
 pub const PRESETS: &[Preset<Retry>] =
-    &[Preset { name: "none", doc: "A failed attempt is not sent again.", make: Retry::default }];
+    &[Preset { name: "none", doc: "No product: a failed attempt is not sent again.", make: Retry::default }];
 
 impl Retry {
     /// The pause before retry number `retry` (from 1) of the call with that salt.

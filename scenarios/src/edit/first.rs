@@ -1,9 +1,10 @@
 //! The first part of a run as a file of its own.
 
 use super::{Edit, moment, worlds};
+use crate::Scenario;
 use crate::expect::{Expect, Happening, Stretch};
-use crate::{Observed, Scenario};
 use brownout_models::component::operator::Trigger;
+use brownout_models::metrics::Measured;
 use brownout_models::setting::Clock;
 use brownout_models::units::Ns;
 use std::collections::BTreeSet;
@@ -116,7 +117,7 @@ fn is_later(expect: &Expect, has_over: bool, length: Ns, ids: &BTreeSet<String>)
         Stretch::Fixed(_, to) => has_over && *to > length,
         Stretch::During(what) | Stretch::Before(what) | Stretch::After(what, ..) => named(what),
     };
-    window || matches!(expect.condition.limit, Observed::Moment(at) if at > length)
+    window || matches!(expect.condition.limit, Measured::Moment(at) if at > length)
 }
 
 /// Cuts the profiles of a world: the factor at the end is the one that the curve has there.

@@ -1,7 +1,8 @@
 //! Evidence and expectations.
 
 use super::*;
-use crate::{EvidenceSpec, Limits, Observed};
+use crate::{EvidenceSpec, Limits};
+use brownout_models::metrics::Measured;
 use brownout_models::units::{Bytes, Ns};
 
 fn evidence(keys: &str) -> String {
@@ -19,22 +20,22 @@ fn read_of(metric: &str, keys: &str) -> EvidenceSpec {
 #[test]
 fn an_observation_has_a_kind_and_bounds_in_base_units() {
     let share = read("observed = \"54%\"\nwithin = \"4pp\"");
-    assert_eq!(share.observed, Observed::Share(0.54));
+    assert_eq!(share.observed, Measured::Share(0.54));
     assert!((share.low - 0.50).abs() < 1e-12 && (share.high - 0.58).abs() < 1e-12);
     assert_eq!((share.shown.as_str(), share.fitted), ("54%", false));
     assert_eq!(share.over, (Ns::ZERO, Ns::secs(33_000)));
     let relative = read("observed = \"50%\"\nwithin = \"10%\"");
     assert!((relative.tolerance - 0.05).abs() < 1e-12);
     let time = read_of("track.longest_drop", "observed = \"10min\"\nwithin = \"2min\"");
-    assert_eq!((time.observed, time.low, time.high), (Observed::Duration(Ns::secs(600)), 480.0, 720.0));
+    assert_eq!((time.observed, time.low, time.high), (Measured::Duration(Ns::secs(600)), 480.0, 720.0));
     let none = read_of("track.dropped", "observed = \"0\"");
-    assert_eq!((none.observed, none.low, none.high), (Observed::Count(0.0), 0.0, 0.0));
+    assert_eq!((none.observed, none.low, none.high), (Measured::Count(0.0), 0.0, 0.0));
     let count = read_of("rotation.downs_mean", "observed = 3\nwithin = \"5\"");
     assert_eq!((count.low, count.high), (0.0, 8.0));
     let moment = read_of("track.failing_until", "observed = \"11:46\"\nwithin = \"1min\"");
-    assert_eq!((moment.observed, moment.low), (Observed::Moment(Ns::secs(8160)), 8100.0));
+    assert_eq!((moment.observed, moment.low), (Measured::Moment(Ns::secs(8160)), 8100.0));
     let interval = read_of("all.unavailable", "observed = [\"11:46\", \"17:50\"]\nwithin = \"2min\"");
-    assert_eq!(interval.observed, Observed::Interval(Ns::secs(8160), Ns::secs(30_000)));
+    assert_eq!(interval.observed, Measured::Interval(Ns::secs(8160), Ns::secs(30_000)));
     assert_eq!((interval.tolerance, interval.shown.as_str()), (120.0, "11:46 to 17:50"));
 }
 

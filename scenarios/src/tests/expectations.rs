@@ -1,7 +1,8 @@
 //! Expectations: the language of their conditions, and what is said of mistakes in them.
 
 use super::*;
-use crate::{Compare, Condition, Expect, ExpectKind, Happening, Observed, Stretch};
+use crate::{Compare, Condition, Expect, ExpectKind, Happening, Stretch};
+use brownout_models::metrics::Measured;
 use brownout_models::units::Ns;
 
 const AXES: &str = "[axes.isolation]\ndefault = \"shared\"\nshared = {}\nbulkhead = {}\n\
@@ -35,16 +36,16 @@ fn wrong(condition: &str) -> (String, String) {
 fn a_condition_is_a_metric_a_comparison_and_a_limit_in_its_unit() {
     let share = always("track.dropped_rate < 0.1%");
     assert_eq!((share.subject.as_str(), share.metric.name), ("track", "dropped_rate"));
-    assert_eq!((share.compare, share.limit, share.shown.as_str()), (Compare::Below, Observed::Share(0.001), "0.1%"));
+    assert_eq!((share.compare, share.limit, share.shown.as_str()), (Compare::Below, Measured::Share(0.001), "0.1%"));
     let signs = [("<", Compare::Below), ("<=", Compare::AtMost), (">", Compare::Above), (">=", Compare::AtLeast)];
     for (sign, compare) in
         signs.into_iter().chain([("=", Compare::Equal), ("==", Compare::Equal), ("!=", Compare::Unequal)])
     {
         assert_eq!(always(&format!("track.dropped{sign}2k")).compare, compare);
     }
-    assert_eq!(always("track.dropped = 2k").limit, Observed::Count(2000.0));
-    assert_eq!(always("track.recovery <= 1min 30s").limit, Observed::Duration(Ns::secs(90)));
-    assert_eq!(always("all.failing_until < 11:50").limit, Observed::Moment(Ns::secs(8400)));
+    assert_eq!(always("track.dropped = 2k").limit, Measured::Count(2000.0));
+    assert_eq!(always("track.recovery <= 1min 30s").limit, Measured::Duration(Ns::secs(90)));
+    assert_eq!(always("all.failing_until < 11:50").limit, Measured::Moment(Ns::secs(8400)));
     for of in
         ["rotation.flaps_per_hour <= 2", "fleets.collectors.spooled_max <= 100", "stores.events.amplification < 1.1"]
     {

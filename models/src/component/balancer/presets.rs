@@ -18,11 +18,7 @@ pub const PRESETS: &[Preset<Balancer>] = &[
               set connect_timeout and idle_timeout. Source: doc/configuration.txt, src/proxy.c, src/backend.c. Not \
               modelled: the bare close with which it answers when a reused connection breaks, `maxqueue`, `retry-on`'s need of \
               the whole request in a buffer, cookies, its own `maxconn`.",
-        make: || Balancer {
-            health: HealthCheck::named("haproxy").unwrap_or_default(),
-            redispatch: Redispatch::Never,
-            ..Balancer::default()
-        },
+        make: || Balancer { health: HealthCheck::haproxy(), redispatch: Redispatch::Never, ..Balancer::default() },
     },
     Preset {
         name: "classic-elb-2015",
@@ -34,7 +30,7 @@ pub const PRESETS: &[Preset<Balancer>] = &[
               itself), zones, DNS.",
         make: || Balancer {
             algorithm: Algorithm::LeastRequests,
-            health: HealthCheck::named("classic-elb-2015").unwrap_or_default(),
+            health: HealthCheck::classic_elb_2015(),
             redispatch: Redispatch::HaproxyBefore27,
             queue: Surge { limit: Some(1024), timeout: None },
             idle_timeout: Some(Ns::secs(60)),
@@ -49,7 +45,7 @@ pub const PRESETS: &[Preset<Balancer>] = &[
               as preset `alb`. Source: AWS user guide for Application Load Balancers. Not modelled: its nodes (each checks \
               and balances for itself), zones and DNS failover, deregistration, anomaly mitigation.",
         make: || Balancer {
-            health: HealthCheck::named("alb").unwrap_or_default(),
+            health: HealthCheck::alb(),
             connect_timeout: Ns::secs(10),
             retries: Retries::Count(0),
             redispatch: Redispatch::Never,
@@ -68,7 +64,7 @@ pub const PRESETS: &[Preset<Balancer>] = &[
               all tries (here it bounds each), per-try timeouts, host predicates, the cluster's circuit breaker (1,024 connections, \
               pending and requests, 3 retries at once), workers that balance for themselves.",
         make: || Balancer {
-            health: HealthCheck::named("envoy").unwrap_or_default(),
+            health: HealthCheck::envoy(),
             connect_timeout: Ns::secs(5),
             retries: Retries::Count(0),
             redispatch: Redispatch::Afresh,
@@ -88,19 +84,19 @@ pub const PRESETS: &[Preset<Balancer>] = &[
               that a GET whose answer breaks off or does not come in time goes on, too (retry_broken does the first, for \
               all methods), the reused connection that fails without costing a try, backup servers, the loss of weight after a \
               failure, workers that count for themselves.",
-        make: || nginx("nginx"),
+        make: || nginx(HealthCheck::nginx()),
     },
     Preset {
         name: "nginx-before-1.11.5",
         doc: "nginx before 1.11.5 (October 2016): as `nginx`, with health as preset `nginx-before-1.11.5`. Source: \
               ngx_http_upstream_round_robin.c of 1.9.4. Not modelled: as there.",
-        make: || nginx("nginx-before-1.11.5"),
+        make: || nginx(HealthCheck::nginx_before_1_11_5()),
     },
 ];
 
-fn nginx(health: &str) -> Balancer {
+fn nginx(health: HealthCheck) -> Balancer {
     Balancer {
-        health: HealthCheck::named(health).unwrap_or_default(),
+        health,
         connect_timeout: Ns::secs(60),
         retries: Retries::EachServer,
         redispatch: Redispatch::Untried,

@@ -295,9 +295,9 @@ fn headline(base: &Scenario) -> String {
 /// The subject of a metric that can be compared.
 fn check_metric(metric: &str, scenario: &Scenario) -> Result<String, String> {
     match metrics::find(metric, &scenario.plan.spec) {
-        Ok((subject, found)) if found.is_loss() => Ok(subject.to_string()),
+        Ok((subject, found)) if found.is_loss => Ok(subject.to_string()),
         Ok(_) => {
-            let known = metrics::ALL.iter().filter(|m| m.is_loss()).map(|m| m.name);
+            let known = metrics::ALL.iter().filter(|m| m.is_loss).map(|m| m.name);
             let known = known.collect::<Vec<_>>().join(", ");
             Err(format!("--metric {metric} is no share of calls lost; these are: {known}"))
         }

@@ -2,11 +2,11 @@
 
 use super::{CallCosts, CellRun, Comparison, Costs, Plan, Trouble};
 use crate::stats;
-use brownout_models::metrics;
-use brownout_scenarios::{Observed, Scenario};
+use brownout_models::metrics::{self, Measured};
+use brownout_scenarios::Scenario;
 use brownout_sim::outcome::Outcome;
 use brownout_sim::run::{Ended, Orders, Run};
-use brownout_sim::{metric, write_up};
+use brownout_sim::write_up;
 use rayon::prelude::*;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
@@ -127,21 +127,15 @@ impl Work<'_> {
 
 /// What is kept of a run.
 fn extract(scenario: &Scenario, seed: u64, run: &Run, subject: &str, metric: &str) -> CellRun {
-    let value = |name: &str| {
-        let found = metrics::find(name, &scenario.plan.spec).ok()?.1;
-        metric::value(scenario, run, subject, found, scenario.window)
-    };
-    let offered = match value(&format!("{subject}.offered")) {
-        Some(Observed::Count(n)) => n,
-        _ => 0.0,
-    };
-    let rate = match value(metric) {
-        Some(Observed::Share(share)) => Some(share),
+    let found = metrics::find(metric, &scenario.plan.spec).ok();
+    let offered = metrics::offered(run, subject, scenario.window);
+    let rate = match found.and_then(|(subject, metric)| metric.measure(run, subject, scenario.window).ok()) {
+        Some(Measured::Share(share)) => Some(share),
         _ => None,
     };
-    let hits = (rate.unwrap_or(0.0) * offered).round() as u64;
+    let hits = (rate.unwrap_or(0.0) * offered as f64).round() as u64;
     let outcome = write_up(scenario, seed, run, Ended::Complete);
-    CellRun { seed, rate, hits, offered: offered as u64, costs: costs(&outcome), digest: outcome.digest }
+    CellRun { seed, rate, hits, offered, costs: costs(&outcome), digest: outcome.digest }
 }
 
 fn costs(outcome: &Outcome) -> Costs {

@@ -4,7 +4,7 @@ use super::coverage::Coverage;
 use super::schedule::Schedule;
 use super::{Base, Failure};
 use brownout_models::metrics::{self, Metric};
-use brownout_scenarios::{Observed, Scenario};
+use brownout_scenarios::Scenario;
 use brownout_sim::expectation::evaluate;
 use brownout_sim::metric;
 use brownout_sim::outcome::{Standing, Verdict};
@@ -60,34 +60,19 @@ impl Target {
     /// The metric that a text names.
     pub(super) fn new(text: &str, scenario: &Scenario) -> Result<Target, String> {
         let (subject, metric) = metrics::find(text, &scenario.plan.spec).map_err(|why| format!("--worst: {why}"))?;
-        Ok(Target { subject: subject.into(), metric, less_is_worse: is_less_worse(metric.name) })
+        Ok(Target { subject: subject.into(), metric, less_is_worse: metric.less_is_worse })
     }
 
     fn score(&self, scenario: &Scenario, run: &Run) -> Option<f64> {
-        let found = metric::value(scenario, run, &self.subject, self.metric, scenario.window)?;
-        let number = metric::number(found);
+        let number = self.metric.measure(run, &self.subject, scenario.window).ok()?.number();
         Some(if self.less_is_worse { -number } else { number })
     }
 
     /// A score in the metric's own words.
     pub(super) fn show(&self, score: f64, scenario: &Scenario) -> String {
         let number = if self.less_is_worse { -score } else { score };
-        use brownout_models::metrics::Unit;
-        let observed = match self.metric.unit {
-            Unit::Share => Observed::Share(number),
-            Unit::Count => Observed::Count(number),
-            Unit::Duration => Observed::Duration(brownout_models::units::Ns::from_secs_f64(number)),
-            Unit::Moment | Unit::Interval => Observed::Moment(brownout_models::units::Ns::from_secs_f64(number)),
-        };
-        metric::show(scenario, observed)
+        metric::show(scenario, self.metric.unit.of(number))
     }
-}
-
-/// Metrics of which less is worse; of all others, more.
-fn is_less_worse(name: &str) -> bool {
-    const LESS: &[&str] =
-        &["stored", "success_rate", "stored_rate", "in_rotation_mean", "in_rotation_min", "first_ejection"];
-    LESS.contains(&name) || name == "alive_min" || name == "headroom_min"
 }
 
 /// What all trials of a hunt share.
