@@ -1,7 +1,7 @@
 //! Random numbers: named streams, draws that belong to a call, and samplers.
 //!
-//! Two kinds of randomness, so that under one seed two designs see the same dice (common random
-//! numbers):
+//! Two kinds of randomness, so that under one seed two designs see the same random numbers (common
+//! random numbers):
 //!
 //! * A [`Stream`] is a PCG generator seeded from (run seed, name). Arrivals, probes and faults each draw
 //!   from a stream of their own.
@@ -15,8 +15,9 @@
 
 use crate::setting::{Data, Field, Form, Reader, Setting, Value};
 use crate::units::Ns;
-use rand_core::Rng;
+use rand::{Rng, TryRng};
 use rand_pcg::Pcg64Mcg;
+use std::convert::Infallible;
 
 /// What a draw is for; each purpose has its own number in the sequence of a salt.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -122,7 +123,7 @@ pub fn minus_ln(x: f64) -> f64 {
     (halvings * core::f64::consts::LN_2 - ln) - ((r - r2 * 0.5) + rest)
 }
 
-/// A named stream of random bits.
+/// A named stream of random bits. It is a [`rand::Rng`], so whatever draws from one can draw from it.
 #[derive(Clone, Debug)]
 pub struct Stream(Pcg64Mcg);
 
@@ -155,6 +156,24 @@ impl Stream {
     #[inline]
     pub fn exponential(&mut self) -> f64 {
         minus_ln(self.unit())
+    }
+}
+
+impl TryRng for Stream {
+    type Error = Infallible;
+
+    #[inline]
+    fn try_next_u32(&mut self) -> Result<u32, Infallible> {
+        self.0.try_next_u32()
+    }
+
+    #[inline]
+    fn try_next_u64(&mut self) -> Result<u64, Infallible> {
+        self.0.try_next_u64()
+    }
+
+    fn try_fill_bytes(&mut self, bytes: &mut [u8]) -> Result<(), Infallible> {
+        self.0.try_fill_bytes(bytes)
     }
 }
 
@@ -371,6 +390,10 @@ mod tests {
         let first = [stream.bits(), stream.bits()];
         assert_eq!(first, [Stream::new(1, "arrivals/browsers").bits(), first[1]]);
         assert_ne!(Stream::new(1, "arrivals/pages").bits(), first[0]);
+        // By way of the trait, too.
+        let mut again = Stream::new(1, "arrivals/browsers");
+        let drawn = [again.next_u64(), again.next_u64()];
+        assert_eq!(drawn, first);
         assert_ne!(Stream::new(2, "arrivals/browsers").bits(), first[0]);
     }
 }

@@ -5,7 +5,7 @@
 //! Brownout uses: the ratio is not about logarithms.
 
 use brownout_models::random::{minus_ln, unit};
-use rand_core::Rng;
+use rand::Rng;
 use rand_pcg::Pcg64Mcg;
 use std::cmp::Ordering;
 use std::collections::{BinaryHeap, VecDeque};

@@ -1,7 +1,7 @@
 //! Against published tables, against `statrs`, and by counting experiments of which the truth is known.
 
 use super::*;
-use rand_core::Rng;
+use rand::Rng;
 use rand_pcg::Pcg64Mcg;
 use statrs::distribution::{Beta, Binomial, ContinuousCDF, DiscreteCDF, StudentsT};
 

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::compare::{Confirm, Dimension, Verdict};
-use rand_core::Rng;
+use rand::Rng;
 use rand_pcg::Pcg64Mcg;
 
 fn cell(at: usize, rates: &[f64]) -> Cell {
