@@ -9,9 +9,9 @@
 pub mod exit;
 
 pub use brownout_lab as lab;
-pub use brownout_lab::property;
 pub use brownout_models as models;
 pub use brownout_output as output;
+pub use brownout_property as property;
 pub use brownout_reports as reports;
 pub use brownout_scenarios as scenarios;
 pub use brownout_services as services;

@@ -54,6 +54,7 @@ fn i2_a_dependency_outage_alone_never_lowers_track_goodput() {
     let without =
         service("i2-soft-dependency.toml", &["without"]).without_faults().unwrap_or_else(|why| panic!("{why}"));
     let found = holds_under(&without, &faults, 60, 2).expect_err("a store takes the workers");
+    let found = found.to_string();
     assert!(found.contains("track.dropped_rate") && found.matches("[[timeline]]").count() == 1, "{found}");
 }
 

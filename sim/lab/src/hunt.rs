@@ -10,30 +10,25 @@
 //!
 //! Not done: a search through designs, and a proof. A hunt that finds nothing has tried so many schedules, no more.
 
-mod base;
 mod corpus;
 pub mod coverage;
-mod draw;
-pub mod knob;
 mod remedy;
 mod report;
 mod saved;
-pub mod schedule;
 mod search;
-pub mod shrink;
 mod story;
 mod trial;
-pub mod vocabulary;
 mod worst;
 
-pub use base::{Base, Task};
-pub use draw::{Budget, draw_schedule};
+pub use brownout_property::base::{Base, Task};
+pub use brownout_property::draw::{Budget, draw_schedule};
+pub use brownout_property::schedule::{Fault, Schedule};
+pub use brownout_property::shrink::{ScheduleTree, Shrunk, shrink};
+pub use brownout_property::vocabulary::{Filter, Vocabulary};
+pub use brownout_property::{knob, schedule, vocabulary};
 pub use report::{Found, KindCount, Remedy, Report, Safe, StoryLine, VERSION, Worst};
-pub use schedule::{Fault, Schedule};
 pub use search::{Hunt, Progress, Watch, shrink_file};
-pub use shrink::{ScheduleTree, Shrunk, shrink};
 pub use trial::{Broken, Trial};
-pub use vocabulary::{Filter, Vocabulary};
 
 use brownout_models::units::Ns;
 use brownout_output::files::WriteError;
@@ -102,6 +97,18 @@ impl std::fmt::Display for Failure {
 }
 
 impl std::error::Error for Failure {}
+
+impl From<brownout_property::Error> for Failure {
+    fn from(why: brownout_property::Error) -> Failure {
+        use brownout_property::Error;
+        match why {
+            Error::Usage(all) => Failure::Usage(all),
+            Error::Scenario(mistakes) => Failure::Scenario(mistakes),
+            Error::File(why) => Failure::File(why),
+            Error::Ledger(why) => Failure::Broken(why),
+        }
+    }
+}
 
 impl From<WriteError> for Failure {
     fn from(why: WriteError) -> Failure {

@@ -2,14 +2,14 @@
 //!
 //! [`compare`] crosses designs and says which of them help, at what price, and how sure that is; [`ranges`] asks how
 //! much of what is merely assumed a conclusion needs; [`suite`] tests many scenarios against what they expect; [`hunt`]
-//! searches for the smallest schedule of faults that breaks a design; [`property`] is for property tests of one's own.
+//! searches for the smallest schedule of faults that breaks a design. Property tests of one's own are in `brownout-property`.
 
 #![warn(clippy::unwrap_used)]
 
 pub mod compare;
 pub mod hunt;
-pub mod property;
 pub mod ranges;
 pub mod stats;
 pub mod suite;
-pub mod values;
+
+pub use brownout_property::values;

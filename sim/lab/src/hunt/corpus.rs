@@ -5,10 +5,10 @@
 //! are run again when a hunt goes on, so a folder may also be used for another version of the scenario.
 
 use super::coverage::Place;
-use super::schedule::Schedule;
-use super::vocabulary::Vocabulary;
 use super::{Base, Failure, Trial};
 use brownout_output::files;
+use brownout_property::schedule::Schedule;
+use brownout_property::vocabulary::Vocabulary;
 use brownout_scenarios::{Edit, Scenario, comment, read_file};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -141,7 +141,7 @@ impl Folder {
         let schedule = Schedule { faults };
         if !is_later && let Err(why) = base.with(&schedule) {
             return Err(wrong(match why {
-                Failure::Scenario(mistakes) => mistakes.messages().join("; "),
+                brownout_property::Error::Scenario(mistakes) => mistakes.messages().join("; "),
                 other => other.to_string(),
             }));
         }

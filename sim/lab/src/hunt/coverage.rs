@@ -1,10 +1,10 @@
 //! What a search has reached: transitions of health checks, processes, breakers, spools and stores, and kinds of fault
 //! that took effect. A search that has seen none of a machine's transitions says nothing about that machine.
 
-use super::vocabulary::{Kind, Vocabulary};
 use brownout_models::fault::{self, Class, Course};
 use brownout_models::spec::WorldSpec;
 use brownout_models::units::Ns;
+use brownout_property::vocabulary::{Kind, Vocabulary};
 use brownout_sim::run::Run;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;

@@ -4,11 +4,11 @@
 //! found by halving. Not done: numbers in combination, and designs.
 
 use super::report::Remedy;
-use super::schedule::Schedule;
 use super::search::Search;
 use super::trial::{Bench, Trial};
 use super::{Base, Failure};
 use crate::values::{between, number};
+use brownout_property::schedule::Schedule;
 
 /// Values from the file's own to the end of its range.
 const VALUES: usize = 9;

@@ -5,9 +5,9 @@
 //! which every file system takes and which differ also where case does not count.
 
 use super::Failure;
-use super::base::headed;
 use brownout_models::random::Stream;
 use brownout_output::files;
+use brownout_property::base::headed;
 use brownout_scenarios::read_file;
 use std::path::{Path, PathBuf};
 

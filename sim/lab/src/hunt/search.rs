@@ -2,14 +2,14 @@
 
 use super::corpus::{Corpus, Folder, Kept};
 use super::coverage::Coverage;
-use super::draw::{self, Budget, Rng};
 use super::report::{KindCount, Report, VERSION};
-use super::schedule::Schedule;
 use super::trial::{Bench, Target, Trial};
-use super::vocabulary::{Filter, Vocabulary};
 use super::{Ask, Base, Failure, Task, story, worst};
 use brownout_models::units::Ns;
 use brownout_output::files;
+use brownout_property::draw::{self, Budget, Rng};
+use brownout_property::schedule::Schedule;
+use brownout_property::vocabulary::{Filter, Vocabulary};
 use rayon::prelude::*;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -1,11 +1,8 @@
 //! What is made of a find: the smallest schedule, how much milder it would have to be, what happens, and a file.
 
-use super::knob::length_between;
 use super::report::{Found, Safe, StoryLine};
 use super::saved::File;
-use super::schedule::{Fault, Schedule};
 use super::search::{Find, Search};
-use super::shrink::{Shrunk, shrink};
 use super::trial::Trial;
 use super::{Failure, knob};
 use brownout_models::component::collector::Concurrency;
@@ -14,6 +11,9 @@ use brownout_models::metrics::populations;
 use brownout_models::units::Ns;
 use brownout_output::files;
 use brownout_output::text::shell_path;
+use brownout_property::knob::length_between;
+use brownout_property::schedule::{Fault, Schedule};
+use brownout_property::shrink::{Shrunk, shrink};
 use brownout_scenarios::Scenario;
 use brownout_sim::ledger::Counts;
 use brownout_sim::run::{Ended, Orders, Run, Step};

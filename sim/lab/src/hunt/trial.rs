@@ -1,9 +1,9 @@
 //! One run of one schedule, and what of it matters to a search.
 
 use super::coverage::Coverage;
-use super::schedule::Schedule;
 use super::{Base, Failure};
 use brownout_models::metrics::{self, Metric};
+use brownout_property::schedule::Schedule;
 use brownout_scenarios::Scenario;
 use brownout_sim::expectation::evaluate;
 use brownout_sim::metric;

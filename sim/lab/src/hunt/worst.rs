@@ -2,10 +2,10 @@
 
 use super::corpus::Kept;
 use super::report::Worst;
-use super::schedule::Schedule;
 use super::search::{Hunt, Search, size};
 use super::trial::Trial;
 use super::{Failure, story};
+use brownout_property::schedule::Schedule;
 use std::cell::Cell;
 use std::cmp::Ordering;
 

@@ -1,8 +1,9 @@
 //! The world in which faults are tried: a scenario file as it is hunted.
 
-use super::schedule::{Fault, Schedule};
-use super::vocabulary::Vocabulary;
-use super::{Failure, Filter};
+use crate::Error;
+use crate::schedule::{Fault, Schedule};
+use crate::vocabulary::Filter;
+use crate::vocabulary::Vocabulary;
 use brownout_models::component::operator::{Action, Entry};
 use brownout_models::units::Ns;
 use brownout_scenarios::{Edit, Request, Scenario, comment, in_force, load_text};
@@ -37,16 +38,16 @@ impl<'a> Task<'a> {
 /// A scenario that faults can be added to, and the text of the file that it comes from.
 #[derive(Clone, Debug)]
 pub struct Base {
-    pub(super) edit: Edit,
-    pub(super) scenario: Scenario,
+    pub edit: Edit,
+    pub scenario: Scenario,
     /// The folder of the file that was read, where its traces lie.
-    pub(super) folder: PathBuf,
-    pub(super) set: Vec<String>,
-    pub(super) design: Vec<String>,
+    pub folder: PathBuf,
+    pub set: Vec<String>,
+    pub design: Vec<String>,
     /// How many of the expectations, the last ones, are conditions of a find.
-    pub(super) given: usize,
+    pub given: usize,
     /// The file's own faults that were taken out.
-    pub(super) taken: Vec<Fault>,
+    pub taken: Vec<Fault>,
 }
 
 impl Base {
@@ -54,11 +55,11 @@ impl Base {
     ///
     /// # Errors
     /// What is wrong with the file, or with what is changed about it.
-    pub fn new(task: &Task<'_>) -> Result<Base, Failure> {
+    pub fn new(task: &Task<'_>) -> Result<Base, Error> {
         // First as a scenario: it bounds what may be read, and says best what is wrong.
         let request = Request { path: task.path, set: task.set, design: task.design };
-        let scenario = brownout_scenarios::load(&request).map_err(Failure::Scenario)?;
-        let edit = Edit::open(task.path).map_err(Failure::Scenario)?;
+        let scenario = brownout_scenarios::load(&request).map_err(Error::Scenario)?;
+        let edit = Edit::open(task.path).map_err(Error::Scenario)?;
         let folder = task.path.parent().unwrap_or(Path::new("")).to_path_buf();
         let mut base = Base {
             scenario,
@@ -85,15 +86,15 @@ impl Base {
     }
 
     /// Reads the scenario again, as it has been changed.
-    fn load(&mut self, path: &Path) -> Result<(), Failure> {
+    fn load(&mut self, path: &Path) -> Result<(), Error> {
         self.scenario = load(path, &self.edit, &self.folder, &self.set, &self.design)?;
         Ok(())
     }
 
-    fn keep_first(&mut self, length: Ns) -> Result<(), Failure> {
+    fn keep_first(&mut self, length: Ns) -> Result<(), Error> {
         let span = self.scenario.span;
         if length >= span || length < Ns::secs(1) {
-            return Err(Failure::Usage(vec![format!(
+            return Err(Error::Usage(vec![format!(
                 "--first {length}: the run lasts {span}; give less, and 1s or more"
             )]));
         }
@@ -103,15 +104,15 @@ impl Base {
         // An end within the hour that the clocks of a day make twice cannot be written.
         if self.scenario.span != length {
             let why = format!("--first {length}: a file cannot say this end of a run; give a little more or less");
-            return Err(Failure::Usage(vec![why]));
+            return Err(Error::Usage(vec![why]));
         }
         Ok(())
     }
 
     /// Takes the faults in force out of the timeline and keeps them. One that has a name stays, switched off, so that
     /// whatever speaks of it is still understood.
-    fn take_faults(&mut self) -> Result<(), Failure> {
-        let vocabulary = Vocabulary::new(&self.scenario, Filter::default()).map_err(Failure::Usage)?;
+    fn take_faults(&mut self) -> Result<(), Error> {
+        let vocabulary = Vocabulary::new(&self.scenario, Filter::default()).map_err(Error::Usage)?;
         self.edit.settle_timeline(&self.scenario, &mut self.set);
         let is_fault = |entry: &Entry| entry.enabled && matches!(entry.action, Action::Fault(..));
         let timeline = self.scenario.plan.spec.timeline.iter().zip(in_force(&self.scenario));
@@ -125,7 +126,7 @@ impl Base {
     ///
     /// # Errors
     /// The change leads to a mistake.
-    pub(super) fn changed(&self, change: &str) -> Result<Base, Failure> {
+    pub fn changed(&self, change: &str) -> Result<Base, Error> {
         let set = [&self.set[..], &[change.to_string()]].concat();
         let path = Path::new(&self.scenario.name);
         let scenario = load(path, &self.edit, &self.folder, &set, &self.design)?;
@@ -141,17 +142,17 @@ impl Base {
     ///
     /// # Errors
     /// What is wrong with the faults in this world.
-    pub fn with(&self, schedule: &Schedule) -> Result<Scenario, Failure> {
+    pub fn with(&self, schedule: &Schedule) -> Result<Scenario, Error> {
         let entries = schedule.to_toml(&self.scenario.calendar);
         let ids = schedule.ids();
         if ids.is_empty() {
-            return brownout_scenarios::with_entries(&self.scenario, &entries).map_err(Failure::Scenario);
+            return brownout_scenarios::with_entries(&self.scenario, &entries).map_err(Error::Scenario);
         }
         // What was switched off to keep its name makes room for what has it now.
         let mut scenario = self.scenario.clone();
         let stays = |e: &Entry| e.enabled || e.id.as_ref().is_none_or(|id| !ids.contains(&id.text));
         scenario.plan.spec.timeline.retain(stays);
-        brownout_scenarios::with_entries(&scenario, &entries).map_err(Failure::Scenario)
+        brownout_scenarios::with_entries(&scenario, &entries).map_err(Error::Scenario)
     }
 
     /// The text of a scenario file in `folder` that holds the schedule and is run as this one is, by `brownout test`
@@ -159,8 +160,8 @@ impl Base {
     ///
     /// # Errors
     /// The schedule cannot be written.
-    pub fn file(&self, schedule: &Schedule, seed: u64, folder: &Path) -> Result<String, Failure> {
-        let failed = |why: String| Failure::File(format!("the schedule cannot be written: {why}"));
+    pub fn file(&self, schedule: &Schedule, seed: u64, folder: &Path) -> Result<String, Error> {
+        let failed = |why: String| Error::File(format!("the schedule cannot be written: {why}"));
         let mut edit = self.edit.clone();
         edit.as_run(&self.design, &self.set, &self.scenario.design);
         edit.seeds(&[seed]);
@@ -172,7 +173,7 @@ impl Base {
 }
 
 /// Lines as a comment, to be put before the text of a file.
-pub(super) fn headed(head: &[String], text: &str) -> String {
+pub fn headed(head: &[String], text: &str) -> String {
     let head: Vec<String> = head.iter().map(|line| comment(line)).collect();
     format!("{}\n\n{text}", head.join("\n"))
 }
@@ -188,6 +189,6 @@ fn expectation(text: &str) -> (&'static str, &str) {
     ("always", text)
 }
 
-fn load(path: &Path, edit: &Edit, folder: &Path, set: &[String], design: &[String]) -> Result<Scenario, Failure> {
-    load_text(&path.display().to_string(), &edit.text(), folder, set, design).map_err(Failure::Scenario)
+fn load(path: &Path, edit: &Edit, folder: &Path, set: &[String], design: &[String]) -> Result<Scenario, Error> {
+    load_text(&path.display().to_string(), &edit.text(), folder, set, design).map_err(Error::Scenario)
 }

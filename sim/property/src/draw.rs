@@ -4,9 +4,9 @@
 //! kinds take part at all (each by the toss of a coin), how many faults there are, and whether severities lie anywhere, at
 //! the mild end or at the extreme; only then are the faults drawn.
 
-use super::knob::{figures, length};
-use super::schedule::{Fault, Onset, Repeat, Schedule, Severity};
-use super::vocabulary::{Kind, Target, Vocabulary};
+use crate::knob::{figures, length};
+use crate::schedule::{Fault, Onset, Repeat, Schedule, Severity};
+use crate::vocabulary::{Kind, Target, Vocabulary};
 use brownout_models::fault::Course;
 use brownout_models::random::Stream;
 use brownout_models::units::Ns;
@@ -53,11 +53,11 @@ enum Temper {
 }
 
 /// Random choices from a stream.
-pub(super) struct Rng(pub(super) Stream);
+pub struct Rng(pub Stream);
 
 impl Rng {
     /// The random numbers of one draw.
-    pub(super) fn new(seed: u64, draw: u64) -> Rng {
+    pub fn new(seed: u64, draw: u64) -> Rng {
         Rng(Stream::new(seed, &format!("hunt/{draw}")))
     }
 
@@ -75,7 +75,7 @@ impl Rng {
     }
 
     /// A seed for a run; small, so that it reads well.
-    pub(super) fn seed(&mut self) -> u64 {
+    pub fn seed(&mut self) -> u64 {
         1 + self.0.bits() % 9999
     }
 }
@@ -86,7 +86,7 @@ pub fn draw_schedule(vocabulary: &Vocabulary, budget: &Budget, seed: u64) -> Sch
 }
 
 /// Draws a schedule.
-pub(super) fn schedule(vocabulary: &Vocabulary, budget: &Budget, rng: &mut Rng) -> Schedule {
+pub fn schedule(vocabulary: &Vocabulary, budget: &Budget, rng: &mut Rng) -> Schedule {
     let mut kinds: Vec<&Kind> = vocabulary.kinds.iter().filter(|_| rng.one_in(2)).collect();
     if kinds.is_empty() {
         kinds.push(&vocabulary.kinds[rng.below(vocabulary.kinds.len())]);
@@ -146,13 +146,13 @@ fn comes_back(at: Ns, lasts: Ns, budget: &Budget, rng: &mut Rng) -> Option<Repea
 
 impl Rng {
     /// One of some things; once in so many times, none.
-    pub(super) fn picks<'t, T>(&mut self, all: &'t [T], once_in: usize) -> Option<&'t T> {
+    pub fn picks<'t, T>(&mut self, all: &'t [T], once_in: usize) -> Option<&'t T> {
         (!all.is_empty() && !self.one_in(once_in)).then(|| &all[self.below(all.len())])
     }
 }
 
 /// A schedule like another: one fault more, one less, or one that is longer, worse, milder or at another time.
-pub(super) fn vary(from: &Schedule, vocabulary: &Vocabulary, budget: &Budget, rng: &mut Rng) -> Schedule {
+pub fn vary(from: &Schedule, vocabulary: &Vocabulary, budget: &Budget, rng: &mut Rng) -> Schedule {
     let mut schedule = from.clone();
     let more = self::schedule(vocabulary, &Budget { faults: 1, ..*budget }, rng).faults.remove(0);
     let at = if schedule.faults.is_empty() { 0 } else { rng.below(schedule.faults.len()) };

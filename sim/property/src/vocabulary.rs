@@ -1,7 +1,7 @@
 //! Which faults a hunt may draw: the registry's kinds, on the targets that this world has, as far as wanted.
 
-use super::knob::{Knob, Measure};
-use super::schedule::{Fault, Onset, Repeat, Schedule, Severity};
+use crate::knob::{Knob, Measure};
+use crate::schedule::{Fault, Onset, Repeat, Schedule, Severity};
 use crate::values::number;
 use brownout_models::fault::{self, Course, Range};
 use brownout_models::setting::{Clock, Data, closest};
@@ -10,7 +10,7 @@ use brownout_models::units::{Ns, parse_duration};
 use brownout_scenarios::{Keys, Scenario, to_toml, unquoted};
 
 /// The key of how long a fault lasts.
-pub(super) const LASTS: &str = "for";
+pub const LASTS: &str = "for";
 
 /// What a fault may hit.
 #[derive(Clone, PartialEq, Debug)]

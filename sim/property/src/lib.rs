@@ -7,13 +7,12 @@
 //! [`holds_under`] does all of this in one line. `docs/property-tests.md` is the guide.
 //!
 //! Every case is a pure function of the strategies' seed: fix that (`RngSeed::Fixed`), and CI runs the same cases
-//! everywhere.
+//! everywhere. [`proptest`] is the one that this crate is built with, so that a test needs no other dependency.
 //!
 //! ```
-//! // In a project of your own: `use brownout::property::...`.
-//! use brownout_lab::property::{Case, Service, holds_under};
-//! use proptest::prelude::*;
-//! use proptest::test_runner::{Config, RngSeed, TestRunner};
+//! use brownout_property::proptest::prelude::*;
+//! use brownout_property::proptest::test_runner::{Config, RngSeed, TestRunner};
+//! use brownout_property::{Case, Service, holds_under};
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! # let scenario = concat!(env!("CARGO_MANIFEST_DIR"), "/../../scenarios/invariants/i2-soft-dependency.toml");
@@ -37,20 +36,48 @@
 //! # }
 //! ```
 
-use crate::hunt::{Base, Budget, Failure, Filter, Schedule, ScheduleTree, Task, Vocabulary, draw_schedule};
-use crate::values::{between, number};
-use brownout_models::units::Ns;
-use brownout_scenarios::Scenario;
+#![warn(clippy::unwrap_used)]
+
+// Shared with Brownout's own hunts, and for nobody else: these change without notice. What a property test needs of them
+// is named below.
+#[doc(hidden)]
+pub mod base;
+#[doc(hidden)]
+pub mod draw;
+mod error;
+#[doc(hidden)]
+pub mod knob;
+#[doc(hidden)]
+pub mod schedule;
+#[doc(hidden)]
+pub mod shrink;
+#[doc(hidden)]
+pub mod values;
+#[doc(hidden)]
+pub mod vocabulary;
+
+pub use brownout_models::units::Ns;
+pub use brownout_scenarios::{Diagnostics, Scenario};
+pub use brownout_sim::outcome::{self, Outcome, Standing, Verdict};
+pub use error::{Error, NotShown};
+pub use knob::{Knob, Measure};
+pub use proptest;
+pub use schedule::{Fault, Onset, Repeat, Schedule, Severity};
+
+use base::{Base, Task};
 use brownout_sim::expectation::evaluate;
-use brownout_sim::outcome::{Outcome, Standing, Verdict};
 use brownout_sim::run::{Ended, Run};
 use brownout_sim::write_up;
+use draw::{Budget, draw_schedule};
 use proptest::prelude::{Just, Strategy, any};
 use proptest::strategy::{BoxedStrategy, NewTree, ValueTree};
 use proptest::test_runner::{Config, RngSeed, TestCaseError, TestError, TestRunner};
+use shrink::ScheduleTree;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use values::{between, number};
+use vocabulary::{Filter, Vocabulary};
 
 /// A service under test: a scenario file with designs and changes.
 #[derive(Clone, Debug)]
@@ -69,7 +96,7 @@ impl Service {
     ///
     /// # Errors
     /// Everything that is wrong with it.
-    pub fn open(path: impl AsRef<Path>, design: &[&str], set: &[&str]) -> Result<Service, Failure> {
+    pub fn open(path: impl AsRef<Path>, design: &[&str], set: &[&str]) -> Result<Service, Error> {
         let owned = |texts: &[&str]| texts.iter().map(|t| t.to_string()).collect::<Vec<_>>();
         let path = path.as_ref().to_path_buf();
         let base = Arc::new(Base::new(&Task::of(&path))?);
@@ -80,7 +107,7 @@ impl Service {
     ///
     /// # Errors
     /// The condition is none.
-    pub fn expecting(self, condition: &str) -> Result<Service, Failure> {
+    pub fn expecting(self, condition: &str) -> Result<Service, Error> {
         Service { expect: Some(condition.into()), ..self }.read()
     }
 
@@ -88,7 +115,7 @@ impl Service {
     ///
     /// # Errors
     /// The run is not that long.
-    pub fn first(self, length: Ns) -> Result<Service, Failure> {
+    pub fn first(self, length: Ns) -> Result<Service, Error> {
         Service { first: Some(length), ..self }.read()
     }
 
@@ -96,7 +123,7 @@ impl Service {
     ///
     /// # Errors
     /// As [`Service::open`].
-    pub fn without_faults(self) -> Result<Service, Failure> {
+    pub fn without_faults(self) -> Result<Service, Error> {
         Service { instead: true, ..self }.read()
     }
 
@@ -105,12 +132,12 @@ impl Service {
         self.base.scenario()
     }
 
-    fn read(self) -> Result<Service, Failure> {
+    fn read(self) -> Result<Service, Error> {
         let base = Arc::new(self.base_with(&[], &[])?);
         Ok(Service { base, ..self })
     }
 
-    fn base_with(&self, design: &[String], set: &[String]) -> Result<Base, Failure> {
+    fn base_with(&self, design: &[String], set: &[String]) -> Result<Base, Error> {
         let (design, set) = ([&self.design, design].concat(), [&self.set, set].concat());
         let task = Task { path: &self.path, set: &set, design: &design, first: self.first, ..Task::of(&self.path) };
         Base::new(&Task { expect: self.expect.as_deref(), instead: self.instead, ..task })
@@ -120,7 +147,7 @@ impl Service {
     ///
     /// # Errors
     /// It can have none.
-    pub fn faults(&self) -> Result<Faults, Failure> {
+    pub fn faults(&self) -> Result<Faults, Error> {
         self.faults_of(&[], &[])
     }
 
@@ -129,11 +156,11 @@ impl Service {
     ///
     /// # Errors
     /// A word that names nothing here, or nothing is left.
-    pub fn faults_of(&self, only: &[&str], without: &[&str]) -> Result<Faults, Failure> {
+    pub fn faults_of(&self, only: &[&str], without: &[&str]) -> Result<Faults, Error> {
         let owned = |texts: &[&str]| texts.iter().map(|t| t.to_string()).collect::<Vec<_>>();
         let (only, without) = (owned(only), owned(without));
         let filter = Filter { only: &only, without: &without };
-        let vocabulary = Vocabulary::new(self.base.scenario(), filter).map_err(Failure::Usage)?;
+        let vocabulary = Vocabulary::new(self.base.scenario(), filter).map_err(Error::Usage)?;
         let span = self.base.scenario().span;
         Ok(Faults { vocabulary: Arc::new(vocabulary), budget: Budget::of(span), span })
     }
@@ -177,7 +204,7 @@ impl Service {
     ///
     /// # Errors
     /// The case is none of this service (a design of it leads to a mistake), or the ledger does not balance.
-    pub fn run(&self, case: &Case) -> Result<Checked, Failure> {
+    pub fn run(&self, case: &Case) -> Result<Checked, Error> {
         let changed;
         let base = if case.design.is_empty() && case.set.is_empty() {
             &*self.base
@@ -187,7 +214,7 @@ impl Service {
         };
         let scenario = base.with(&case.faults)?;
         let mut run = Run::new(&scenario.plan, brownout_sim::orders(&scenario, case.seed));
-        let ended = run.finish(None, &mut |_| {}).map_err(|why| Failure::Broken(why.to_string()))?;
+        let ended = run.finish(None, &mut |_| {}).map_err(|why| Error::Ledger(why.to_string()))?;
         let effects = &run.world().effects.0;
         let effects = effects[effects.len() - case.faults.faults.len()..].to_vec();
         Ok(Checked {
@@ -339,7 +366,7 @@ pub struct Shown {
 /// # Errors
 /// The smallest case that violates something, in words; or that the test showed nothing, because no fault ever changed
 /// anything.
-pub fn holds_under(service: &Service, faults: &Faults, cases: u32, seed: u64) -> Result<Shown, String> {
+pub fn holds_under(service: &Service, faults: &Faults, cases: u32, seed: u64) -> Result<Shown, NotShown> {
     let config = Config {
         cases,
         rng_seed: RngSeed::Fixed(seed),
@@ -356,11 +383,14 @@ pub fn holds_under(service: &Service, faults: &Faults, cases: u32, seed: u64) ->
     });
     let shown = Shown { cases: all.into_inner(), with_effect: with_effect.into_inner() };
     match result {
-        Ok(()) if shown.with_effect == 0 => {
-            Err(format!("vacuous: in none of {} cases did a fault change anything", shown.cases))
-        }
+        Ok(()) if shown.with_effect == 0 => Err(NotShown::NoEffect { cases: shown.cases }),
         Ok(()) => Ok(shown),
-        Err(TestError::Abort(why)) => Err(format!("vacuous: {why}")),
-        Err(TestError::Fail(why, _)) => Err(why.to_string()),
+        Err(TestError::Abort(why)) => Err(NotShown::TooFewCases(why.to_string())),
+        Err(TestError::Fail(why, smallest)) => Err(NotShown::Violated { why: why.to_string(), smallest }),
     }
 }
+
+/// The guide's programs compile.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/property-tests.md")]
+struct Guide;

@@ -7,8 +7,8 @@
 //!
 //! Not done: a fault is not moved in time, and never exchanged for one of another kind or target.
 
-use super::knob::{length, length_between};
-use super::schedule::{Fault, Repeat, Schedule};
+use crate::knob::{length, length_between};
+use crate::schedule::{Fault, Repeat, Schedule};
 use brownout_models::units::Ns;
 use proptest::strategy::ValueTree;
 
@@ -31,7 +31,7 @@ const SERVERS: &str = "servers";
 const FEWER: [&str; 3] = ["1", "\"25%\"", "\"50%\""];
 
 /// How much of a fleet a value of `servers` is, to compare: some servers, then shares, then all.
-pub(super) fn breadth(value: &str) -> u64 {
+pub fn breadth(value: &str) -> u64 {
     let text = value.trim_matches('"');
     match (text.parse::<u64>(), text.strip_suffix('%').and_then(|share| share.parse::<f64>().ok())) {
         (Ok(servers), _) => servers.min(1 << 20),
@@ -239,9 +239,9 @@ pub fn shrink(schedule: Schedule, span: Ns, fails: &mut dyn FnMut(&Schedule) -> 
 
 #[cfg(test)]
 mod tests {
-    use super::super::knob::{Knob, Measure};
-    use super::super::schedule::{Onset, Severity};
     use super::*;
+    use crate::knob::{Knob, Measure};
+    use crate::schedule::{Onset, Severity};
     use proptest::prelude::*;
     use proptest::test_runner::{Config, RngSeed, TestCaseError, TestError, TestRunner};
 

@@ -106,7 +106,7 @@ impl Knob {
 }
 
 /// A number to two figures: 4.1, 130, 0.027.
-pub(super) fn figures(value: f64) -> f64 {
+pub fn figures(value: f64) -> f64 {
     if value == 0.0 {
         return 0.0;
     }
@@ -126,12 +126,12 @@ fn plain(value: f64) -> String {
 
 /// A length of time that a file says in few figures: two up to 100 s, whole ones of ten seconds and more above; at
 /// least a tenth of a second.
-pub(super) fn length(seconds: f64) -> Ns {
+pub fn length(seconds: f64) -> Ns {
     Ns(libm::round(figures(seconds.max(0.1)) * 1e3) as u64 * 1_000_000)
 }
 
 /// A length between two, or none where they are as close as it matters.
-pub(super) fn length_between(one: Ns, other: Ns) -> Option<Ns> {
+pub fn length_between(one: Ns, other: Ns) -> Option<Ns> {
     let middle = length(libm::sqrt(one.as_secs().max(0.1) * other.as_secs().max(0.1)));
     (middle > one.min(other) && middle < one.max(other)).then_some(middle)
 }

@@ -4,9 +4,9 @@
 //! how bad, how often, how suddenly. Every number in it is one that a file can say, so that what was run is what is
 //! written. Keys that a fault does not need to be made smaller are carried along as they stand.
 
-use super::knob::Knob;
-use super::shrink::breadth;
-use super::vocabulary::{LASTS, Vocabulary};
+use crate::knob::Knob;
+use crate::shrink::breadth;
+use crate::vocabulary::{LASTS, Vocabulary};
 use brownout_models::setting::quoted;
 use brownout_models::units::{Ns, parse_duration};
 use brownout_scenarios::{Calendar, moment, unquoted};
@@ -148,7 +148,7 @@ impl Schedule {
     }
 
     /// The names of its faults, as far as they have one.
-    pub(super) fn ids(&self) -> Vec<String> {
+    pub fn ids(&self) -> Vec<String> {
         self.faults.iter().filter_map(Fault::id).collect()
     }
 
