@@ -60,7 +60,7 @@ impl Reactions {
         }
         let reaction = if cause == Cause::StoreSevered && !is_over { self.on_severed } else { self.on_error };
         match reaction {
-            // Whoever asks a breaker handles its refusal.
+            // A refusal by the breaker never crashes the process.
             OnFailure::Crash if cause != Cause::BreakerOpen => Next::Dies,
             OnFailure::Retry
                 if !is_over && asker == Asker::Call && self.retry_at_most.is_none_or(|most| asks <= most) =>

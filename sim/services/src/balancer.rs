@@ -329,7 +329,7 @@ impl<P: Platform> Balancer<P> {
         match self.after_failure(way, place.server(), false) {
             Next::Same(pause) => Then::Same(place, pause),
             Next::Another(pause) => Then::Another(pause),
-            // Whoever asks has a try left.
+            // Not reached: callers see to it that a try is left.
             Next::GiveUp => Then::Answer(self.town.spec().balancer.unavailable_status, Some(Cause::NoServer)),
         }
     }
