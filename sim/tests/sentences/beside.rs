@@ -1,0 +1,61 @@
+//! Sentences that name no effect on a run.
+
+/// The reason, and the sentences.
+pub const ROWS: &[(&str, &[&str])] = &[
+    (
+        "it is about the page, or leads to another",
+        &[
+            "What can go wrong in a scenario, each an entry of its timeline.",
+            "This page is written from the list in `models/src/fault/`",
+            "Written from the declarations that decode it; do not edit.",
+            "A scenario is a TOML file.",
+            "What can go wrong in the timeline is described, with examples, in [faults.md](faults.md).",
+            "They are far above what a scenario needs.",
+            "Beside them:",
+            "See there for what of Kubernetes is not modelled.",
+        ],
+    ),
+    (
+        "it is said of a run, and nothing is done with it",
+        &[
+            "What the scenario shows, in one line.",
+            "More about it.",
+            "Its name: \"E2\".",
+            "What was said, in a sentence.",
+            "What it means, in a sentence.",
+        ],
+    ),
+    (
+        "it names a table, whose keys have rows of their own",
+        &[
+            "What was observed on the day.",
+            "Axes of designs: `[axes.<axis>.<point>]` overlays, `default`, `wins_over`.",
+            "What must hold.",
+            "Populations of clients, by name.",
+            "The links.",
+            "The load balancer.",
+            "Fleets of servers, by name.",
+            "Databases and logs, by name.",
+            "What happens when.",
+        ],
+    ),
+    (
+        "it names what is meant, and no more",
+        &["Its start.", "Its end.", "Its name, for `done:<id>`.", "The store.", "The kind of call.", "The fleet.", "The store; it needs a `spare`."],
+    ),
+    (
+        "it says what of a product is assumed, or must be given",
+        &[
+            "Its timeouts have no defaults: set connect_timeout and idle_timeout.",
+            "Its algorithm for HTTP is least outstanding requests.",
+            "That it retries connections is in the guide (metric BackendConnectionErrors)",
+            "PostgreSQL 15 (2022) as it comes, on Linux 5.4 or later",
+            "Queries, service and link are yours to say.",
+        ],
+    ),
+    ("nobody here acts on them", &["their verdicts are their own."]),
+    (
+        "it counts effects of another runtime's messages: see `latency` and `loss`",
+        &["A request from the balancer on a connection that is kept open counts as a connect"],
+    ),
+];
