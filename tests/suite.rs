@@ -81,6 +81,22 @@ fn the_document_is_the_same_at_any_number_of_threads() {
 }
 
 #[test]
+fn a_file_is_run_under_its_own_seeds_unless_told_others() {
+    let path = folder("seeds").join("seeds.toml");
+    let holds = std::fs::read_to_string(Path::new(FILES).join("holds.toml")).expect("a scenario");
+    let seeds = |lines: &str, more: &[&str]| -> Vec<u64> {
+        std::fs::write(&path, format!("{lines}\n{holds}")).expect("a file");
+        let file = path.display().to_string();
+        let (document, _) = json(&[&["test", &file, "--json"][..], more].concat());
+        let cases = document["cases"].as_array().expect("cases").iter();
+        cases.map(|case| case["seed"].as_u64().expect("a seed")).collect()
+    };
+    assert_eq!(seeds("seeds = [4, 7]", &[]), [4, 7]);
+    assert_eq!(seeds("seeds = [4, 7]", &["--seed", "3"]), [3]);
+    assert_eq!(seeds("", &[]), [1]);
+}
+
+#[test]
 fn shards_part_the_work_and_together_do_all_of_it() {
     let names = |more: &[&str]| -> Vec<String> {
         let (document, _) = json(&[&["test", ".", "--json", "--seeds", "2"][..], more].concat());

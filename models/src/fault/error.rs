@@ -1,4 +1,4 @@
-//! A share of queries gets an error at once; two such shares fail what either would fail.
+//! A share of queries gets an error in place of a result; two such shares fail what either would fail.
 
 use super::{Class, Course, FaultKind, Range, Severity, StoreKnobs, Target};
 use crate::setting::{Name, always};
@@ -17,7 +17,8 @@ settings! {
 
 impl FaultKind for Error {
     const WORD: &'static str = "error";
-    const DOC: &'static str = "A share of queries gets an error at once.";
+    const DOC: &'static str =
+        "A share of queries gets an error in place of a result, after the time that serving them takes.";
     const CLASS: Class = Class::Store;
     const COURSE: Course = Course::Gradual;
     const COUNTS: &'static str = "queries that got an error";

@@ -1,4 +1,4 @@
-//! Statements that write get an error at once; reads are served. PostgreSQL does so one million ids before wraparound.
+//! Statements that write get an error; reads are served. PostgreSQL does so one million ids before wraparound.
 
 use super::{Class, Course, FaultKind, StoreKnobs, Target};
 use crate::setting::{Name, always};
@@ -14,8 +14,8 @@ settings! {
 
 impl FaultKind for RefuseWrites {
     const WORD: &'static str = "refuse-writes";
-    const DOC: &'static str =
-        "Statements that write get an error at once, reads are served (PostgreSQL out of transaction ids).";
+    const DOC: &'static str = "Statements that write get an error, after the time that serving them takes; reads are served (PostgreSQL out of \
+         transaction ids).";
     const CLASS: Class = Class::Store;
     const COURSE: Course = Course::OnOff;
     const COUNTS: &'static str = "writes that got an error";

@@ -6,7 +6,7 @@ pub const ROWS: &[(&str, &[&str])] = &[
         "it is about the page, or leads to another",
         &[
             "What can go wrong in a scenario, each an entry of its timeline.",
-            "This page is written from the list in `models/src/fault/`",
+            "This page is written from the list in `models/src/fault/` (`BROWNOUT_BLESS=1 cargo test --test reference`); `brownout explain <fault>` shows one with all of its keys, and [scenario-format.md](scenario-format.md) every key with its range.",
             "Written from the declarations that decode it; do not edit.",
             "A scenario is a TOML file.",
             "What can go wrong in the timeline is described, with examples, in [faults.md](faults.md).",
@@ -41,21 +41,31 @@ pub const ROWS: &[(&str, &[&str])] = &[
     ),
     (
         "it names what is meant, and no more",
-        &["Its start.", "Its end.", "Its name, for `done:<id>`.", "The store.", "The kind of call.", "The fleet.", "The store; it needs a `spare`."],
+        &[
+            "Its start.",
+            "Its end.",
+            "Its name, for `done:<id>`.",
+            "The store.",
+            "The kind of call.",
+            "The fleet.",
+            "The store; it needs a `spare`.",
+        ],
     ),
     (
         "it says what of a product is assumed, or must be given",
         &[
             "Its timeouts have no defaults: set connect_timeout and idle_timeout.",
             "Its algorithm for HTTP is least outstanding requests.",
-            "That it retries connections is in the guide (metric BackendConnectionErrors)",
-            "PostgreSQL 15 (2022) as it comes, on Linux 5.4 or later",
+            "That it retries connections is in the guide (metric BackendConnectionErrors); how often, where and after how long is not: three further tries within 1s each are assumed.",
+            "PostgreSQL 15 (2022) as it comes, on Linux 5.4 or later: 97 connections (max_connections 100, 3 of them reserved), backlog 244 (twice MaxBackends; pqcomm.c, and seen with ss), 2ms to accept and fork one after another (measured on 15.18, two cores: 1.9ms idle, 2.6ms to 3.6ms beside busy processes; 0.4ms on a large machine, pgsql-hackers, May 2025), 100ms to start up (measured: 50ms after a clean stop of an empty database, 100ms after an immediate one; recovery of a large one takes minutes).",
             "Queries, service and link are yours to say.",
         ],
     ),
-    ("nobody here acts on them", &["their verdicts are their own."]),
+    ("no outcome tells it", &["their verdicts are their own.", "with jitter, one connection may overtake another."]),
     (
         "it counts effects of another runtime's messages: see `latency` and `loss`",
-        &["A request from the balancer on a connection that is kept open counts as a connect"],
+        &[
+            "A request from the balancer on a connection that is kept open counts as a connect, and opening a connection to a store takes one round trip.",
+        ],
     ),
 ];

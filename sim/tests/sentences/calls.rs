@@ -17,7 +17,7 @@ pub const ROWS: &[Shown] = &[
         |o| get(&o[0]).zombies > 190 && get(&o[0]).dropped == 0 && get(&o[1]).dropped > 190 && get(&o[2]).failed == 0 && get(&o[3]).failed == 200,
     ),
     (
-        &["One deadline over getting a connection, connecting and the query, with all tries in place.", "The call tries again every `retry_every`, until its timeout.", "once `timeout` has there is no trying again."],
+        &["One deadline over getting a connection, connecting and the query, with all tries in place.", "The call tries again every `retry_every`, until its timeout.", "but once `timeout` has there is no trying again."],
         &[
             "clients.c.rate=1/s; fleets.f.calls.get={ timeout = \"2s\", on_error = \"retry\", retry_every = \"300ms\" }; @0s do=error store=db",
             // A second for the connection, one for the query: the first call's, and that of the next, which waits for the connection.
@@ -52,7 +52,7 @@ pub const ROWS: &[Shown] = &[
         |o| get(&o[0]).ok == 2 && latency(&o[0]) > 1000.0 && seen(&o[1], "500") == 1 && get(&o[2]).ok == 1,
     ),
     (
-        &["What an error, a refusal or a timeout of the store does: whatever bound ran out", "The call fails with a 500.", "Nobody handles the error: the process dies."],
+        &["What an error, a refusal or a timeout of the store does: whatever bound ran out,", "The call fails with a 500.", "Nobody handles the error: the process dies."],
         &[
             "@5s do=error store=db for=1s", "@5s do=refuse store=db for=1s", "clients.c.timeout=5s; fleets.f.calls.get.timeout=500ms; @5s do=hang store=db for=1s",
             "fleets.f.calls.get.on_error=crash; @5s do=error store=db for=1s", "fleets.f.calls.get.on_error=crash; @5s do=refuse store=db for=1s",
@@ -109,7 +109,7 @@ pub const ROWS: &[Shown] = &[
         |o| near(get(&o[0]).ok as f64, 39.0, 0.06) && get(&o[0]).failed == 0 && near(seen(&o[1], "500") as f64, 160.0, 0.03) && o[2].stores["db"].connects == 10,
     ),
     (
-        &["Circuit breaker around the store, one in each process", "Share of failed calls that opens it.", "How long it stays open.", "Results in a count window."],
+        &["Circuit breaker around the store, one in each process: \"hystrix\", \"resilience4j\", or a table.", "Share of failed calls that opens it.", "How long it stays open.", "Results in a count window."],
         &[
             "fleets.f.calls.get.breaker={ calls = 10, minimum = 10, open_for = \"1h\" }; @5s do=error store=db share=100%",
             "fleets.f={ count = 2, calls.get.breaker = { calls = 10, minimum = 10, open_for = \"1h\" } }; @5s do=error store=db share=100%",

@@ -16,14 +16,14 @@ macro_rules! and_writes {
 pub const ROWS: &[Shown] = &[
     // Stores.
     (
-        &["Statements that write get an error at once, reads are served", "Effects: writes that got an error."],
-        &[and_writes!("@5s do=refuse-writes store=db for=5s")],
-        |o| o[0].calls["put"].failed == 50 && get(&o[0]).failed == 0 && effects(&o[0]) == 50,
+        &["Statements that write get an error, after the time that serving them takes; reads are served", "Effects: writes that got an error."],
+        &[and_writes!("@5s do=refuse-writes store=db for=5s"), and_writes!("stores.db.service=300ms; clients.d.timeout=200ms; @0s do=refuse-writes store=db")],
+        |o| o[0].calls["put"].failed == 50 && get(&o[0]).failed == 0 && effects(&o[0]) == 50 && o[1].calls["put"].seen.keys().eq(["timeout"]),
     ),
     (
-        &["A share of queries gets an error at once.", "Effects: queries that got an error.", "Share of queries that fail."],
-        &["@5s do=error store=db share=30% for=10s", "@5s do=error store=db for=10s"],
-        |o| (20..40).contains(&get(&o[0]).failed) && effects(&o[0]) == get(&o[0]).failed && effects(&o[1]) == 100 && seen(&o[1], "500") == 100,
+        &["A share of queries gets an error in place of a result, after the time that serving them takes.", "Effects: queries that got an error.", "Share of queries that fail."],
+        &["@5s do=error store=db share=30% for=10s", "@5s do=error store=db for=10s", "stores.db.service=300ms; clients.c.timeout=200ms; @0s do=error store=db"],
+        |o| get(&o[2]).seen.keys().eq(["timeout"]) && (20..40).contains(&get(&o[0]).failed) && effects(&o[0]) == get(&o[0]).failed && effects(&o[1]) == 100 && seen(&o[1], "500") == 100,
     ),
     (
         &["Shut down: open connections are closed, new ones refused at once.", "Effects: connects and queries refused, and connections closed."],
@@ -128,6 +128,27 @@ pub const ROWS: &[Shown] = &[
         &["clients.c.calls=1; fleets.f.calls.get={ on_error = \"retry\", retry_every = \"1s\" }; @0s do=error store=db for=200ms; @0s do=clock-skew fleet=f rate=3"],
         |o| (latency(&o[0]) - 335.0).abs() < 0.001 && o[0].faults[1].effects > 0,
     ),
+    (
+        &["and with it every timer that is set meanwhile: deadlines, connect and query timeouts, waits for a bulkhead, pauses before another try.", "2 makes a timeout of 10 s go off after 5 s, 0.5 after 20 s."],
+        // Whose patience is 1.2 s sees the 500 or 503 of a bound of 2 s, if that comes after one.
+        &[
+            "clients.c={ rate = \"1/s\", timeout = \"1200ms\" }; fleets.f.calls.get.timeout=2s; @0s do=hang store=db; @0s do=clock-skew fleet=f rate=2",
+            "clients.c={ rate = \"1/s\", timeout = \"1200ms\" }; fleets.f.calls.get.connect_timeout=2s; @0s do=hang store=db; @0s do=clock-skew fleet=f rate=2",
+            "clients.c={ rate = \"1/s\", timeout = \"1200ms\" }; fleets.f.calls.get.query_timeout=2s; @2s do=hang store=db for=7s; @2s do=clock-skew fleet=f rate=2",
+            "clients.c={ rate = \"1/s\", timeout = \"1200ms\" }; stores.db.service=1h; fleets.f.calls.get={ at_most = 1, queue = 9, wait = \"2s\" }; @0s do=clock-skew fleet=f rate=2",
+            "clients.c={ rate = \"1/s\", timeout = \"1200ms\" }; fleets.f.calls.get.timeout=1s; @0s do=hang store=db; @0s do=clock-skew fleet=f rate=0.5",
+        ],
+        |o| seen(&o[0], "500") > 15 && seen(&o[1], "500") > 15 && seen(&o[2], "500") >= 1 && seen(&o[3], "503") > 15 && seen(&o[4], "500") == 0 && seen(&o[4], "timeout") > 15,
+    ),
+    (
+        &["each batch is taken out of rotation, drained, stopped, started as the fleet's `restart` says, and let back, if its checks pass."],
+        // Taken out at 2 s, stopped at 4 s, started and let back at 10 s; the second follows 3 s later.
+        &["fleets.f={ count = 2, restart.delay = \"6s\" }; balancer.health=haproxy; balancer.health={ interval = \"1s\", rise = 1 }; @2s do=rolling-deploy fleet=f drain=2s pause=3s"],
+        |o| {
+            let (one, two) = (changes(&o[0], "f-1"), changes(&o[0], "f-2"));
+            one[0] == 2.0 && (10.0..11.1).contains(&one[1]) && two[0] == 13.0 && o[0].fleets["f"].crashes == 2 && get(&o[0]).failed == 0
+        },
+    ),
     // Links.
     (
         &["Each message on a link takes longer, both ways", "Effects: messages delayed.", "How much longer each message takes, one way."],
@@ -140,7 +161,7 @@ pub const ROWS: &[Shown] = &[
         |o| near(latency(&o[0]), 201.0, 0.05),
     ),
     (
-        &["Each message on a link is lost with some probability, both ways", "Effects: messages lost, each time that they were sent.", "Share of messages that are lost each time that they are sent."],
+        &["Each message on a link is lost with some probability, both ways, and", "Effects: messages lost, each time that they were sent.", "Share of messages that are lost each time that they are sent."],
         &["clients.c={ rate = \"50/s\", timeout = \"60s\", calls = 500 }; balancer.connect_timeout=60s; @0s do=loss between=[\"balancer\",\"fleets.f\"] share=20%"],
         // Of 500 answers and of those sent again a quarter; of requests, which count as connects, 9 of 16: 0.36 / 0.64.
         |o| near(effects(&o[0]) as f64, 125.0 + 281.0, 0.15) && get(&o[0]).failed == 0,
@@ -177,6 +198,15 @@ pub const ROWS: &[Shown] = &[
         |o| (400..=500).contains(&effects(&o[0])) && effects(&o[1]) == 0 && latency(&o[0]) > 20.0 && latency(&o[1]) < 2.0,
     ),
     (
+        &["so the dead stay in rotation and the recovered out of it.", "When it ends, checks go on at their pace."],
+        // The one is back at 7 s, the other dead from 8 s on; nobody knows before 13 s.
+        &["fleets.f={ count = 2, restart.delay = \"4s\" }; balancer.health=haproxy; balancer.health={ interval = \"1s\", fall = 1, rise = 1 }; @3s do=crash fleet=f servers=1; @5s do=checker-stopped for=8s; @8s do=pause fleet=f servers=[\"f-2\"]"],
+        |o| {
+            let (one, two) = (changes(&o[0], "f-1"), changes(&o[0], "f-2"));
+            one.len() == 2 && one[0] < 4.1 && (13.0..14.1).contains(&one[1]) && (13.0..15.1).contains(&two[0])
+        },
+    ),
+    (
         &["Effects: checks not made."],
         &["balancer.health=haproxy; balancer.health.interval=1s; @5s do=checker-stopped for=5s"],
         |o| effects(&o[0]) == 5,
@@ -208,6 +238,19 @@ pub const ROWS: &[Shown] = &[
             (30..70).contains(&moved) && o[0].calls["put"].offered == 200 + moved && effects(&o[0]) == moved && o[0].calls["put"].stored == 200 + moved
         },
     ),
+    (
+        &["those that come on top arrive at random, in bursts where the population calls in bursts, and with recorded calls at their times."],
+        &[
+            "clients.c={ rate = \"100/s\", arrivals = \"burst\", burst = 20 }; @5s do=surge factor=3",
+            "clients.c.calls=1; clients.d={ sends = \"get\", trace = { file = \"../scenarios/measured/arrivals.csv\", kinds = { track = \"get\" } } }",
+            "clients.c.calls=1; clients.d={ sends = \"get\", trace = { file = \"../scenarios/measured/arrivals.csv\", kinds = { track = \"get\" } } }; @5s do=surge clients=d factor=3",
+        ],
+        |o| {
+            let offered = |o: &brownout_sim::outcome::Outcome| o.timeline.steps.iter().map(|step| step.calls["get"].offered).collect::<Vec<_>>();
+            let (plain, surge) = (offered(&o[1]), offered(&o[2]));
+            effects(&o[0]) > 1000 && offered(&o[0]).iter().all(|n| n % 20 == 0) && (5..20).all(|at| surge[at] == 3 * plain[at]) && plain[..5] == surge[..5]
+        },
+    ),
     // What holds of all.
     (
         &["Factors multiply", "Any number may be in force, the same kind twice too."],
@@ -228,7 +271,7 @@ pub const ROWS: &[Shown] = &[
         },
     ),
     (
-        &["Which servers of the fleet among them: \"all\", so many"],
+        &["Which servers of the fleet among them: \"all\", so many (\"25%\" or a count; the first ones), or a list of names."],
         &["fleets.f.count=4; clients.c.timeout=1s; balancer.retries=0; balancer.connect_timeout=30s; @0s do=partition between=[\"balancer\",\"fleets.f\"] servers=1"],
         |o| near(get(&o[0]).failed as f64, 50.0, 0.05),
     ),

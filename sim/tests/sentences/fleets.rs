@@ -135,7 +135,7 @@ pub const ROWS: &[Shown] = &[
     ),
     // Adaptive limits.
     (
-        &["Adaptive limit on all calls at once, one in each process", "Adaptive limit on these calls at once, one in each process", "Limit at the start, in calls."],
+        &["Adaptive limit on all calls at once, one in each process: \"aimd\", \"gradient\", or a table.", "Adaptive limit on these calls at once, one in each process: \"aimd\", \"gradient\", or a table.", "Limit at the start, in calls."],
         &[
             "fleets.f={ workers = 100, pools.db.size = 100, limit = { algorithm = \"aimd\", initial = 2, least = 2, most = 2 } }; stores.db.service=1s",
             "fleets.f={ workers = 100, pools.db.size = 100, calls.get.limit = { algorithm = \"aimd\", initial = 2, least = 2, most = 2 } }; stores.db.service=1s",

@@ -62,7 +62,7 @@ pub const ROWS: &[Shown] = &[
         |o| within(out(&o[0]), 5.0, 6.0) && within(back(&o[0]), 13.0, 14.0) && within(out(&o[1]), 8.0, 9.1) && within(back(&o[1]), 15.0, 16.1),
     ),
     (
-        &["In rotation at once, with full credit.", "Out of rotation until it has passed `rise` checks, or its first, with `first_pass`.", "State when the run begins", "Whether the very first check of a server that starts down brings it in if it passes, however high `rise` (ALB, Envoy)."],
+        &["In rotation at once, with full credit.", "Out of rotation until it has passed `rise` checks, or its first, with `first_pass`.", "State when the run begins: as a rule checks have been going on for long.", "Whether the very first check of a server that starts down brings it in if it passes, however high `rise` (ALB, Envoy)."],
         &[
             deep!("balancer.health={ fall = 2 }; @0s do=refuse store=db"),
             deep!("balancer.health={ initial = \"down\", rise = 9 }"),
@@ -99,7 +99,7 @@ pub const ROWS: &[Shown] = &[
         |o| within(out(&o[0]), 5.0, 6.1) && within(out(&o[1]), 9.0, 10.1),
     ),
     (
-        &["without checks only passive checks and operators take a server out of rotation.", "No checks at all: every server stays in rotation."],
+        &["Whether the balancer checks at all; without checks only passive checks and operators take a server out of rotation.", "No checks at all: every server stays in rotation."],
         &[
             "fleets.f.count=2; balancer.health={ observe = { errors = 1, on_error = \"mark-down\" } }; @5s do=error store=db for=1s",
             "fleets.f.count=2; @5s do=error store=db for=1s",

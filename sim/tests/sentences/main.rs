@@ -23,10 +23,11 @@ mod health;
 mod stores;
 
 use brownout_models::fault::Course;
-use brownout_scenarios::{faults_page, load_text, reference};
+use brownout_scenarios::{catalogue, faults_page, load_text, reference};
 use brownout_sim::outcome::{Outcome, Totals};
 use brownout_sim::simulate;
 use rayon::prelude::*;
+use std::collections::BTreeMap;
 use std::path::Path;
 
 /// Sentences, or parts of them, as they stand on the page; the worlds; what must be seen in their outcomes.
@@ -218,18 +219,46 @@ fn quotes() -> Vec<&'static str> {
     shown.chain(elsewhere).chain(beside).copied().collect()
 }
 
+/// What of a sentence no row quotes, without what stands in parentheses and between backticks.
+fn unquoted(sentence: &str, quotes: &[&str]) -> String {
+    if quotes.iter().any(|quote| quote.contains(sentence)) {
+        return String::new();
+    }
+    let mut is_quoted = vec![false; sentence.len()];
+    for quote in quotes {
+        for (at, _) in sentence.match_indices(quote) {
+            is_quoted[at..at + quote.len()].fill(true);
+        }
+    }
+    let (mut depth, mut is_code) = (0, false);
+    let aside = |(at, c): (usize, char)| {
+        match c {
+            '(' => depth += 1,
+            ')' => depth -= 1,
+            '`' => is_code = !is_code,
+            _ => return (depth == 0 && !is_code && !is_quoted[at]).then_some(c),
+        }
+        None
+    };
+    sentence.char_indices().filter_map(aside).collect()
+}
+
 #[test]
 fn every_sentence_of_the_pages_has_a_row() {
     let quotes = quotes();
     let sentences = sentences(&pages());
     assert!(sentences.len() > 400, "{}", sentences.len());
-    let mut missing: Vec<_> =
-        sentences.iter().filter(|s| !quotes.iter().any(|q| s.contains(q) || q.contains(s.as_str()))).collect();
-    missing.dedup();
+    let mut missing = BTreeMap::new();
+    for sentence in &sentences {
+        let rest = unquoted(sentence, &quotes);
+        if rest.contains(char::is_alphabetic) {
+            missing.insert(sentence, rest);
+        }
+    }
     assert!(
         missing.is_empty(),
-        "{} sentences have no row. Give each a world that shows it (the table of its part), the name of the test that does \
-         (elsewhere.rs), or the reason why it names no effect (beside.rs):\n{missing:#?}",
+        "{} sentences, or parts of them (to the right), have no row. Give each a world that shows it (the table of its part), the \
+         name of the test that does (elsewhere.rs), or the reason why it names no effect (beside.rs):\n{missing:#?}",
         missing.len()
     );
 }
@@ -257,7 +286,7 @@ fn every_test_that_is_named_is_there() {
 
 #[test]
 fn a_fault_has_the_keys_that_its_course_allows() {
-    let keys = brownout_scenarios::catalogue::keys();
+    let keys = catalogue::keys();
     for kind in brownout_models::fault::kinds() {
         let has = |key: &str| keys.iter().any(|k| k.action == Some(kind.word) && k.path.ends_with(&format!(".{key}")));
         let allowed = match kind.course {
@@ -267,5 +296,88 @@ fn a_fault_has_the_keys_that_its_course_allows() {
             Course::Gradual => [true, true, true],
         };
         assert_eq!(["for", "ramp", "repeat"].map(has), allowed, "{}", kind.word);
+    }
+}
+
+/// What the text of a preset says in numbers and words, key by key.
+const PRESETS: &[(&str, &str, &[(&str, &str)])] = &[
+    (
+        "balancer",
+        "haproxy",
+        &[("algorithm", "round-robin"), ("retries", "3"), ("redispatch", "never"), ("abort_on_close", "false")],
+    ),
+    (
+        "balancer",
+        "classic-elb-2015",
+        &[
+            ("algorithm", "least-requests"),
+            ("idle_timeout", "1m"),
+            ("queue.limit", "1024"),
+            ("retries", "3"),
+            ("connect_timeout", "1s"),
+        ],
+    ),
+    ("balancer", "alb", &[("connect_timeout", "10s"), ("idle_timeout", "1m"), ("retries", "0")]),
+    (
+        "balancer",
+        "envoy",
+        &[("connect_timeout", "5s"), ("idle_timeout", "15s"), ("retries", "0"), ("redispatch", "afresh")],
+    ),
+    (
+        "balancer",
+        "nginx",
+        &[
+            ("connect_timeout", "1m"),
+            ("idle_timeout", "1m"),
+            ("retries", "each-server"),
+            ("redispatch", "untried"),
+            ("close_on_departure", "true"),
+        ],
+    ),
+    (
+        "balancer.health.outlier",
+        "envoy",
+        &[
+            ("consecutive_errors", "5"),
+            ("interval", "10s"),
+            ("base_ejection", "30s"),
+            ("max_ejection", "5m"),
+            ("max_share", "10%"),
+            ("success_rate_factor", "1.9"),
+            ("success_rate_hosts", "5"),
+            ("success_rate_calls", "100"),
+        ],
+    ),
+    ("balancer.health.observe", "haproxy", &[("errors", "10"), ("on_error", "fail-check")]),
+    (
+        "fleets.<name>.limit",
+        "gradient",
+        &[
+            ("initial", "20"),
+            ("least", "20"),
+            ("most", "200"),
+            ("smoothing", "0.2"),
+            ("long_window", "600"),
+            ("tolerance", "1.5"),
+            ("queue", "4"),
+        ],
+    ),
+    (
+        "fleets.<name>.limit",
+        "aimd",
+        &[("initial", "20"), ("least", "20"), ("most", "200"), ("backoff", "0.9"), ("timeout", "5s")],
+    ),
+];
+
+#[test]
+fn a_preset_has_the_numbers_that_its_text_says() {
+    let presets = catalogue::presets();
+    for (key, name, says) in PRESETS {
+        let preset = presets.iter().find(|preset| preset.key == *key && preset.name == *name);
+        let preset = preset.unwrap_or_else(|| panic!("{key} has no preset {name}"));
+        for (value, should_be) in *says {
+            let is = preset.values.iter().find(|v| v.key == *value).map(|v| v.value.as_str());
+            assert_eq!(is, Some(*should_be), "{key} {name}: {value}");
+        }
     }
 }

@@ -38,14 +38,20 @@ pub const ROWS: &[Shown] = &[
         |o| near(get(&o[0]).ok as f64, 66.0, 0.02) && get(&o[0]).failed == 0,
     ),
     (&["Most connections; one more is refused."], &["stores.db={ service = \"990ms\", connections = 2 }; fleets.f={ workers = 300, pools.db.size = 300 }"], |o| near(cause(&o[0], "store_refused") as f64, 160.0, 0.03) && o[0].stores["db"].connects >= 2),
+    (
+        &["97 connections (max_connections 100, 3 of them reserved)", "2ms to accept and fork one after another", "100ms to start up"],
+        &["stores.db=postgresql; fleets.f.count=120", "stores.db=postgresql; clients.c={ arrivals = \"burst\", burst = 10, calls = 10 }; fleets.f.count=10", "stores.db=postgresql; @5s do=refuse store=db for=1s"],
+        // One for each server; the tenth of ten after 20 ms, and two round trips of 200 us.
+        |o| cause(&o[0], "store_refused") == 23 && near(latency(&o[1]), 11.0 + 0.4, 0.01) && outage(&o[2]) == (5.0, Some(6.1)),
+    ),
     // Headroom.
     (
-        &["A resource that it uses up.", "Level when the run starts.", "Level at which the alert `stores.<name>.alert` is raised.", "Level at which the store leaves service, `stores.<name>.stop`.", "Units burnt by everything else.", "Level after maintenance, and of what takes the store's place: a replacement, or a spare.", "A job that restores a store's headroom and reopens it.", "How long the job takes.", "Instead of `at`: the sign that sets it off"],
+        &["A resource that it uses up.", "Level when the run starts.", "Level at which the alert `stores.<name>.alert` is raised.", "Level at which the store leaves service, `stores.<name>.stop`.", "Units burnt by everything else.", "Level after maintenance, and of what takes the store's place: a replacement, or a spare.", "A job that restores a store's headroom and reopens it.", "How long the job takes.", "Instead of `at`: the sign that sets it off, `stores.<name>.alert`, `stores.<name>.stop`, `stores.<name>.back` or `done:<id>`."],
         &[
-            burns!("@when=stores.db.alert do=note says=low; @when=stores.db.stop do=maintenance store=db takes=3s id=job; @when=done:job do=note says=ready"),
+            burns!("@when=stores.db.alert do=note says=low; @when=stores.db.stop do=maintenance store=db takes=3s id=job; @when=done:job do=note says=ready; @when=stores.db.back do=note says=served"),
             burns!("stores.db.headroom.restored_to=40; @when=stores.db.stop do=maintenance store=db takes=3s"),
         ],
-        |o| is_at(noted(&o[0], "low"), 4.0) && is_at(Some(outage(&o[0]).0), 8.0) && is_at(outage(&o[0]).1, 11.0) && is_at(noted(&o[0], "ready"), 11.0)
+        |o| is_at(noted(&o[0], "low"), 4.0) && is_at(Some(outage(&o[0]).0), 8.0) && is_at(outage(&o[0]).1, 11.0) && is_at(noted(&o[0], "ready"), 11.0) && is_at(noted(&o[0], "served"), 11.0)
             && near(failed(&o[0], 0, 20) as f64, 30.0, 0.05) && o[1].outages.len() == 3 && is_at(Some(o[1].outages[1].from_s), 13.0),
     ),
     (
@@ -77,7 +83,7 @@ pub const ROWS: &[Shown] = &[
         |o| o.iter().all(|o| near(latency(o), 1.0 + 40.0 * 50.0 / 150.0, 0.05)),
     ),
     (
-        &["A hot spare, to which writes are replicated.", "How long the primary must be out until it is given up.", "From then until the spare serves.", "Replication lag: writes acknowledged in the last so long before the outage are lost.", "Whether what the primary ran out of the spare has run out of too"],
+        &["A hot spare, to which writes are replicated.", "How long the primary must be out until it is given up.", "From then until the spare serves.", "Replication lag: writes acknowledged in the last so long before the outage are lost.", "Whether what the primary ran out of the spare has run out of too, as with transaction ids in a physical replica."],
         &[
             "fleets.f.calls.get.writes=true; stores.db.spare={ detection = \"2s\", promotion = \"3s\", lag = \"1500ms\" }; @5s do=refuse store=db",
             "fleets.f.calls.get.writes=true; stores.db={ spare = { detection = \"2s\", promotion = \"1s\" }, headroom = { at_start = 100, stop = 20, per_write = 2 } }",
@@ -86,6 +92,11 @@ pub const ROWS: &[Shown] = &[
         |o| failed(&o[0], 0, 20) == 50 && cause(&o[0], "not_replicated") == 15 && failed(&o[1], 8, 20) == 0 && failed(&o[2], 8, 20) == 120,
     ),
     // The timeline.
+    (
+        &["What the rates are stated over; without it, the whole run."],
+        &["@5s do=error store=db for=5s", "window={ from = \"5s\", to = \"10s\" }; @5s do=error store=db for=5s"],
+        |o| get(&o[0]).failed_rate == 0.25 && get(&o[1]).failed_rate == 1.0 && get(&o[1]).offered == 50,
+    ),
     (
         &["The time at which it happens, of the day or since the start.", "Time between the sign, or the time `at`, and the action.", "How long; none: to the end of the run."],
         &["@5s do=refuse store=db for=2s", "@5s delay=3s do=refuse store=db", "@2s do=refuse store=db for=1s id=one; @when=done:one delay=4s do=refuse store=db for=1s"],
