@@ -149,7 +149,8 @@ settings! {
         pub delay: Ns = Ns::secs(1), "0s" ..= "24h" => always;
         /// Time from then until it listens. (time)
         pub boot: Ns = Ns::ZERO, "0s" ..= "1h" => always;
-        /// A store that it must reach to start; while it cannot, it dies again at once.
+        /// A store without which it does not start: while that is shut down, stopped or cuts connections, it dies again at
+        /// once. The link to it and its limits are not looked at.
         pub needs: Option<Name> = None => always;
     }
 }

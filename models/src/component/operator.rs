@@ -156,7 +156,7 @@ macro_rules! actions {
 }
 
 actions! {
-    Maintenance(Maintenance) = "maintenance", "A job that restores a store's headroom and reopens it.";
+    Maintenance(Maintenance) = "maintenance", "A job that restores a store's headroom, and reopens it if it had left service for want of that.";
     Shed(Shed) = "shed", "The balancer turns away a share of a kind of call.";
     TakeDown(TakeDown) = "take-down", "Servers are taken out of rotation.";
     BringBack(BringBack) = "bring-back", "Servers taken out may come back.";

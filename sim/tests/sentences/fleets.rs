@@ -9,6 +9,16 @@ macro_rules! busy {
     };
 }
 
+/// A process that needs the store to start, though no call asks it.
+macro_rules! needs {
+    ($world:literal) => {
+        concat!(
+            "balancer.retries=0; fleets.f={ calls.get.asks = \"none\", calls.idle.asks = \"db\", restart = { delay = \"500ms\", needs = \"db\" } };",
+            $world
+        )
+    };
+}
+
 #[rustfmt::skip] // one world, one line
 pub const ROWS: &[Shown] = &[
     (
@@ -75,9 +85,15 @@ pub const ROWS: &[Shown] = &[
         |o| get(&o[0]).failed == 30 && get(&o[1]).failed == 50,
     ),
     (
-        &["A store that it must reach to start; while it cannot, it dies again at once."],
-        &["balancer.retries=0; fleets.f={ calls.get.asks = \"none\", calls.idle.asks = \"db\", restart = { delay = \"500ms\", needs = \"db\" } }; @5s do=refuse store=db for=5s; @6s do=crash fleet=f"],
-        |o| (40..=45).contains(&get(&o[0]).failed),
+        &["A store without which it does not start: while that is shut down, stopped or cuts connections, it dies again at once.", "The link to it and its limits are not looked at."],
+        &[
+            needs!("@5s do=refuse store=db for=5s; @6s do=crash fleet=f"),
+            needs!("@5s do=hang store=db for=5s; @6s do=crash fleet=f"),
+            needs!("@5s do=sever store=db for=5s; @6s do=crash fleet=f"),
+            needs!("@5s do=partition between=[\"fleets.f\",\"stores.db\"] for=5s; @6s do=crash fleet=f"),
+            needs!("@5s do=connection-limit store=db to=0 for=5s; @6s do=crash fleet=f"),
+        ],
+        |o| o[..3].iter().all(|o| (40..=45).contains(&get(o).failed)) && o[3..].iter().all(|o| get(o).failed <= 5),
     ),
     // The health endpoint.
     (

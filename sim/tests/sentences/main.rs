@@ -20,6 +20,7 @@ mod elsewhere;
 mod faults;
 mod fleets;
 mod health;
+mod presets;
 mod stores;
 
 use brownout_models::fault::Course;
@@ -296,88 +297,5 @@ fn a_fault_has_the_keys_that_its_course_allows() {
             Course::Gradual => [true, true, true],
         };
         assert_eq!(["for", "ramp", "repeat"].map(has), allowed, "{}", kind.word);
-    }
-}
-
-/// What the text of a preset says in numbers and words, key by key.
-const PRESETS: &[(&str, &str, &[(&str, &str)])] = &[
-    (
-        "balancer",
-        "haproxy",
-        &[("algorithm", "round-robin"), ("retries", "3"), ("redispatch", "never"), ("abort_on_close", "false")],
-    ),
-    (
-        "balancer",
-        "classic-elb-2015",
-        &[
-            ("algorithm", "least-requests"),
-            ("idle_timeout", "1m"),
-            ("queue.limit", "1024"),
-            ("retries", "3"),
-            ("connect_timeout", "1s"),
-        ],
-    ),
-    ("balancer", "alb", &[("connect_timeout", "10s"), ("idle_timeout", "1m"), ("retries", "0")]),
-    (
-        "balancer",
-        "envoy",
-        &[("connect_timeout", "5s"), ("idle_timeout", "15s"), ("retries", "0"), ("redispatch", "afresh")],
-    ),
-    (
-        "balancer",
-        "nginx",
-        &[
-            ("connect_timeout", "1m"),
-            ("idle_timeout", "1m"),
-            ("retries", "each-server"),
-            ("redispatch", "untried"),
-            ("close_on_departure", "true"),
-        ],
-    ),
-    (
-        "balancer.health.outlier",
-        "envoy",
-        &[
-            ("consecutive_errors", "5"),
-            ("interval", "10s"),
-            ("base_ejection", "30s"),
-            ("max_ejection", "5m"),
-            ("max_share", "10%"),
-            ("success_rate_factor", "1.9"),
-            ("success_rate_hosts", "5"),
-            ("success_rate_calls", "100"),
-        ],
-    ),
-    ("balancer.health.observe", "haproxy", &[("errors", "10"), ("on_error", "fail-check")]),
-    (
-        "fleets.<name>.limit",
-        "gradient",
-        &[
-            ("initial", "20"),
-            ("least", "20"),
-            ("most", "200"),
-            ("smoothing", "0.2"),
-            ("long_window", "600"),
-            ("tolerance", "1.5"),
-            ("queue", "4"),
-        ],
-    ),
-    (
-        "fleets.<name>.limit",
-        "aimd",
-        &[("initial", "20"), ("least", "20"), ("most", "200"), ("backoff", "0.9"), ("timeout", "5s")],
-    ),
-];
-
-#[test]
-fn a_preset_has_the_numbers_that_its_text_says() {
-    let presets = catalogue::presets();
-    for (key, name, says) in PRESETS {
-        let preset = presets.iter().find(|preset| preset.key == *key && preset.name == *name);
-        let preset = preset.unwrap_or_else(|| panic!("{key} has no preset {name}"));
-        for (value, should_be) in *says {
-            let is = preset.values.iter().find(|v| v.key == *value).map(|v| v.value.as_str());
-            assert_eq!(is, Some(*should_be), "{key} {name}: {value}");
-        }
     }
 }

@@ -46,13 +46,16 @@ pub const ROWS: &[Shown] = &[
     ),
     // Headroom.
     (
-        &["A resource that it uses up.", "Level when the run starts.", "Level at which the alert `stores.<name>.alert` is raised.", "Level at which the store leaves service, `stores.<name>.stop`.", "Units burnt by everything else.", "Level after maintenance, and of what takes the store's place: a replacement, or a spare.", "A job that restores a store's headroom and reopens it.", "How long the job takes.", "Instead of `at`: the sign that sets it off, `stores.<name>.alert`, `stores.<name>.stop`, `stores.<name>.back` or `done:<id>`."],
+        &["A resource that it uses up.", "Level when the run starts.", "Level at which the alert `stores.<name>.alert` is raised.", "Level at which the store leaves service, `stores.<name>.stop`.", "Units burnt by everything else.", "Level after maintenance, and of what takes the store's place: a replacement, or a spare.", "A job that restores a store's headroom, and reopens it if it had left service for want of that.", "How long the job takes.", "Instead of `at`: the sign that sets it off, `stores.<name>.alert`, `stores.<name>.stop`, `stores.<name>.back` or `done:<id>`."],
         &[
             burns!("@when=stores.db.alert do=note says=low; @when=stores.db.stop do=maintenance store=db takes=3s id=job; @when=done:job do=note says=ready; @when=stores.db.back do=note says=served"),
             burns!("stores.db.headroom.restored_to=40; @when=stores.db.stop do=maintenance store=db takes=3s"),
+            burns!("stores.db.headroom.restored_to=40; @when=stores.db.stop do=replace store=db takes=3s"),
+            burns!("stores.db.headroom.restored_to=40; stores.db.spare={ detection = \"1s\", promotion = \"2s\" }"),
+            "stores.db.headroom={ at_start = 100 }; @5s do=refuse store=db for=8s; @6s do=maintenance store=db takes=2s",
         ],
         |o| is_at(noted(&o[0], "low"), 4.0) && is_at(Some(outage(&o[0]).0), 8.0) && is_at(outage(&o[0]).1, 11.0) && is_at(noted(&o[0], "ready"), 11.0) && is_at(noted(&o[0], "served"), 11.0)
-            && near(failed(&o[0], 0, 20) as f64, 30.0, 0.05) && o[1].outages.len() == 3 && is_at(Some(o[1].outages[1].from_s), 13.0),
+            && near(failed(&o[0], 0, 20) as f64, 30.0, 0.05) && o[1..4].iter().all(|o| is_at(Some(o.outages[1].from_s), 13.0)) && outage(&o[4]) == (5.0, Some(13.0)),
     ),
     (
         &["Units burnt by one write."],
