@@ -57,15 +57,9 @@ pub const ROWS: &[(&str, &[&str])] = &[
             "Its timeouts have no defaults: set connect_timeout and idle_timeout.",
             "Its algorithm for HTTP is least outstanding requests.",
             "That it retries connections is in the guide (metric BackendConnectionErrors); how often, where and after how long is not: three further tries within 1s each are assumed.",
-            "PostgreSQL 15 (2022) as it comes, on Linux 5.4 or later: 97 connections (max_connections 100, 3 of them reserved), backlog 244 (twice MaxBackends; pqcomm.c, and seen with ss), 2ms to accept and fork one after another (measured on 15.18, two cores: 1.9ms idle, 2.6ms to 3.6ms beside busy processes; 0.4ms on a large machine, pgsql-hackers, May 2025), 100ms to start up (measured: 50ms after a clean stop of an empty database, 100ms after an immediate one; recovery of a large one takes minutes).",
+            "PostgreSQL 15 (2022) as it comes, on Linux 5.4 or later: 97 connections (max_connections 100, 3 of them reserved), backlog 244 (twice MaxBackends), 2ms to accept and fork one after another (measured on 15.18, two cores: 1.9ms idle, 2.6ms to 3.6ms beside busy processes; 0.4ms on a large machine), 100ms to start up (measured: 50ms after a clean stop of an empty database, 100ms after an immediate one; recovery of a large one takes minutes).",
             "Queries, service and link are yours to say.",
         ],
     ),
     ("no outcome tells it", &["their verdicts are their own.", "with jitter, one connection may overtake another."]),
-    (
-        "it counts effects of another runtime's messages: see `latency` and `loss`",
-        &[
-            "A request from the balancer on a connection that is kept open counts as a connect, and opening a connection to a store takes one round trip.",
-        ],
-    ),
 ];

@@ -63,7 +63,7 @@ pub const ROWS: &[Shown] = &[
         |o| o.iter().all(|o| near(latency(o), 101.0, 0.05)),
     ),
     (
-        &["Further attempts after the first.", "What clients do about a failed attempt.", "A failed attempt is not sent again."],
+        &["Further attempts after the first.", "What clients do about a failed attempt.", "No product: a failed attempt is not sent again."],
         &["clients.c.retry.retries=3; @0s do=error store=db", "clients.c.retry=none; @0s do=error store=db"],
         |o| get(&o[0]).attempts >= 4 * 190 && get(&o[0]).attempts <= 800 && get(&o[1]).attempts == 200,
     ),

@@ -161,7 +161,7 @@ pub const ROWS: &[Shown] = &[
         |o| near(latency(&o[0]), 201.0, 0.05),
     ),
     (
-        &["Each message on a link is lost with some probability, both ways, and", "Effects: messages lost, each time that they were sent.", "Share of messages that are lost each time that they are sent."],
+        &["Each message on a link is lost with some probability, both ways, and", "A request from the balancer on a connection that is kept open counts as a connect, and", "Effects: messages lost, each time that they were sent.", "Share of messages that are lost each time that they are sent."],
         &["clients.c={ rate = \"50/s\", timeout = \"60s\", calls = 500 }; balancer.connect_timeout=60s; @0s do=loss between=[\"balancer\",\"fleets.f\"] share=20%"],
         // Of 500 answers and of those sent again a quarter; of requests, which count as connects, 9 of 16: 0.36 / 0.64.
         |o| near(effects(&o[0]) as f64, 125.0 + 281.0, 0.15) && get(&o[0]).failed == 0,

@@ -99,7 +99,7 @@ pub const ROWS: &[Shown] = &[
         |o| within(out(&o[0]), 5.0, 6.1) && within(out(&o[1]), 9.0, 10.1),
     ),
     (
-        &["Whether the balancer checks at all; without checks only passive checks and operators take a server out of rotation.", "No checks at all: every server stays in rotation."],
+        &["Whether the balancer checks at all; without checks only passive checks and operators take a server out of rotation.", "No product and no checks at all: every server stays in rotation."],
         &[
             "fleets.f.count=2; balancer.health={ observe = { errors = 1, on_error = \"mark-down\" } }; @5s do=error store=db for=1s",
             "fleets.f.count=2; @5s do=error store=db for=1s",

@@ -3,14 +3,14 @@
 //! Every sentence of `docs/faults.md` and `docs/scenario-format.md` is quoted in one of three tables:
 //!
 //! * *shown*: with small worlds, and what must be seen in them (`faults`, `clients`, `balancer`, `health`, `fleets`,
-//!   `calls`, `stores`);
+//!   `calls`, `stores`, `metrics`);
 //! * *elsewhere*: with the test that shows it, which must be there;
 //! * *beside*: with the reason why it names no effect on a run.
 //!
 //! So a sentence that is changed on a page no longer finds its row, and a new one finds none: both fail, and say what to do.
 //!
 //! A world is written as its difference from `BASE`: parts divided by `;`, each a key and its value as `--set` takes them, or
-//! an entry of the timeline, `@5s do=error store=db for=1s`.
+//! an entry of the timeline, `@5s do=error store=db for=1s`, or a metric to be told, `?get.dropped=0`.
 
 mod balancer;
 mod beside;
@@ -20,6 +20,7 @@ mod elsewhere;
 mod faults;
 mod fleets;
 mod health;
+mod metrics;
 mod presets;
 mod stores;
 
@@ -60,6 +61,20 @@ fn entry(text: &str) -> String {
     out
 }
 
+/// A piece of evidence that names a metric, so that its value is told: "get.dropped=0", with the value observed.
+fn evidence(text: &str) -> String {
+    let (metric, observed) = text.split_once('=').unwrap_or_else(|| panic!("`{text}` has no value"));
+    format!("[[evidence]]\nid = \"{text}\"\nsays = \"x\"\nmetric = \"{metric}\"\nobserved = {}\n", span(observed))
+}
+
+/// A value, or two with dots between them, as TOML.
+fn span(observed: &str) -> String {
+    match observed.split_once("..") {
+        Some((from, to)) => format!("[\"{from}\", \"{to}\"]"),
+        None => format!("\"{observed}\""),
+    }
+}
+
 /// `key=value` with quotes around the value where TOML wants them.
 fn quoted(pair: &str) -> String {
     let (key, value) = pair.split_once('=').unwrap_or_else(|| panic!("`{pair}` is no key and value"));
@@ -70,9 +85,11 @@ fn quoted(pair: &str) -> String {
 fn run(world: &str) -> Result<Outcome, String> {
     let parts: Vec<&str> = world.split(';').map(str::trim).filter(|part| !part.is_empty()).collect();
     let timeline: String = parts.iter().filter_map(|part| part.strip_prefix('@')).map(entry).collect();
-    let set: Vec<String> = parts.iter().filter(|part| !part.starts_with('@')).map(|part| part.to_string()).collect();
+    let asked: String = parts.iter().filter_map(|part| part.strip_prefix('?')).map(evidence).collect();
+    let set: Vec<String> =
+        parts.iter().filter(|part| !part.starts_with(['@', '?'])).map(|part| part.to_string()).collect();
     let folder = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let loaded = load_text("x.toml", &format!("{BASE}{timeline}"), folder, &set, &[]);
+    let loaded = load_text("x.toml", &format!("{BASE}{asked}{timeline}"), folder, &set, &[]);
     let scenario = loaded.map_err(|mistakes| format!("{world}\n{mistakes}"))?;
     simulate(&scenario, 1, None, &mut |_| {}).map_err(|imbalance| format!("{world}\n{imbalance}"))
 }
@@ -131,7 +148,7 @@ fn near(is: f64, should_be: f64, within: f64) -> bool {
 
 /// Every table of shown sentences.
 fn shown() -> impl Iterator<Item = &'static Shown> {
-    [faults::ROWS, clients::ROWS, balancer::ROWS, health::ROWS, fleets::ROWS, calls::ROWS, stores::ROWS]
+    [faults::ROWS, clients::ROWS, balancer::ROWS, health::ROWS, metrics::ROWS, fleets::ROWS, calls::ROWS, stores::ROWS]
         .into_iter()
         .flatten()
 }
@@ -148,7 +165,10 @@ fn the_pages_say_what_happens() {
                 Err(mistakes) => return Some(format!("{quotes:?}\n{mistakes}")),
             };
             let tell = |(world, o): (&&str, &Outcome)| {
-                format!("  {world}\n    {:?}\n    {:?}\n    {:?}\n", o.calls, o.rotation, o.faults)
+                format!(
+                    "  {world}\n    {:?}\n    {:?}\n    {:?}\n    {:?}\n",
+                    o.calls, o.rotation, o.faults, o.evidence
+                )
             };
             (!holds(&outcomes))
                 .then(|| format!("{quotes:?}\n{}", worlds.iter().zip(&outcomes).map(tell).collect::<String>()))
