@@ -1,5 +1,5 @@
 //! What the repository says of itself: links lead somewhere, every page can be found, the command knows the options that
-//! pages and workflows give it, licences and duplicates are known, and the action to copy does what its page says.
+//! pages and workflows give it, the walks of ARCHITECTURE.md are as the code is, licences and duplicates are known, and the action to copy does what its page says.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -115,6 +115,40 @@ fn every_path_that_the_architecture_names_is_there() {
         }
     }
     assert!(missing.is_empty(), "not there:\n{}", missing.join("\n"));
+}
+
+/// The rows of the two walks: function, file, and what it goes on with.
+fn walks() -> Vec<Vec<[String; 3]>> {
+    let text = read(&root().join("ARCHITECTURE.md"));
+    let section = text.split("\n## Two walks\n").nth(1).and_then(|rest| rest.split("\n## ").next()).expect("the walks");
+    let quoted = |cell: &str| cell.split('`').nth(1).unwrap_or_default().to_string();
+    let row = |line: &str| {
+        let cells: Vec<&str> = line.split('|').collect();
+        (cells.len() == 6).then(|| [quoted(cells[1]), quoted(cells[2]), quoted(cells[4])])
+    };
+    let table = |table: &str| table.lines().filter(|line| line.starts_with("| `")).filter_map(row).collect();
+    section.split("\n**").skip(1).map(table).collect()
+}
+
+/// A walk is for a stranger: short, and true. Each function is in its file, which also names what it goes on with.
+#[test]
+fn the_walks_are_short_and_lead_from_function_to_function() {
+    let walks = walks();
+    assert_eq!(walks.len(), 2);
+    for (walk, (hops_max, files_max)) in walks.iter().zip([(8, 6), (6, 6)]) {
+        let files: BTreeSet<&str> = walk.iter().map(|[_, file, _]| file.as_str()).collect();
+        assert!((4..=hops_max).contains(&(walk.len() - 1)) && files.len() <= files_max, "{walk:?}");
+        for [function, file, next] in walk {
+            let code = read(&root().join(file));
+            let here =
+                [format!("fn {function}("), format!("fn {function}<")].iter().any(|begins| code.contains(begins));
+            assert!(here, "{file} has no `fn {function}`");
+            assert!(
+                code.contains(next.as_str()),
+                "{file} does not name `{next}`, which {function} is said to go on with"
+            );
+        }
+    }
 }
 
 /// The lines of shell that begin with the command, continued ones joined, from pages and from the action to copy.
