@@ -20,7 +20,7 @@ use brownout::models::random::{Distribution, Purpose};
 use brownout::models::units::Ns;
 use brownout::scenarios::{Scenario, load_text};
 use brownout::sim::run::{Orders, Run};
-use brownout::sim::{Twins, difference, orders};
+use brownout::sim::{Compared, Twins, difference, orders};
 use rayon::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
@@ -33,14 +33,14 @@ fn a_second_run_records_the_same_facts() {
     assert_eq!(outcome(&scenario, 3).digest, outcome(&scenario, 3).digest);
     assert_ne!(outcome(&scenario, 3).digest, outcome(&scenario, 4).digest, "the digest sees no seed");
     let found = difference(&mut Twins::new(&scenario, (3, 3)), None).unwrap_or_else(|imbalance| panic!("{imbalance}"));
-    assert_eq!(found, None);
+    assert_eq!(found, Compared::Same(Ended::Complete));
 }
 
 #[test]
 fn the_first_difference_between_two_runs_is_named_with_its_time() {
     let scenario = scenario("degradation/hang.toml", &[], &[]);
     let found = difference(&mut Twins::new(&scenario, (3, 4)), None).unwrap_or_else(|imbalance| panic!("{imbalance}"));
-    let found = found.expect("two seeds differ");
+    let Compared::Different(found) = found else { panic!("two seeds differ: {found:?}") };
     // "in the step from 0s to 5s: the first run has Attempt(...) at 29ms, the second Attempt(...) at 31ms"
     let (step, facts) = found.split_once(": the first run has ").expect(&found);
     assert_eq!(step, "in the step from 0s to 5s");

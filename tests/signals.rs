@@ -7,8 +7,9 @@
 
 use brownout::models::units::Ns;
 use brownout::scenarios::{Request, load};
+use brownout::sim::run::Ended;
 use brownout::sim::trace::{Which, follow};
-use brownout::sim::{Twins, difference, simulate};
+use brownout::sim::{Compared, Twins, difference, simulate};
 use serde_json::Value;
 use std::fs;
 use std::os::unix::process::ExitStatusExt;
@@ -184,13 +185,47 @@ fn second_runs_are_broken_off_too() {
     let stop = AtomicBool::new(true);
     let begun = Instant::now();
     let found = difference(&mut Twins::new(&scenario, (1, 1)), Some(&stop)).unwrap_or_else(|why| panic!("{why}"));
-    assert_eq!(found, None);
+    assert_eq!(found, Compared::Same(Ended::Interrupted));
     let late = Which::Between(Ns::secs(390), Ns::NEVER, 10);
     let followed = follow(&scenario, 1, late, Some(&stop)).unwrap_or_else(|why| panic!("{why}"));
     assert!(followed.lives.is_empty() && followed.run.at() < Ns::secs(50), "it went on to {}", followed.run.at());
     let first = begun.elapsed();
     let whole = simulate(&scenario, 1, None, &mut |_| {}).unwrap_or_else(|why| panic!("{why}"));
     assert!(whole.meta.calls > 3_000_000 && first < begun.elapsed() - first, "both took {first:?}");
+}
+
+/// A step may be as long as the run: a signal is heard within it.
+#[test]
+fn a_run_of_one_step_is_broken_off_too() {
+    let here = folder("one-step");
+    let text = fs::read_to_string(scenario("scenarios/reference-mmc.toml")).expect("the file");
+    let expects = "[[expect]]\nalways = \"call.success_rate >= 0%\"\n";
+    fs::write(here.join("long.toml"), format!("{text}\n{expects}")).expect("written");
+    let day = "{}/long.toml --set span=30000s --set step=30000s --set clients.callers.calls=300000000";
+    let commands = [
+        "run",
+        "run --runtime madsim",
+        "test",
+        "compare --runtimes kernel,madsim --seeds 1",
+        "explain-call --id 200000000",
+    ];
+    let seeks = ["explain-call --slowest all", "explain-call --first-failed all --from 29000s"];
+    for (command, says) in commands.map(|command| (command, true)).into_iter().chain(seeks.map(|seek| (seek, false))) {
+        let command = format!("{command} {day} --json");
+        let child = begun(&command, &here);
+        std::thread::sleep(Duration::from_millis(700));
+        send(&child, "-TERM");
+        let output = ended(child, &command);
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(143), "{command}: {said}");
+        if says && !output.stdout.is_empty() {
+            let document: Value =
+                serde_json::from_slice(&output.stdout).unwrap_or_else(|why| panic!("{command}: {why}"));
+            assert_eq!(document["interrupted"], true, "{command}");
+        } else {
+            assert!(said.contains("interrupted"), "{command}: {said}");
+        }
+    }
 }
 
 #[test]

@@ -30,7 +30,7 @@ fn all(scenario: &Scenario) -> Followed {
 
 /// The call looked for among some, whenever they were offered.
 fn sought(scenario: &Scenario, sought: Sought, subject: &str) -> Option<Which> {
-    seek(scenario, 1, sought, (subject, (Ns::ZERO, Ns::NEVER)), None).expect("the ledger balances")
+    seek(scenario, 1, sought, (subject, (Ns::ZERO, Ns::NEVER)), None).expect("the ledger balances").ok()
 }
 
 fn facts(life: &Life) -> impl Iterator<Item = &Fact> {
@@ -54,7 +54,7 @@ fn a_run_that_is_looked_on_is_the_same_run() {
 fn every_call_is_followed_once_to_the_fate_that_the_books_give_it() {
     for kind in ["hang", "slow", "sever", "error"] {
         let scenario = short(kind);
-        let Followed { run, lives } = all(&scenario);
+        let Followed { run, lives, .. } = all(&scenario);
         let numbers: Vec<u64> = lives.iter().map(|life| life.number).collect();
         assert_eq!(numbers, (1..=run.ledger().offered()).collect::<Vec<_>>(), "{kind}");
         let mut counted: BTreeMap<usize, [u64; 5]> = BTreeMap::new();
@@ -98,7 +98,7 @@ fn times_of_a_life_never_go_back_and_each_try_ends() {
 }
 
 fn story(scenario: &Scenario, which: Which) -> (Vec<String>, String, String) {
-    let Followed { run, lives } = follow(scenario, 1, which, None).expect("the ledger balances");
+    let Followed { run, lives, .. } = follow(scenario, 1, which, None).expect("the ledger balances");
     let story = tell(scenario, run.world(), &lives[0]);
     (story.moments.into_iter().map(|moment| moment.what).collect(), story.data, story.client)
 }
@@ -117,7 +117,7 @@ fn the_first_dropped_call_of_a_hang_tells_of_each_unanswered_connect() {
     assert!(data.starts_with("dropped (backlog_full): "), "{data}");
     assert_eq!(client, "failed: saw a 503");
     // It is the first: under the same seed nothing else of its kind is dropped before it.
-    let Followed { run, lives } = all(&scenario);
+    let Followed { run, lives, .. } = all(&scenario);
     let at = |life: &Life| {
         let dropped = |c: &&brownout::sim::trace::Change| matches!(c.what, What::Fact(Fact::Dropped(..)));
         life.changes.iter().find(dropped).map(|c| c.at)
@@ -132,7 +132,7 @@ fn the_first_dropped_call_of_a_hang_tells_of_each_unanswered_connect() {
 #[test]
 fn a_call_that_hangs_is_told_to_its_end_also_as_a_zombie() {
     let scenario = short("hang");
-    let Followed { run, lives } = all(&scenario);
+    let Followed { run, lives, .. } = all(&scenario);
     let zombie =
         lives.iter().find(|life| facts(life).any(|fact| matches!(fact, Fact::Stored(_, true)))).expect("a zombie");
     let told = tell(&scenario, run.world(), zombie);
@@ -282,7 +282,7 @@ fn calls_are_found_by_what_became_of_them_as_somebody_finds_them_who_follows_all
                     .min_by_key(|(at, _)| *at)
                     .map(|(_, life)| named(life))
             };
-            let find = |sought| seek(&scenario, 1, sought, ("all", (from, to)), None).expect("balances");
+            let find = |sought| seek(&scenario, 1, sought, ("all", (from, to)), None).expect("balances").ok();
             assert_eq!(find(Sought::FirstFailed), first(&|fact| matches!(fact, Fact::Failed(..))), "{kind}");
             assert_eq!(find(Sought::FirstDropped), first(&|fact| matches!(fact, Fact::Dropped(..))), "{kind}");
             let second = |life: &Life| facts(life).filter(|fact| matches!(fact, Fact::Attempt(_))).count() > 1;

@@ -236,6 +236,13 @@ impl Levels {
         self.elsewhere.as_mut().unwrap_or(&mut self.here)
     }
 
+    /// Bytes that the cells take: one begins with each fault and outage, however many there come to be.
+    pub fn memory(&self) -> u64 {
+        let (fleets, stores) = (self.here.fleets.len(), self.here.waiting.len());
+        let cell = 2 * size_of::<Peaks>() + fleets * size_of::<FleetPeaks>() + stores * size_of::<StorePeaks>();
+        (self.cells.len() * cell) as u64
+    }
+
     /// What everything came to over a window whose ends are boundaries of cells; none if no cell lies in it.
     pub fn over(&self, from: Ns, to: Ns) -> Option<Peaks> {
         let place = |at: Ns| self.cells.partition_point(|cell| cell.from < at);

@@ -29,7 +29,9 @@ impl World {
             (self.trouble.held_peak(), HELD),
             (self.desk.spells_in_all(), SPELL),
         ];
-        counted.iter().map(|(n, bytes)| *n as u64 * bytes).sum::<u64>() + self.log.kept().sum::<u64>() * LOGGED
+        counted.iter().map(|(n, bytes)| *n as u64 * bytes).sum::<u64>()
+            + self.log.kept().sum::<u64>() * LOGGED
+            + self.levels.memory()
     }
 
     /// Most bytes that one event can add: all calls of a burst, with the timers of each.

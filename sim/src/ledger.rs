@@ -206,6 +206,7 @@ impl Ledger {
             (self.turns + self.processes.len() as u64, TURN),
             (self.outages.len() as u64, MARK),
             (self.marks.len() as u64, MARK),
+            (self.kept.as_ref().map_or(0, Vec::len) as u64, 2 * size_of::<Entry>() as u64),
         ];
         counted.iter().map(|(n, bytes)| n * bytes).sum::<u64>() + self.latencies.memory()
     }

@@ -18,4 +18,4 @@ pub mod trace;
 mod write_up;
 
 pub use expectation::evaluate;
-pub use write_up::{Twins, difference, orders, simulate, simulate_as, write_up};
+pub use write_up::{Compared, Twins, difference, orders, simulate, simulate_as, write_up};

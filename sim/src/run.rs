@@ -119,6 +119,17 @@ pub struct Orders {
     pub lose_a_call: bool,
 }
 
+/// A run whose facts are kept has at least so many steps: only those of one step are kept at a time.
+const STEPS_OF_FACTS: u64 = 1000;
+
+impl Orders {
+    /// As they are, with the facts of each step kept; of a run until `end`.
+    pub fn keeping_facts(self, end: Ns) -> Orders {
+        let step = self.step.min(Ns((end.0 / STEPS_OF_FACTS).max(1)));
+        Orders { step, keep_facts: true, ..self }
+    }
+}
+
 /// How a run ended.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Ended {
@@ -230,10 +241,13 @@ impl Run {
         self.world.memory() + self.engine.due.peak() as u64 * TIMER + self.engine.ledger.memory()
     }
 
-    /// The limit that the run has reached, if any. Not asked after each event: the memory takes some time to look at.
-    fn limit_reached(&mut self) -> Option<Ended> {
+    /// Why the run ends here, if it does. Not asked after each event: the memory takes some time to look at.
+    fn limit_reached(&mut self, halted: &dyn Fn() -> bool) -> Option<Ended> {
         if self.events >= self.orders.event_limit.unwrap_or(u64::MAX) {
             return Some(Ended::EventLimit(self.events));
+        }
+        if halted() {
+            return Some(Ended::Interrupted);
         }
         self.next_look = self.events + self.look_every;
         let most = self.orders.memory_limit?;
@@ -246,6 +260,15 @@ impl Run {
     /// # Errors
     /// [`Imbalance`] if the books do not balance.
     pub fn step(&mut self) -> Result<Option<Ended>, Imbalance> {
+        self.step_unless(&|| false)
+    }
+
+    /// As [`Run::step`], but breaks off within the step once `halted` says so, which is asked every few thousand events: a
+    /// step may be as long as the run.
+    ///
+    /// # Errors
+    /// [`Imbalance`] if the books do not balance.
+    pub fn step_unless(&mut self, halted: &dyn Fn() -> bool) -> Result<Option<Ended>, Imbalance> {
         if let Some(kept) = &mut self.engine.ledger.kept {
             kept.clear();
         } else if self.orders.keep_facts {
@@ -253,7 +276,7 @@ impl Run {
         }
         self.step_by(&mut |run| {
             while run.handle(run.next_pause()) {
-                let limit = run.limit_reached();
+                let limit = run.limit_reached(halted);
                 if limit.is_some() {
                     return limit;
                 }
@@ -263,7 +286,7 @@ impl Run {
     }
 
     /// Goes through the next step from one boundary of time to the next. `handle` handles what is due up to
-    /// [`Engine::until`], and says which limit has been reached, if any.
+    /// [`Engine::until`], and says why it has ended before, if it has.
     fn step_by(&mut self, handle: &mut dyn FnMut(&mut Run) -> Option<Ended>) -> Result<Option<Ended>, Imbalance> {
         let end = self.at.plus(self.orders.step).min(self.end);
         loop {
@@ -397,12 +420,13 @@ impl Run {
     /// # Errors
     /// [`Imbalance`] if the books do not balance.
     pub fn finish(&mut self, stop: Option<&AtomicBool>, progress: &mut dyn FnMut(f64)) -> Result<Ended, Imbalance> {
+        let halted = halted(stop);
         loop {
-            if let Some(ended) = self.step()? {
+            if let Some(ended) = self.step_unless(&halted)? {
                 return Ok(ended);
             }
             progress(self.at.0 as f64 / self.end.0 as f64);
-            if stop.is_some_and(|s| s.load(Ordering::Relaxed)) {
+            if halted() {
                 return Ok(Ended::Interrupted);
             }
         }
@@ -422,6 +446,11 @@ impl Run {
     pub fn at(&self) -> Ns {
         self.at
     }
+}
+
+/// Whether a flag, if there is one, is set: for [`Run::step_unless`].
+pub fn halted(stop: Option<&AtomicBool>) -> impl Fn() -> bool {
+    move || stop.is_some_and(|stop| stop.load(Ordering::Relaxed))
 }
 
 /// Most boundaries of time that one entry of the timeline makes by coming again.

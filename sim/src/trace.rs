@@ -14,7 +14,7 @@ pub use spans::{Happened, Lane, Span, Spans, spans};
 pub use tell::{Moment, Story, tell};
 
 use crate::ledger::{Entry, Imbalance};
-use crate::run::{Ended, Observer, Orders, Run};
+use crate::run::{Ended, Observer, Run, halted};
 use crate::write_up::orders;
 use brownout_models::kernel::{Account, Fact};
 use brownout_models::ledger::Cause;
@@ -24,7 +24,7 @@ use brownout_models::units::Ns;
 use brownout_models::world::{Back, Client, Front, Purpose, QueryState, World};
 use brownout_scenarios::Scenario;
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 
 /// Which calls to follow.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -297,6 +297,8 @@ pub struct Followed {
     pub run: Run,
     /// The lives, in the order in which the calls were offered.
     pub lives: Vec<Life>,
+    /// How the run ended; none if all that was asked for was seen before.
+    pub ended: Option<Ended>,
 }
 
 /// Runs a scenario until the calls asked for are over.
@@ -307,21 +309,19 @@ pub fn follow(scenario: &Scenario, seed: u64, which: Which, stop: Option<&Atomic
     let mut run = Run::new(&scenario.plan, orders(scenario, seed));
     let mut recorder =
         Recorder { which, lives: Vec::new(), alive: Vec::new(), by_salt: BTreeMap::new(), offered: 0, now: Ns::ZERO };
+    let halted = halted(stop);
+    let mut ended = None;
     // Nothing of the time before is asked for: it is run without being looked at, step by step.
     if let Which::Between(from, ..) = which {
-        while run.at().plus(scenario.step) < from.minus(EARLY) {
-            if run.step()?.is_some() || stop.is_some_and(|stop| stop.load(Ordering::Relaxed)) {
-                break;
-            }
+        while ended.is_none() && run.at().plus(scenario.step) < from.minus(EARLY) {
+            ended = run.step_unless(&halted)?;
         }
         recorder.offered = run.ledger().offered();
     }
-    while !recorder.has_enough() && !stop.is_some_and(|stop| stop.load(Ordering::Relaxed)) {
-        if run.step_observed(&mut recorder)?.is_some() {
-            break;
-        }
+    while ended.is_none() && !recorder.has_enough() {
+        ended = if halted() { Some(Ended::Interrupted) } else { run.step_observed(&mut recorder, &halted)? };
     }
-    Ok(Followed { run, lives: recorder.lives })
+    Ok(Followed { run, lives: recorder.lives, ended })
 }
 
 /// How long before an event of it a call may have been offered: no link is as slow.
@@ -341,8 +341,8 @@ pub enum Sought {
     Slowest,
 }
 
-/// The call looked for among some: of a subject ("all", "track", "track.browsers"), offered within a stretch of time. None
-/// if there is none.
+/// The call looked for among some: of a subject ("all", "track", "track.browsers"), offered within a stretch of time; and
+/// how the run ended, if there is none up to there.
 ///
 /// # Errors
 /// [`Imbalance`] if the ledger does not balance.
@@ -352,15 +352,16 @@ pub fn seek(
     sought: Sought,
     (subject, (from, to)): (&str, (Ns, Ns)),
     stop: Option<&AtomicBool>,
-) -> Result<Option<Which>, Imbalance> {
+) -> Result<Result<Which, Ended>, Imbalance> {
     let populations = metrics::populations(subject, &scenario.plan.spec);
     let mut orders = orders(scenario, seed);
     // So that every call's cell tells whether it was offered within the stretch.
     orders.boundaries.extend([from, to]);
-    let mut run = Run::new(&scenario.plan, Orders { keep_facts: true, ..orders });
+    let mut run = Run::new(&scenario.plan, orders.keeping_facts(scenario.plan.end));
+    let halted = halted(stop);
     let mut search = Search { sought, waiting: BTreeSet::new(), slowest: None };
     loop {
-        let ended: Option<Ended> = run.step()?;
+        let ended = run.step_unless(&halted)?;
         let ledger = run.ledger();
         let asked = |account: &Account| {
             let offered = ledger.begins(account.cohort);
@@ -368,11 +369,12 @@ pub fn seek(
         };
         let found = ledger.kept.iter().flatten().find_map(|entry| search.look(&entry.fact, &asked));
         if let Some(account) = found {
-            return Ok(Some(Which::Salt(account.population, account.salt)));
+            return Ok(Ok(Which::Salt(account.population, account.salt)));
         }
-        if ended.is_some() || stop.is_some_and(|stop| stop.load(Ordering::Relaxed)) {
-            let slowest = search.slowest.filter(|_| ended.is_some());
-            return Ok(slowest.map(|(_, account)| Which::Salt(account.population, account.salt)));
+        if let Some(ended) = ended {
+            // Of a run that was broken off, nobody knows.
+            let slowest = search.slowest.filter(|_| ended == Ended::Complete);
+            return Ok(slowest.map(|(_, account)| Which::Salt(account.population, account.salt)).ok_or(ended));
         }
     }
 }

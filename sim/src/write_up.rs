@@ -7,14 +7,14 @@ use crate::outcome::{
     Span, Step, StepCalls, StoreTotals, Timeline, Totals, VERSION, Warning,
 };
 use crate::rotation;
-use crate::run::{Ended, Orders, Run};
+use crate::run::{Ended, Orders, Run, halted};
 use brownout_models::component::operator::{Action, Spell};
 use brownout_models::ledger::{Cause, Seen};
 use brownout_models::metrics::{self, populations};
 use brownout_models::units::Ns;
 use brownout_scenarios::{Notice, Scenario, Stretch};
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 
 /// What a scenario asks of a run.
 pub fn orders(scenario: &Scenario, seed: u64) -> Orders {
@@ -354,18 +354,32 @@ pub struct Twins {
 impl Twins {
     /// The same scenario under two seeds; equal ones to check determinism.
     pub fn new(scenario: &Scenario, seeds: (u64, u64)) -> Twins {
-        let run = |seed| Run::new(&scenario.plan, Orders { keep_facts: true, ..orders(scenario, seed) });
+        let run = |seed| Run::new(&scenario.plan, orders(scenario, seed).keeping_facts(scenario.plan.end));
         Twins { first: run(seeds.0), second: run(seeds.1) }
     }
+}
+
+/// What two runs come to side by side.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Compared {
+    /// They record the same facts until they end so: only [`Ended::Complete`] is all of them.
+    Same(Ended),
+    /// They differ, and this is the first fact in which they do.
+    Different(String),
 }
 
 /// Runs both to the end, or until `stop` is set, step by step, and describes the first fact in which they differ.
 ///
 /// # Errors
 /// [`Imbalance`] if a ledger does not balance.
-pub fn difference(twins: &mut Twins, stop: Option<&AtomicBool>) -> Result<Option<String>, Imbalance> {
+pub fn difference(twins: &mut Twins, stop: Option<&AtomicBool>) -> Result<Compared, Imbalance> {
+    let halted = halted(stop);
     loop {
-        let ended = (twins.first.step()?, twins.second.step()?);
+        let ended = (twins.first.step_unless(&halted)?, twins.second.step_unless(&halted)?);
+        // Within a step they are not broken off at the same fact.
+        if halted() {
+            return Ok(Compared::Same(Ended::Interrupted));
+        }
         if let (Some(a), Some(b)) = (twins.first.steps.last(), twins.second.steps.last())
             && (a != b || ended.0 != ended.1)
         {
@@ -374,7 +388,7 @@ pub fn difference(twins: &mut Twins, stop: Option<&AtomicBool>) -> Result<Option
             let at = mine.iter().zip(&theirs).position(|(x, y)| x != y).unwrap_or(mine.len().min(theirs.len()));
             let show =
                 |facts: &[Entry]| facts.get(at).map_or("nothing more".into(), |e| format!("{:?} at {}", e.fact, e.at));
-            return Ok(Some(format!(
+            return Ok(Compared::Different(format!(
                 "in the step from {} to {}: the first run has {}, the second {}",
                 a.from,
                 a.to,
@@ -382,8 +396,8 @@ pub fn difference(twins: &mut Twins, stop: Option<&AtomicBool>) -> Result<Option
                 show(&theirs)
             )));
         }
-        if ended.0.is_some() || stop.is_some_and(|stop| stop.load(Ordering::Relaxed)) {
-            return Ok(None);
+        if let Some(ended) = ended.0 {
+            return Ok(Compared::Same(ended));
         }
     }
 }

@@ -8,9 +8,9 @@ use brownout::models::units::Ns;
 use brownout::reports::story;
 use brownout::scenarios::{Request, Scenario, load};
 use brownout::sim::ledger::Imbalance;
-use brownout::sim::trace::{Sought, Which, follow, seek, tell};
+use brownout::sim::run::Ended;
+use brownout::sim::trace::{Sought, Story, Which, follow, seek, tell};
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Arguments of `explain-call`.
 #[derive(clap::Args, Debug)]
@@ -70,7 +70,7 @@ pub fn run(args: &Args, terminal: &Terminal) -> Exit {
             return Exit::Usage;
         }
     };
-    match explain(args, &ask, &scenario, terminal.stop(), terminal) {
+    match explain(args, &ask, &scenario, terminal) {
         Ok(exit) => exit,
         Err(imbalance) => {
             terminal.complain(&format!("error: {imbalance}"));
@@ -124,35 +124,34 @@ fn none_such(sought: Sought, args: &Args) -> String {
     format!("error: {over}{none} in this run; --id N tells of any call")
 }
 
-fn explain(
-    args: &Args,
-    ask: &Ask<'_>,
-    scenario: &Scenario,
-    stop: &AtomicBool,
-    terminal: &Terminal,
-) -> Result<Exit, Imbalance> {
-    let stopped = || stop.load(Ordering::Relaxed);
+/// There is no call to tell of: why not, and how to end.
+fn without(ended: Ended, terminal: &Terminal, none: &str) -> Exit {
+    let (why, exit) = match (ended, ended.advice()) {
+        (Ended::Interrupted, _) => ("interrupted: the call was not found yet".into(), Exit::Interrupted),
+        (_, Some(limit)) => (format!("error: the call was not found yet: {limit}"), Exit::Limit),
+        (_, None) => (none.to_string(), Exit::Usage),
+    };
+    terminal.complain(&why);
+    exit
+}
+
+fn explain(args: &Args, ask: &Ask<'_>, scenario: &Scenario, terminal: &Terminal) -> Result<Exit, Imbalance> {
+    let stop = Some(&**terminal.stop());
     let which = match *ask {
         Ask::Number(id) => Which::Number(id),
-        Ask::Sought(sought, subject, over) => match seek(scenario, args.seed, sought, (subject, over), Some(stop))? {
-            Some(which) => which,
-            None if stopped() => return Ok(Exit::Interrupted),
-            None => {
-                terminal.complain(&none_such(sought, args));
-                return Ok(Exit::Usage);
-            }
+        Ask::Sought(sought, subject, over) => match seek(scenario, args.seed, sought, (subject, over), stop)? {
+            Ok(which) => which,
+            Err(ended) => return Ok(without(ended, terminal, &none_such(sought, args))),
         },
     };
-    let followed = follow(scenario, args.seed, which, Some(stop))?;
+    let followed = follow(scenario, args.seed, which, stop)?;
     let Some(life) = followed.lives.first() else {
-        if stopped() {
-            return Ok(Exit::Interrupted);
-        }
-        let offered = followed.run.ledger().offered();
-        terminal.complain(&format!("error: no call {}: the run has {offered}", args.id.unwrap_or_default()));
-        return Ok(Exit::Usage);
+        let (id, offered) = (args.id.unwrap_or_default(), followed.run.ledger().offered());
+        let none = format!("error: no call {id}: the run has {offered}");
+        return Ok(without(followed.ended.unwrap_or(Ended::Complete), terminal, &none));
     };
-    let story = tell(scenario, followed.run.world(), life);
+    let interrupted = followed.ended == Some(Ended::Interrupted);
+    let story = Story { interrupted, ..tell(scenario, followed.run.world(), life) };
     if args.json {
         if let Err(exit) = terminal.document("the story", serde_json::to_string_pretty(&story)) {
             return Ok(exit);
@@ -162,5 +161,15 @@ fn explain(
         let repeat = story::repeat(&file, &args.design, &args.set, args.seed, story.number);
         terminal.say(&story::text(&story, &repeat, &terminal.style()));
     }
-    Ok(if stopped() { Exit::Interrupted } else { Exit::Fine })
+    let limit = followed.ended.and_then(Ended::advice);
+    if let Some(limit) = &limit {
+        terminal.complain(&format!("error: the story is not all: {limit}"));
+    } else if interrupted {
+        terminal.complain("interrupted: the story is not all");
+    }
+    Ok(match limit {
+        Some(_) => Exit::Limit,
+        None if interrupted => Exit::Interrupted,
+        None => Exit::Fine,
+    })
 }

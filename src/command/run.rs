@@ -11,7 +11,8 @@ use brownout::lab::ranges::{self, Failure};
 use brownout::reports;
 use brownout::reports::terminal::{Detail, Style};
 use brownout::scenarios::{Request, Scenario};
-use brownout::sim::{self, outcome::Outcome};
+use brownout::sim::run::Ended;
+use brownout::sim::{self, Compared, outcome::Outcome};
 use std::path::PathBuf;
 
 /// Arguments of `run`.
@@ -165,15 +166,20 @@ fn idle_fault<'o>(scenario: &Scenario, outcome: &'o Outcome) -> Option<&'o str> 
 
 fn check_determinism(terminal: &Terminal, scenario: &Scenario, seed: u64) -> Exit {
     match sim::difference(&mut sim::Twins::new(scenario, (seed, seed)), Some(terminal.stop())) {
-        Ok(None) if terminal.is_stopped() => {
-            terminal.complain("interrupted: two runs were not compared to their ends");
-            Exit::Interrupted
-        }
-        Ok(None) => {
+        Ok(Compared::Same(Ended::Complete)) => {
             terminal.complain("deterministic: two runs recorded the same facts in the same order");
             Exit::Fine
         }
-        Ok(Some(difference)) => {
+        Ok(Compared::Same(Ended::Interrupted)) => {
+            terminal.complain("interrupted: two runs were not compared to their ends");
+            Exit::Interrupted
+        }
+        Ok(Compared::Same(ended)) => {
+            let why = ended.advice().unwrap_or_default();
+            terminal.complain(&format!("error: two runs were not compared to their ends: {why}"));
+            Exit::Limit
+        }
+        Ok(Compared::Different(difference)) => {
             terminal.complain(&format!("error: not deterministic: {difference}"));
             Exit::Broken
         }

@@ -185,7 +185,7 @@ fn extremes_and_sums_are_those_that_somebody_sees_who_looks_after_every_event() 
         // The very last instant belongs to the last step; what is sent then is in the sums of the run.
         let windows: Vec<Window> = windows(scenario).into_iter().filter(|(_, to)| *to < scenario.span).collect();
         let mut looks = Looks::new(windows.clone(), &run);
-        while run.step_observed(&mut looks).expect("the ledger balances").is_none() {}
+        while run.step_observed(&mut looks, &|| false).expect("the ledger balances").is_none() {}
         looks.pass(run.at());
         let spec = &scenario.plan.spec;
         let found = |text: &str, window: Window| {

@@ -15,7 +15,7 @@ use brownout_models::units::Ns;
 use brownout_scenarios::Scenario;
 use brownout_sim::ledger::Imbalance;
 use brownout_sim::outcome::Outcome;
-use brownout_sim::run::{Ended, Gauges, Orders, Relay, Run};
+use brownout_sim::run::{Ended, Gauges, Orders, Relay, Run, halted};
 use brownout_sim::write_up;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -167,7 +167,8 @@ async fn play<P: Platform>(
     let seed = ask.orders.seed;
     let mut relay = Relay::new(&scenario.plan, ask.orders.clone());
     let stop = |ended, relay: Relay| Ok((relay.into_run(), ended, seed));
-    if let Some(ended) = relay.play_until(ask.from, &mut |share| (listener.progress)(share)).map_err(broken)? {
+    let played = relay.play_until(ask.from, &halted(listener.stop.as_deref()), &mut |share| (listener.progress)(share));
+    if let Some(ended) = played.map_err(broken)? {
         return stop(ended, relay);
     }
     let from = relay.at();
@@ -187,7 +188,7 @@ async fn drive<P: Platform>(
     let spec = scenario.plan.spec.clone();
     let servers: u32 = spec.fleets.iter().map(|(_, fleet)| fleet.count).sum();
     let clock = platform.clone();
-    let witness = Witness::new(relay, servers as usize, move || clock.now());
+    let witness = Witness::new(relay, servers as usize, listener.stop.clone(), move || clock.now());
     let (town, exits) = Town::new(spec, witness.clone(), day.clone());
     let (hears, counts) = (witness.clone(), town.clone());
     platform.tell(Arc::new(move |met| match met {

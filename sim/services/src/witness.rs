@@ -13,8 +13,9 @@ use brownout_models::kernel::{Account, Fact};
 use brownout_models::ledger::{Cause, Seen};
 use brownout_models::units::Ns;
 use brownout_sim::ledger::Imbalance;
-use brownout_sim::run::{Counted, Ended, Gauges, Relay, Run};
+use brownout_sim::run::{Counted, Ended, Gauges, Relay, Run, halted};
 use std::collections::BTreeMap;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::Notify;
 
@@ -77,7 +78,9 @@ struct Books {
     log: Option<Log>,
     /// Replays of the timeline that have begun, for whoever carries them out.
     replays: Vec<u32>,
-    /// The limit that the run has reached.
+    /// Set to break the run off.
+    stop: Option<Arc<AtomicBool>>,
+    /// Why the run ends before its time: it was broken off, or has reached a limit.
     limit: Option<Ended>,
     next: u64,
 }
@@ -92,8 +95,13 @@ pub struct Witness {
 }
 
 impl Witness {
-    /// A witness for `servers` servers, all alive, that reads the time from `clock`.
-    pub fn new(relay: Relay, servers: usize, clock: impl Fn() -> Ns + Send + Sync + 'static) -> Witness {
+    /// A witness for `servers` servers, all alive, that reads the time from `clock`; `stop` is set to break the run off.
+    pub fn new(
+        relay: Relay,
+        servers: usize,
+        stop: Option<Arc<AtomicBool>>,
+        clock: impl Fn() -> Ns + Send + Sync + 'static,
+    ) -> Witness {
         let books = Books {
             log: Log::of(&relay.world().spec),
             replays: Vec::new(),
@@ -103,6 +111,7 @@ impl Witness {
             servers: vec![(0, true); servers],
             connections: BTreeMap::new(),
             replicating: BTreeMap::new(),
+            stop,
             limit: None,
             next: 0,
         };
@@ -185,7 +194,7 @@ impl Witness {
     /// The next call of a population: when, and with which salts.
     pub fn next_calls(&self, population: usize) -> Option<(Ns, Vec<u64>)> {
         let mut books = self.books();
-        // A run that has reached a limit is about to end.
+        // A run that has reached a limit, or was broken off, is about to end.
         if books.limit.is_some() {
             return None;
         }
@@ -230,7 +239,7 @@ impl Witness {
         number
     }
 
-    /// The limit that the run has reached, if any.
+    /// Why the run ends before its time, if it does.
     pub fn limit(&self) -> Option<Ended> {
         self.books().limit
     }
@@ -546,7 +555,8 @@ impl Books {
 
     fn look_at_limits(&mut self) {
         if let (Some(relay), None) = (&self.relay, self.limit) {
-            self.limit = relay.limit_reached(self.calls.len() as u64, CALL);
+            let stopped = halted(self.stop.as_deref())().then_some(Ended::Interrupted);
+            self.limit = stopped.or_else(|| relay.limit_reached(self.calls.len() as u64, CALL));
         }
     }
 

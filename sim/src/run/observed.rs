@@ -19,11 +19,15 @@ pub trait Observer {
 }
 
 impl Run {
-    /// As [`Run::step`], under the eyes of an observer.
+    /// As [`Run::step_unless`], under the eyes of an observer.
     ///
     /// # Errors
     /// [`Imbalance`] if the books do not balance.
-    pub fn step_observed(&mut self, observer: &mut dyn Observer) -> Result<Option<Ended>, Imbalance> {
+    pub fn step_observed(
+        &mut self,
+        observer: &mut dyn Observer,
+        halted: &dyn Fn() -> bool,
+    ) -> Result<Option<Ended>, Imbalance> {
         self.engine.ledger.kept.get_or_insert_default().clear();
         self.step_by(&mut |run| {
             // One event at a time through the same loop: there is only one, and it knows nothing of observers.
@@ -33,7 +37,7 @@ impl Run {
                 observer.after(run.engine.due.now(), &run.world, ledger.kept.as_deref().unwrap_or_default(), offered);
                 ledger.kept.get_or_insert_default().clear();
                 if run.events >= run.next_pause() {
-                    let limit = run.limit_reached();
+                    let limit = run.limit_reached(halted);
                     if limit.is_some() {
                         return limit;
                     }

@@ -117,13 +117,19 @@ impl Relay {
     }
 
     /// Lets the kernel carry the calls up to the beginning of the step in which `until` lies; the other runtime takes
-    /// over there. What is under way at that moment stays under way for good, and is counted so.
+    /// over there. What is under way at that moment stays under way for good, and is counted so. Says how the run has ended,
+    /// if that was before, as it is once `halted` says so.
     ///
     /// # Errors
     /// [`Imbalance`] if the books do not balance.
-    pub fn play_until(&mut self, until: Ns, progress: &mut dyn FnMut(f64)) -> Result<Option<Ended>, Imbalance> {
+    pub fn play_until(
+        &mut self,
+        until: Ns,
+        halted: &dyn Fn() -> bool,
+        progress: &mut dyn FnMut(f64),
+    ) -> Result<Option<Ended>, Imbalance> {
         while self.step_end() <= until {
-            if let Some(ended) = self.run.step()? {
+            if let Some(ended) = self.run.step_unless(halted)? {
                 return Ok(Some(ended));
             }
             progress(self.run.at.0 as f64 / self.run.end.0 as f64);

@@ -27,6 +27,8 @@ pub struct Story {
     pub data: String,
     /// What became of its client, in a sentence.
     pub client: String,
+    /// Whether a signal broke the run off before the call was over, which whoever followed it knows.
+    pub interrupted: bool,
 }
 
 /// One thing that happened.
@@ -69,6 +71,7 @@ pub fn tell(scenario: &Scenario, world: &World, life: &Life) -> Story {
         moments: teller.said.iter().map(moment).collect(),
         data,
         client,
+        interrupted: false,
     }
 }
 

@@ -4,7 +4,7 @@ use super::plan::{Group, Item, Plan};
 use super::{Case, Ended, Report, VERSION};
 use brownout_scenarios::Scenario;
 use brownout_sim::outcome::{Standing, Verdict, worst};
-use brownout_sim::run::{Orders, Run};
+use brownout_sim::run::{Ended as Stopped, Orders, Run};
 use rayon::prelude::*;
 use std::collections::BTreeMap;
 use std::sync::Mutex;
@@ -172,8 +172,9 @@ fn one(scenario: &Scenario, seed: u64, lose_a_call: bool, halted: &dyn Fn() -> b
     let orders = Orders { lose_a_call, ..brownout_sim::orders(scenario, seed) };
     let mut run = Run::new(&scenario.plan, orders);
     let (ended, note) = loop {
-        match run.step() {
+        match run.step_unless(halted) {
             Ok(None) if halted() => return None,
+            Ok(Some(Stopped::Interrupted)) => return None,
             Ok(None) => {}
             Ok(Some(ended)) => {
                 let advice = ended.advice();
