@@ -3,8 +3,8 @@
 //! A test program of its own, since it counts all that the program has allocated.
 
 use brownout::scenarios::{Scenario, load_text};
-use brownout::sim::orders;
 use brownout::sim::run::{Ended, Orders, Run};
+use brownout::sim::{Compared, Twins, difference, orders};
 use peak_alloc::PeakAlloc;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
@@ -127,6 +127,45 @@ fn memory_stays_below_its_limit_whatever_piles_up() {
         assert!(outcome.ended.starts_with("limit of 64MB of memory reached at "), "{}", outcome.ended);
         assert!(outcome.ended.ends_with("`limits.memory` in the scenario raises it"), "{}", outcome.ended);
     }
+}
+
+/// Cells of the books begin with faults and outages, and each takes room for every population, fleet and store.
+#[test]
+fn memory_stays_below_its_limit_however_often_faults_come_beside_however_many_stores() {
+    let _alone = COUNTING.lock();
+    let often = "[[timeline]]\nat = \"0s\"\ndo = \"hang\"\nstore = \"s\"\nfor = \"500ms\"\nrepeat = { every = \"1s\", times = 80000 }\n";
+    let each = |part: &dyn Fn(usize) -> String| (0..200).map(part).collect::<String>();
+    let clients = each(&|n| format!("[clients.c{n}]\nsends = \"k{n}\"\nrate = \"1/h\"\n"));
+    let kinds = each(&|n| format!("calls.k{n} = {{ work = \"1ms\", asks = \"s{n}\" }}\n"));
+    let stores = each(&|n| format!("[stores.s{n}]\n"));
+    let rest = format!("{often}{clients}[fleets.g]\ncount = 1\n{kinds}{stores}");
+    let scenario = good(&flood("rate = \"1/s\"", "asks = \"s\"", &rest, "64MB"));
+    let before = MEMORY.current_usage();
+    let mut run = Run::new(&scenario.plan, orders(&scenario, 1));
+    MEMORY.reset_peak_usage();
+    let ended = run.finish(None, &mut |_| {}).unwrap_or_else(|imbalance| panic!("{imbalance}"));
+    assert_eq!(ended, Ended::MemoryLimit(64_000_000));
+    assert!(MEMORY.peak_usage() - before < 64_000_000, "{} bytes", MEMORY.peak_usage() - before);
+}
+
+/// Facts are kept to compare two runs, and to find a call: those of one step, however long the scenario's steps are.
+#[test]
+fn facts_that_are_kept_are_few_and_counted() {
+    let _alone = COUNTING.lock();
+    let scenario = good(
+        &flood("rate = \"1000/s\"", "asks = \"s\"", "", "64MB")
+            .replace("span = \"24h\"\nstep = \"1h\"", "span = \"300s\"\nstep = \"300s\""),
+    );
+    let keeping = |orders: Orders| Orders { keep_facts: true, ..orders };
+    let mut whole = Run::new(&scenario.plan, keeping(orders(&scenario, 1)));
+    let ended = whole.finish(None, &mut |_| {}).unwrap_or_else(|imbalance| panic!("{imbalance}"));
+    assert_eq!(ended, Ended::MemoryLimit(64_000_000));
+    drop(whole);
+    let before = MEMORY.current_usage();
+    MEMORY.reset_peak_usage();
+    let same = difference(&mut Twins::new(&scenario, (1, 1)), None).unwrap_or_else(|imbalance| panic!("{imbalance}"));
+    assert_eq!(same, Compared::Same(Ended::Complete));
+    assert!(MEMORY.peak_usage() - before < 16_000_000, "{} bytes", MEMORY.peak_usage() - before);
 }
 
 #[test]
@@ -283,9 +322,12 @@ fn a_trace_that_plays_nothing_is_a_mistake_and_what_is_left_out_of_one_is_counte
     assert_eq!(output.status.code(), Some(2));
     assert!(said(&output).contains("none of its 2 rows of the kind \"track\" lies in the run"), "{}", said(&output));
     std::fs::write(folder.join("some.toml"), text.replace("ms.csv", "some.csv")).expect("a file");
-    for (args, code) in
-        [(&["run", "some.toml"][..], 0), (&["check", "some.toml"], 0), (&["run", "some.toml", "--strict"], 2)]
-    {
+    for (args, code) in [
+        (&["run", "some.toml"][..], 0),
+        (&["check", "some.toml"], 0),
+        (&["run", "some.toml", "--strict"], 2),
+        (&["report", "some.toml", "--strict"], 2),
+    ] {
         let output = brownout(&folder, args);
         assert_eq!(output.status.code(), Some(code), "{args:?}: {}", said(&output));
         assert!(

@@ -19,6 +19,7 @@ use brownout::models::kernel::Fact;
 use brownout::models::random::{Distribution, Purpose};
 use brownout::models::units::Ns;
 use brownout::scenarios::{Scenario, load_text};
+use brownout::sim::run::Ended;
 use brownout::sim::run::{Orders, Run};
 use brownout::sim::{Compared, Twins, difference, orders};
 use rayon::prelude::*;
@@ -41,9 +42,9 @@ fn the_first_difference_between_two_runs_is_named_with_its_time() {
     let scenario = scenario("degradation/hang.toml", &[], &[]);
     let found = difference(&mut Twins::new(&scenario, (3, 4)), None).unwrap_or_else(|imbalance| panic!("{imbalance}"));
     let Compared::Different(found) = found else { panic!("two seeds differ: {found:?}") };
-    // "in the step from 0s to 5s: the first run has Attempt(...) at 29ms, the second Attempt(...) at 31ms"
+    // "in the step from 0s to 600ms: the first run has Attempt(...) at 29ms, the second Attempt(...) at 31ms"
     let (step, facts) = found.split_once(": the first run has ").expect(&found);
-    assert_eq!(step, "in the step from 0s to 5s");
+    assert_eq!(step, "in the step from 0s to 600ms");
     let (mine, theirs) = facts.split_once(", the second ").expect(&found);
     for fact in [mine, theirs] {
         let (what, at) = fact.rsplit_once(" at ").expect(&found);

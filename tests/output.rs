@@ -304,6 +304,8 @@ fn that_results_cannot_be_written_is_said_before_anything_long_is_run() {
     let expect = ["--expect", "call.dropped_rate < 0.1%"];
     let hunt = [begin(&["hunt", &forever]), owned(&expect)].concat();
     let all = [
+        (begin(&["run", &forever]), "--out"),
+        (begin(&["run", &forever]), "--trace"),
         ([begin(&["compare", &forever]), owned(&["--sweep", "fleets.collectors.count=1,2"])].concat(), "--out"),
         ([begin(&["report", &forever]), owned(&["--seeds", "3"])].concat(), "--out"),
         ([begin(&["report", &forever]), owned(&["--seeds", "3"])].concat(), "--plots"),

@@ -236,11 +236,15 @@ impl Levels {
         self.elsewhere.as_mut().unwrap_or(&mut self.here)
     }
 
-    /// Bytes that the cells take: one begins with each fault and outage, however many there come to be.
-    pub fn memory(&self) -> u64 {
+    /// Bytes that a cell takes.
+    pub fn memory_of_a_cell(&self) -> u64 {
         let (fleets, stores) = (self.here.fleets.len(), self.here.waiting.len());
-        let cell = 2 * size_of::<Peaks>() + fleets * size_of::<FleetPeaks>() + stores * size_of::<StorePeaks>();
-        (self.cells.len() * cell) as u64
+        (2 * size_of::<Peaks>() + fleets * size_of::<FleetPeaks>() + stores * size_of::<StorePeaks>()) as u64
+    }
+
+    /// Bytes that all cells take: one begins with each fault and outage, however many there come to be.
+    pub fn memory(&self) -> u64 {
+        self.cells.len() as u64 * self.memory_of_a_cell()
     }
 
     /// What everything came to over a window whose ends are boundaries of cells; none if no cell lies in it.

@@ -37,9 +37,11 @@ impl World {
     /// Most bytes that one event can add: all calls of a burst, with the timers of each.
     pub fn memory_of_a_burst(&self) -> u64 {
         let bursts = self.spec.clients.iter().map(|(_, clients)| u64::from(clients.burst));
-        bursts.max().unwrap_or(1) * (CALL + TRY + TIMER)
+        bursts.max().unwrap_or(1) * OFFERED
     }
 }
 
+/// Bytes that an event adds which offers a call.
+pub const OFFERED: u64 = CALL + TRY + TIMER;
 /// Bytes for a timer, or for anything else that is due.
 pub const TIMER: u64 = 112;

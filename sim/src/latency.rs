@@ -59,6 +59,9 @@ impl Latencies {
         }
     }
 
+    /// Bytes for a population and a cell, beside the latencies themselves.
+    pub const CELL: usize = 2 * size_of::<Recorded>();
+
     /// Bytes that grow with the run, with as much room again as lists may have kept free.
     pub fn memory(&self) -> u64 {
         let bytes = self.earlier.len() * size_of::<Recorded>() + self.kept * size_of::<(u64, u32)>();

@@ -12,9 +12,12 @@ use brownout_models::kernel::{Account, Cohort, Fact};
 pub use brownout_models::ledger::Counts;
 use brownout_models::random::mix;
 use brownout_models::units::Ns;
+use std::collections::BTreeSet;
 
 /// Bytes for a server's leaving or entering rotation.
 const TURN: u64 = 32;
+/// Bytes for a time at which a cell will begin.
+const BOUNDARY: u64 = 32;
 /// Bytes for a mark, with its words.
 const MARK: u64 = 320;
 
@@ -87,9 +90,8 @@ pub struct Ledger {
     cells: Vec<Ns>,
     counts: Vec<Counts>,
     balances: Vec<Balance>,
-    /// Times at which cells begin, as far as they are known; those before `next_boundary` have begun.
-    boundaries: Vec<Ns>,
-    next_boundary: usize,
+    /// Times at which cells will begin, as far as they are known.
+    boundaries: BTreeSet<Ns>,
     /// When the next cell begins: at the next boundary, or to look for the recovery.
     opens_at: Ns,
     /// Windows are asked about that begin or end so long after an outage or a fault has ended.
@@ -125,17 +127,13 @@ pub struct Ledger {
 impl Ledger {
     /// Empty books of so many populations. `boundaries` are the times at which cells begin; and cells begin so long `after`
     /// each end of an outage or a fault.
-    pub fn new(populations: usize, mut boundaries: Vec<Ns>, after: Vec<Ns>) -> Ledger {
-        boundaries.push(Ns::ZERO);
-        boundaries.sort_unstable();
-        boundaries.dedup();
+    pub fn new(populations: usize, boundaries: Vec<Ns>, after: Vec<Ns>) -> Ledger {
         let mut ledger = Ledger {
             populations,
             cells: vec![Ns::ZERO],
             counts: vec![Counts::default(); populations],
             balances: vec![Balance::default(); populations],
-            boundaries,
-            next_boundary: 1,
+            boundaries: boundaries.into_iter().filter(|at| *at > Ns::ZERO).collect(),
             opens_at: Ns::ZERO,
             after,
             recoveries: [(); 2].map(|()| Recovery::new(populations)),
@@ -174,9 +172,7 @@ impl Ledger {
         while self.opens_at <= at {
             let begins = self.opens_at;
             self.open_cell(begins);
-            if self.next_boundary() == Some(begins) {
-                self.next_boundary += 1;
-            }
+            self.boundaries.remove(&begins);
             self.recoveries.iter_mut().for_each(|recovery| recovery.slot_begins(begins));
             self.look_ahead();
         }
@@ -196,7 +192,12 @@ impl Ledger {
 
     /// The first of the known boundaries at which no cell has begun.
     pub fn next_boundary(&self) -> Option<Ns> {
-        self.boundaries.get(self.next_boundary).copied()
+        self.boundaries.first().copied()
+    }
+
+    /// Bytes that a cell takes, with as much room again as lists may have kept free.
+    pub fn memory_of_a_cell(&self) -> u64 {
+        (self.populations * (2 * size_of::<Counts>() + Latencies::CELL)) as u64
     }
 
     /// Bytes that the books take, with as much room again as their lists may have kept free.
@@ -206,6 +207,7 @@ impl Ledger {
             (self.turns + self.processes.len() as u64, TURN),
             (self.outages.len() as u64, MARK),
             (self.marks.len() as u64, MARK),
+            (self.boundaries.len() as u64, BOUNDARY),
             (self.kept.as_ref().map_or(0, Vec::len) as u64, 2 * size_of::<Entry>() as u64),
         ];
         counted.iter().map(|(n, bytes)| n * bytes).sum::<u64>() + self.latencies.memory()
@@ -222,13 +224,10 @@ impl Ledger {
     /// An outage (0) or a fault (1) has ended: cells begin to see what comes of it, and those that are asked for.
     fn ended(&mut self, which: usize, at: Ns) {
         self.recoveries[which].begin(at);
-        for after in std::mem::take(&mut self.after) {
-            let begins = at.plus(after);
-            let place = self.boundaries.partition_point(|boundary| *boundary < begins);
-            if begins > at && self.boundaries.get(place) != Some(&begins) {
-                self.boundaries.insert(place, begins);
+        for after in self.after.iter().copied() {
+            if after > Ns::ZERO {
+                self.boundaries.insert(at.plus(after));
             }
-            self.after.push(after);
         }
         self.look_ahead();
     }

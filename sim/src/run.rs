@@ -11,7 +11,7 @@ use crate::outcome::{FleetGauge, StoreGauge};
 use crate::queue::Due;
 use brownout_models::component::operator::{Action, Trigger};
 use brownout_models::kernel::{Cohort, Event, Fact, Kernel, Lane, Timer};
-use brownout_models::memory::TIMER;
+use brownout_models::memory::{OFFERED, TIMER};
 use brownout_models::spec::WorldPlan;
 use brownout_models::units::{Bytes, Ns};
 use brownout_models::world::World;
@@ -95,7 +95,7 @@ impl Kernel for Engine {
     }
 }
 
-/// Events from one look at the memory to the next.
+/// Events from one look at the memory to the next, if none adds more than a call.
 const LOOK: u64 = 16_384;
 
 /// What to run, beyond the world itself.
@@ -192,6 +192,8 @@ pub struct Run {
     next_look: u64,
     /// From one look at the memory to the next, in events.
     look_every: u64,
+    /// How many events there had been when the books were checked last.
+    checked: u64,
     /// Steps so far.
     pub steps: Vec<Step>,
     /// Events handled.
@@ -219,8 +221,9 @@ impl Run {
         let watched = world.spec.fleets.0.first().map_or(0, |(_, fleet)| fleet.count);
         let fails_open = world.backends.iter().map(|backend| backend.fails_open).collect();
         engine.ledger.open_rotation(world.servers.len(), watched, in_rotation, fails_open);
-        // An event adds a call or two; a burst adds as many as it says, and counts as many.
-        let look_every = (LOOK / plan.spec.clients.iter().map(|(_, c)| u64::from(c.burst)).max().unwrap_or(1)).max(1);
+        // An event adds a call or two, a burst as many as it says, and the onset of a fault a cell: what is larger counts more.
+        let cell = world.levels.memory_of_a_cell() + engine.ledger.memory_of_a_cell();
+        let look_every = (LOOK * OFFERED / world.memory_of_a_burst().max(cell).max(OFFERED)).max(1);
         Run {
             engine,
             world,
@@ -230,6 +233,7 @@ impl Run {
             area: 0,
             next_look: look_every,
             look_every,
+            checked: 0,
             steps: Vec::new(),
             events: 0,
             alive_max: 0,
@@ -241,7 +245,8 @@ impl Run {
         self.world.memory() + self.engine.due.peak() as u64 * TIMER + self.engine.ledger.memory()
     }
 
-    /// Why the run ends here, if it does. Not asked after each event: the memory takes some time to look at.
+    /// Why the run ends here, if it does. Asked at each boundary of time, at which cells begin, and every [`LOOK`] events:
+    /// the memory takes some time to look at.
     fn limit_reached(&mut self, halted: &dyn Fn() -> bool) -> Option<Ended> {
         if self.events >= self.orders.event_limit.unwrap_or(u64::MAX) {
             return Some(Ended::EventLimit(self.events));
@@ -275,13 +280,12 @@ impl Run {
             self.engine.ledger.kept = Some(Vec::new());
         }
         self.step_by(&mut |run| {
-            while run.handle(run.next_pause()) {
+            loop {
                 let limit = run.limit_reached(halted);
-                if limit.is_some() {
+                if limit.is_some() || !run.handle(run.next_pause()) {
                     return limit;
                 }
             }
-            None
         })
     }
 
@@ -344,9 +348,10 @@ impl Run {
             self.engine.ledger.lose_a_call();
         }
         self.world.boundary(to);
+        let calls = self.world.calls.len() as u64;
         let gauges = Gauges {
-            alive: self.world.alive(),
-            calls: self.world.calls.len() as u64,
+            alive: self.is_checked(to, calls).then(|| self.world.alive()),
+            calls,
             stores: self.store_gauges(to),
             fleets: self.fleet_gauges(),
             balancer_queue: self.world.backends.iter().map(|b| u64::from(b.queued)).sum(),
@@ -355,10 +360,19 @@ impl Run {
         self.take_step(to, gauges)
     }
 
-    /// Checks the books at the end of a step and writes the step down.
+    /// Whether the books are checked at the end of a step, with so many calls alive. The check looks at each of them: not
+    /// more often than something happens, or short steps would take longer than all that happens in them.
+    fn is_checked(&self, to: Ns, calls: u64) -> bool {
+        to == self.end || self.events - self.checked >= calls
+    }
+
+    /// Checks the books at the end of a step, if the calls alive were looked at, and writes the step down.
     fn take_step(&mut self, to: Ns, gauges: Gauges) -> Result<(), Imbalance> {
         let ledger = &mut self.engine.ledger;
-        ledger.check(to, &gauges.alive)?;
+        if let Some(alive) = &gauges.alive {
+            ledger.check(to, alive)?;
+            self.checked = self.events;
+        }
         let area = ledger.rotation_area(to);
         let length = to.minus(self.at).0;
         let mean = if length == 0 { 0.0 } else { (area - self.area) as f64 / length as f64 };

@@ -133,8 +133,12 @@ impl Recorder {
 
     /// Takes up a call that has just been offered, if it is one of those asked for.
     fn take_up(&mut self, number: u64, account: &Account, now: Ns, world: &World) {
-        // Most calls are not asked for: no search for them.
-        if !matches!(self.which, Which::Between(..)) && !self.wants(number, account, now) {
+        // Most calls are not asked for: no search for them. One may have been offered before it comes here, but not after.
+        let may_be = match self.which {
+            Which::Between(from, _, most) => now >= from && self.lives.len() < most,
+            Which::Number(_) | Which::Salt(..) => self.wants(number, account, now),
+        };
+        if !may_be {
             return;
         }
         let is = |r: &Ref| world.calls[*r].salt == account.salt && world.calls[*r].population == account.population;

@@ -1,5 +1,6 @@
 //! `brownout report`: a document for a design review, from a scenario or from what was saved.
 
+use super::loading::Strictness;
 use super::prose::counted;
 use crate::patience::{bar_of_runs, lose_a_call};
 use crate::terminal::{Terminal, line};
@@ -55,6 +56,8 @@ pub struct Args {
     /// Runs at a time [default: as many as cores]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024), help_heading = "With a scenario")]
     jobs: Option<u16>,
+    #[command(flatten, next_help_heading = "With a scenario")]
+    strictness: Strictness,
 }
 
 /// Runs the subcommand.
@@ -145,8 +148,9 @@ fn gather(args: &Args, files: &[PathBuf]) -> Made {
     if !(args.axis.is_empty() && args.sweep.is_empty() && args.design.is_empty() && args.set.is_empty())
         || args.ranges.is_some()
         || args.confirm
+        || args.strictness.strict
     {
-        let why = "error: saved documents are shown as they are; --axis, --sweep, --ranges, --design, --set and --confirm need a scenario file";
+        let why = "error: saved documents are shown as they are; --axis, --sweep, --ranges, --design, --set, --confirm and --strict need a scenario file";
         return Err((Exit::Usage, why.to_owned()));
     }
     let mut material = Material { command: said(args), ..Material::default() };
@@ -219,6 +223,8 @@ fn keep_chosen(args: &Args, material: &mut Material) -> Result<(), (Exit, String
 /// Compares, sweeps, walks, and runs the days to show.
 fn simulate(args: &Args, scenario: &Path, terminal: &Terminal) -> Made {
     let stop = terminal.stop();
+    let request = Request { path: scenario, set: &args.set, design: &args.design };
+    args.strictness.allows(&request, terminal).map_err(|exit| (exit, String::new()))?;
     let mut material = Material { command: said(args), ..Material::default() };
     let matrix = compare(args, scenario, (&args.axis, &args.design, &[]), terminal)?;
     let pairs = pairs(&matrix, &args.chosen).map_err(|why| (Exit::Usage, format!("error: --chosen: {why}")))?;
@@ -236,7 +242,6 @@ fn simulate(args: &Args, scenario: &Path, terminal: &Terminal) -> Made {
     }
     material.comparisons.insert(0, matrix);
     if let Some(evidence) = args.ranges.as_ref().filter(|_| !stopped()) {
-        let request = Request { path: scenario, set: &args.set, design: &args.design };
         let bar = bar_of_runs();
         let walk = ranges::ranges(&request, evidence, 3, args.first_seed, stop, &|done, all| {
             bar.set_length(all as u64);

@@ -8,6 +8,7 @@ use crate::patience::bar_of_runs;
 use crate::terminal::Terminal;
 use brownout::exit::Exit;
 use brownout::lab::ranges::{self, Failure};
+use brownout::output::files::probe_folder;
 use brownout::reports;
 use brownout::reports::terminal::{Detail, Style};
 use brownout::scenarios::{Request, Scenario};
@@ -85,6 +86,11 @@ pub fn run(args: &Args, terminal: &Terminal) -> Exit {
     if args.runtime != Runtime::Kernel && args.trace.is_asked() {
         terminal.complain("error: --trace looks on at the kernel's calls: leave --runtime out");
         return Exit::Usage;
+    }
+    // Before the run, so that it is not made in vain.
+    if let Err(why) = args.out.as_deref().map_or(Ok(()), probe_folder).and_then(|()| args.trace.probe()) {
+        terminal.complain(&format!("error: {why}"));
+        return Exit::Limit;
     }
     let outcome = match simulate(args.runtime, &scenario, args.seed, from, terminal.stop()) {
         Ok(outcome) => outcome,

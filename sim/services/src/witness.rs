@@ -14,7 +14,7 @@ use brownout_models::ledger::{Cause, Seen};
 use brownout_models::units::Ns;
 use brownout_sim::ledger::Imbalance;
 use brownout_sim::run::{Counted, Ended, Gauges, Relay, Run, halted};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::Notify;
@@ -48,7 +48,7 @@ struct Call {
 }
 
 /// Where a chance travels to.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum To {
     /// To the balancer, which never dies.
     Balancer,
@@ -68,6 +68,8 @@ struct Books {
     relay: Option<Relay>,
     calls: BTreeMap<u64, Call>,
     travelling: BTreeMap<u64, Travelling>,
+    /// The same by where they travel to.
+    bound: BTreeSet<(To, u64)>,
     /// Per server: incarnation, and whether its process lives.
     servers: Vec<(u32, bool)>,
     /// Connections to stores that are open.
@@ -108,6 +110,7 @@ impl Witness {
             relay: Some(relay),
             calls: BTreeMap::new(),
             travelling: BTreeMap::new(),
+            bound: BTreeSet::new(),
             servers: vec![(0, true); servers],
             connections: BTreeMap::new(),
             replicating: BTreeMap::new(),
@@ -285,11 +288,12 @@ impl Witness {
         };
         if !arrives {
             drop(books);
-            chance.end(lost(to));
+            chance.end(lost_on_its_way(to));
             return 0;
         }
         let number = books.number();
         books.travelling.insert(number, Travelling { call: chance.call, to });
+        books.bound.insert((to, number));
         drop(books);
         chance.keep();
         number
@@ -297,7 +301,10 @@ impl Witness {
 
     /// A message with a chance has arrived.
     pub fn receive(&self, number: u64) -> Option<Chance> {
-        let Travelling { call, .. } = self.books().travelling.remove(&number)?;
+        let mut books = self.books();
+        let Travelling { call, to } = books.travelling.remove(&number)?;
+        books.bound.remove(&(to, number));
+        drop(books);
         Some(Chance { witness: self.clone(), call, otherwise: Cause::Crashed })
     }
 
@@ -345,22 +352,17 @@ impl Witness {
             }
         }
         books.record(now, Fact::Process { server, alive: false });
-        let lost: Vec<u64> = books
-            .travelling
-            .iter()
-            .filter(|(_, t)| matches!(t.to, To::Server(s, _) if s == server))
-            .map(|(number, _)| *number)
-            .collect();
         drop(books);
-        self.lose(&lost);
+        self.lose(To::Server(server, 0), To::Server(server, u32::MAX));
         true
     }
 
-    fn lose(&self, numbers: &[u64]) {
-        for number in numbers {
-            let to = self.books().travelling.get(number).map(|t| t.to);
-            if let (Some(chance), Some(to)) = (self.receive(*number), to) {
-                chance.end(lost(to));
+    /// What travels to one of these is lost.
+    fn lose(&self, first: To, last: To) {
+        let lost: Vec<(To, u64)> = self.books().bound.range((first, 0)..=(last, u64::MAX)).copied().collect();
+        for (to, number) in lost {
+            if let Some(chance) = self.receive(number) {
+                chance.end(lost_on_its_way(to));
             }
         }
     }
@@ -377,12 +379,8 @@ impl Witness {
 
     /// A connection to a store is closed; what is on its way there is lost.
     pub fn closed(&self, connection: u64) {
-        let mut books = self.books();
-        books.connections.remove(&connection);
-        let lost: Vec<u64> =
-            books.travelling.iter().filter(|(_, t)| t.to == To::Store(connection)).map(|(number, _)| *number).collect();
-        drop(books);
-        self.lose(&lost);
+        self.books().connections.remove(&connection);
+        self.lose(To::Store(connection), To::Store(connection));
     }
 
     /// A store's faults have changed a query or a connect: those that would have done so by themselves had an effect.
@@ -505,14 +503,17 @@ impl Witness {
     /// [`Imbalance`] if the books do not balance.
     pub fn end_step(&self, to: Ns, mut gauges: Gauges) -> Result<(), Imbalance> {
         let mut books = self.books();
-        let Some(populations) = books.relay.as_ref().map(Relay::populations) else { return Ok(()) };
-        gauges.alive = vec![(0, 0); populations];
-        for call in books.calls.values() {
-            let (in_flight, waiting) = &mut gauges.alive[call.account.population as usize];
-            *in_flight += u64::from(!call.stored);
-            *waiting += u64::from(call.client == Client::Waiting);
-        }
+        let Some(relay) = &books.relay else { return Ok(()) };
         gauges.calls = books.calls.len() as u64;
+        gauges.alive = relay.is_checked(to, gauges.calls).then(|| {
+            let mut alive = vec![(0, 0); relay.populations()];
+            for call in books.calls.values() {
+                let (in_flight, waiting) = &mut alive[call.account.population as usize];
+                *in_flight += u64::from(!call.stored);
+                *waiting += u64::from(call.client == Client::Waiting);
+            }
+            alive
+        });
         gauges.kept += books.log.as_ref().map_or(0, Log::kept);
         books.relay.as_mut().map_or(Ok(()), |relay| relay.end_step(to, gauges))
     }
@@ -528,12 +529,13 @@ impl Witness {
         let mut books = self.books();
         books.calls.clear();
         books.travelling.clear();
+        books.bound.clear();
         books.relay.take().map(Relay::into_run)
     }
 }
 
 /// Why what travels there is lost.
-fn lost(to: To) -> Cause {
+fn lost_on_its_way(to: To) -> Cause {
     match to {
         To::Balancer | To::Server(..) => Cause::Crashed,
         To::Store(_) => Cause::StoreSevered,

@@ -30,6 +30,10 @@ impl Run {
     ) -> Result<Option<Ended>, Imbalance> {
         self.engine.ledger.kept.get_or_insert_default().clear();
         self.step_by(&mut |run| {
+            let limit = run.limit_reached(halted);
+            if limit.is_some() {
+                return limit;
+            }
             // One event at a time through the same loop: there is only one, and it knows nothing of observers.
             while run.handle(run.events + 1) {
                 let ledger = &mut run.engine.ledger;

@@ -20,8 +20,8 @@ use brownout_models::world::World;
 /// What is seen of the world at the end of a step.
 #[derive(Clone, Debug, Default)]
 pub struct Gauges {
-    /// Per population: calls whose data is in flight, and calls whose client waits.
-    pub alive: Vec<(u64, u64)>,
+    /// Per population: calls whose data is in flight, and calls whose client waits; none where they were not looked at.
+    pub alive: Option<Vec<(u64, u64)>>,
     /// Calls alive.
     pub calls: u64,
     /// Stores, in the order of the file.
@@ -358,7 +358,12 @@ impl Relay {
         self.run.world.stores[store as usize].connects += 1;
     }
 
-    /// Ends a step: checks the books and writes down what is seen.
+    /// Whether [`Relay::end_step`] at a time is to be told of the calls alive, of which there are so many elsewhere.
+    pub fn is_checked(&self, to: Ns, calls: u64) -> bool {
+        self.run.is_checked(to, calls + self.run.world.calls.len() as u64)
+    }
+
+    /// Ends a step: checks the books, if the calls alive were looked at, and writes down what is seen.
     ///
     /// # Errors
     /// [`Imbalance`] if the books do not balance.
@@ -367,8 +372,10 @@ impl Relay {
             self.run.engine.ledger.lose_a_call();
         }
         // Calls that were under way when the other runtime took over; only the script may still end one of them.
-        for (mine, left) in gauges.alive.iter_mut().zip(self.run.world.alive()) {
-            *mine = (mine.0 + left.0, mine.1 + left.1);
+        if let Some(alive) = &mut gauges.alive {
+            for (mine, left) in alive.iter_mut().zip(self.run.world.alive()) {
+                *mine = (mine.0 + left.0, mine.1 + left.1);
+            }
         }
         self.run.world.boundary(to);
         let states = self.run.store_gauges(to);

@@ -4,7 +4,7 @@ use crate::terminal::Terminal;
 use brownout::exit::Exit;
 use brownout::models::setting::Clock;
 use brownout::models::units::Ns;
-use brownout::output::files::Draft;
+use brownout::output::files::{Draft, WriteError, probe};
 use brownout::reports::trace::{About, write};
 use brownout::scenarios::Scenario;
 use brownout::sim::outcome::Outcome;
@@ -38,6 +38,14 @@ impl TraceArgs {
     /// Whether a trace is to be written.
     pub fn is_asked(&self) -> bool {
         self.trace.is_some()
+    }
+
+    /// Whether the trace could be written.
+    ///
+    /// # Errors
+    /// [`WriteError`], which names the file.
+    pub fn probe(&self) -> Result<(), WriteError> {
+        self.trace.as_deref().map_or(Ok(()), probe)
     }
 
     /// What to trace, as far as it can be told before the run: the bounds given.
