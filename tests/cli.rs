@@ -226,10 +226,12 @@ fn files_are_written_complete_and_named() {
 }
 
 #[test]
-fn a_folder_that_cannot_be_written_is_an_error_after_the_outcome() {
-    let output = finished(&["run", DAY, "--json", "--out", "/dev/null/x"]);
+fn a_file_that_cannot_be_written_is_an_error_after_the_outcome() {
+    let taken = Path::new(env!("CARGO_TARGET_TMPDIR")).join("taken");
+    std::fs::create_dir_all(taken.join("outcome.json")).expect("a folder where the file would go");
+    let output = finished(&["run", DAY, "--json", "--out", &taken.display().to_string()]);
     assert_eq!(output.status.code(), Some(5));
-    assert!(text(&output.stderr).contains("/dev/null/x"), "{}", text(&output.stderr));
+    assert!(text(&output.stderr).contains("taken/outcome.json"), "{}", text(&output.stderr));
     serde_json::from_slice::<Value>(&output.stdout).expect("the outcome is printed all the same");
 }
 

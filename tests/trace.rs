@@ -173,7 +173,7 @@ for = "20s"
 fn a_call_in_a_spool_is_followed_until_it_is_stored_late() {
     let scenario =
         load_text("spool.toml", SPOOL, Path::new("."), &[], &[]).unwrap_or_else(|mistakes| panic!("{mistakes}"));
-    let Followed { lives, run } = all(&scenario);
+    let Followed { lives, run, .. } = all(&scenario);
     let late =
         lives.iter().find(|life| facts(life).any(|fact| matches!(fact, Fact::Late(_)))).expect("one stored late");
     let (moments, data, client) = story(&scenario, Which::Number(late.number));
