@@ -30,7 +30,7 @@ fn compared(more: &[&str]) -> Value {
 }
 
 fn folder(name: &str) -> PathBuf {
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("compare").join(name);
     // It is there only if an earlier run of the test left it.
     let _ = std::fs::remove_dir_all(&folder);
     folder

@@ -3,16 +3,12 @@
 //!
 //! The October runs replay the hour after the store has gone ([`afternoon`]).
 
-#[path = "support/afternoon.rs"]
-mod afternoon;
-mod support;
-
-use afternoon::afternoon;
+use crate::afternoon::afternoon;
+use crate::support::outcome;
 use brownout::scenarios::{Scenario, load_text};
 use brownout::sim::outcome::Outcome;
 use rayon::prelude::*;
 use std::path::Path;
-use support::outcome;
 
 const MECHANISMS: [&str; 3] = ["crash-loop", "pool-exhaustion", "memory-growth"];
 const ISOLATION: [&str; 12] = [

@@ -1,11 +1,9 @@
 //! The retry arithmetic of the SRE book and the Builders' Library, in the scenarios of `scenarios/guidance/`.
 
-mod support;
-
+use crate::support::{outcome, scenario};
 use brownout::models::units::Ns;
 use brownout::sim::orders;
 use brownout::sim::run::Run;
-use support::{outcome, scenario};
 
 /// Queries to the store for each call, in a steady state in which it fails all of them.
 fn queries_per_call(layers: &str, set: &[&str]) -> f64 {

@@ -19,7 +19,7 @@ fn shop() -> PathBuf {
 }
 
 fn folder(name: &str) -> PathBuf {
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("hunt").join(name);
     // It is there only if an earlier run of the test left it.
     let _ = std::fs::remove_dir_all(&folder);
     folder

@@ -4,14 +4,10 @@
 //!
 //! The first test replays the whole day. Where the morning does not matter the others replay an [`afternoon`].
 
-#[path = "support/afternoon.rs"]
-mod afternoon;
-mod support;
-
-use afternoon::afternoon;
+use crate::afternoon::afternoon;
+use crate::support::{outcome, scenario};
 use brownout::sim::outcome::{Outcome, Step};
 use rayon::prelude::*;
-use support::{outcome, scenario};
 
 const MECHANISMS: [&str; 3] = ["crash-loop", "pool-exhaustion", "memory-growth"];
 

@@ -152,3 +152,23 @@ fn a_subcommand_has_its_file_its_transcript_and_a_place_in_the_readme() {
         assert!(completions.contains(name), "the completion script lacks {name}");
     }
 }
+
+/// A file that no binary names would never be run, and nobody would notice.
+#[test]
+fn a_test_file_is_in_a_binary() {
+    for (folder, manifest, roots) in
+        [("tests", "Cargo.toml", &["world.rs", "command.rs"][..]), ("reports/tests", "reports/Cargo.toml", &["all.rs"])]
+    {
+        let manifest = read(manifest);
+        let named: String = roots.iter().map(|root| read(&format!("{folder}/{root}"))).collect();
+        for entry in std::fs::read_dir(root().join(folder)).expect("a folder") {
+            let name = entry.expect("an entry").file_name().to_string_lossy().into_owned();
+            let is_named = named.contains(&format!("#[path = \"{name}\"]"));
+            let has_own = manifest.contains(&format!("path = \"tests/{name}\""));
+            assert!(
+                !name.ends_with(".rs") || is_named || has_own,
+                "{folder}/{name} is in none of {roots:?}, and no [[test]]"
+            );
+        }
+    }
+}

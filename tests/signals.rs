@@ -1,7 +1,7 @@
 //! SIGINT and SIGTERM at any moment of any command: what is finished is printed and saved, the exit code is 130 or 143, and no
 //! file is half written. The second signal ends the process at once.
 //!
-//! `cargo test --test signals -- --ignored --nocapture` kills 200 hunts and comparisons (SIGKILL) in the middle of their
+//! `cargo test --test command signals -- --ignored --nocapture` kills 200 hunts and comparisons (SIGKILL) in the middle of their
 //! writing, and looks whether the next run can read what they left.
 #![cfg(unix)]
 

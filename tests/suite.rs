@@ -28,7 +28,7 @@ fn json(args: &[&str]) -> (Value, Option<i32>) {
 }
 
 fn folder(name: &str) -> PathBuf {
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("suite").join(name);
     // It is there only if an earlier run of the test left it.
     let _ = std::fs::remove_dir_all(&folder);
     std::fs::create_dir_all(&folder).expect("a folder");

@@ -4,16 +4,13 @@
 //! another font.
 #![cfg(feature = "png")]
 
-mod fixture;
-mod made_up;
-
+use crate::fixture::october;
+use crate::made_up::made_up;
 use brownout_lab::compare::{Cell, Comparison, Dimension, Panel, places};
 use brownout_lab::ranges::{Point, Range, Walk};
 use brownout_reports::report::{Material, html, pictures};
 use brownout_reports::svg;
 use brownout_sim::outcome::*;
-use fixture::october;
-use made_up::made_up;
 use resvg::usvg::fontdb::Database;
 use resvg::usvg::{Group, Node, Options, TextAnchor, Tree};
 use std::sync::Arc;

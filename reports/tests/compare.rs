@@ -2,13 +2,11 @@
 //!
 //! After a change that is meant to show: `BROWNOUT_BLESS=1 cargo test -p brownout-reports`, then read the diff.
 
-mod made_up;
-
+use crate::made_up::made_up;
 use brownout_lab::compare::{Cell, Comparison};
 use brownout_reports::compare::{Detail, cells_csv, text};
 use brownout_reports::svg;
 use brownout_reports::terminal::Style;
-use made_up::made_up;
 use std::fs;
 use std::path::Path;
 use unicode_width::UnicodeWidthStr;

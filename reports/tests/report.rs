@@ -2,17 +2,14 @@
 //!
 //! After a change that is meant to show: `BROWNOUT_BLESS=1 cargo test -p brownout-reports`, then read the diff.
 
-mod fixture;
-mod made_up;
-
+use crate::fixture::{Rng, october};
+use crate::made_up::made_up;
 use brownout_lab::compare::{Comparison, Panel};
 use brownout_lab::ranges::{Point, Range, Walk};
 use brownout_reports::report::{Material, ReportError, html, pictures};
 use brownout_reports::saved::{Found, Hunted, Kind, Line, Safe, Saved, read};
 use brownout_reports::{compare, json};
 use brownout_sim::outcome::*;
-use fixture::{Rng, october};
-use made_up::made_up;
 use std::fs;
 use std::path::Path;
 
@@ -36,7 +33,7 @@ fn hour() -> Outcome {
     outcome.timeline.steps.retain(|step| (6_600.0..10_200.0).contains(&step.t_s));
     outcome.timeline.steps.iter_mut().for_each(|step| step.t_s -= 6_600.0);
     outcome.span.from_time_of_day_s += 6_600.0;
-    outcome.span.from = fixture::clock(6_600.0);
+    outcome.span.from = crate::fixture::clock(6_600.0);
     outcome.span.length_s = 3_600.0;
     (outcome.span.window_from_s, outcome.span.window_to_s) = (1_500.0, 3_600.0);
     for changes in outcome.rotation.changes_s.values_mut() {

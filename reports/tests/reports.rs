@@ -2,12 +2,10 @@
 //!
 //! After a change that is meant to show: `BROWNOUT_BLESS=1 cargo test -p brownout-reports`, then read the diff.
 
-mod fixture;
-
+use crate::fixture::{Rng, october};
 use brownout_reports::terminal::{Detail, Style, run};
 use brownout_reports::{csv, json, svg, write_all};
 use brownout_sim::outcome::*;
-use fixture::{Rng, october};
 use std::fs;
 use std::path::{Path, PathBuf};
 use unicode_width::UnicodeWidthStr;
