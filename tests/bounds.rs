@@ -200,6 +200,40 @@ fn limits_hold_on_both_runtimes_and_what_was_computed_is_printed() {
     }
 }
 
+/// Where a run is broken off before a call was found, nobody knows of it: that there is none is not said.
+#[test]
+fn a_call_that_is_sought_beyond_a_limit_is_not_said_to_be_none() {
+    let _alone = COUNTING.lock();
+    let folder = folder("sought");
+    let text =
+        flood("rate = \"100/s\"", "asks = \"s\"", "", "64MB").replace("limits.", "limits.events = 2000\nlimits.");
+    std::fs::write(folder.join("x.toml"), text).expect("a file");
+    for which in [&["--id", "100000"][..], &["--first-failed"], &["--slowest"]] {
+        let output = brownout(&folder, &[&["explain-call", "x.toml"][..], which].concat());
+        assert_eq!(output.status.code(), Some(5), "{which:?}: {}", said(&output));
+        let expected = "error: the call was not found yet: limit of 2000 events reached; `limits.events`";
+        assert!(said(&output).contains(expected), "{which:?}: {}", said(&output));
+    }
+}
+
+/// The books are checked against every call under way, but not at a hundred thousand steps between which nothing happens.
+#[test]
+fn short_steps_do_not_look_at_every_call_each_time() {
+    let _alone = COUNTING.lock();
+    let took = |burst: u32| {
+        let clients = format!("rate = \"{burst}/h\"\narrivals = \"burst\"\nburst = {burst}");
+        let text = flood(&clients, "asks = \"s\"", HANG, "none");
+        let scenario = good(&text.replace("span = \"24h\"\nstep = \"1h\"", "span = \"2h\"\nstep = \"100ms\""));
+        let mut run = Run::new(&scenario.plan, orders(&scenario, 1));
+        let begun = Instant::now();
+        run.finish(None, &mut |_| {}).unwrap_or_else(|imbalance| panic!("{imbalance}"));
+        assert!(run.alive_max >= u64::from(burst), "{} of {burst} are under way", run.alive_max);
+        begun.elapsed()
+    };
+    let (few, many) = (took(10), took(50_000));
+    assert!(many < 5 * few + Duration::from_secs(1), "{many:?} with calls under way, {few:?} without");
+}
+
 #[test]
 fn lists_and_repetitions_without_measure_are_refused() {
     let _alone = COUNTING.lock();

@@ -226,6 +226,18 @@ fn a_run_of_one_step_is_broken_off_too() {
             assert!(said.contains("interrupted"), "{command}: {said}");
         }
     }
+    // The call is found at once, and never ends.
+    let stuck = "--set fleets.collectors.calls.call.work=29000s --set clients.callers.timeout=30000s";
+    let command = format!("explain-call --id 1 {day} {stuck} --json");
+    let child = begun(&command, &here);
+    std::thread::sleep(Duration::from_millis(700));
+    send(&child, "-INT");
+    let output = ended(child, &command);
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(130), "{command}: {said}");
+    assert!(said.contains("interrupted: the story is not all"), "{command}: {said}");
+    let story: Value = serde_json::from_slice(&output.stdout).unwrap_or_else(|why| panic!("{command}: {why}: {said}"));
+    assert_eq!((&story["interrupted"], &story["number"]), (&Value::from(true), &Value::from(1)), "{command}");
 }
 
 #[test]
