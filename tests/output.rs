@@ -313,8 +313,10 @@ fn that_results_cannot_be_written_is_said_before_anything_long_is_run() {
         (hunt.clone(), "--out"),
         ([hunt, owned(&["--no-file"])].concat(), "--corpus"),
     ];
-    for (words, option) in all {
-        let args = [words, owned(&[option, "/proc/none/below"])].concat();
+    // One cannot be made, the other is there.
+    let places = ["/proc/none/below", "/proc"];
+    for ((words, option), place) in all.iter().flat_map(|each| places.map(|place| (each, place))) {
+        let args = [words.clone(), owned(&[option, place])].concat();
         let begun = Instant::now();
         let mut child = brownout(&args).stdout(Stdio::null()).spawn().expect("brownout starts");
         while child.try_wait().expect("a child").is_none() {
