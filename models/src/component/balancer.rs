@@ -68,7 +68,8 @@ settings! {
         pub retry_broken: bool = false => tries_again;
         /// Most connections open to one server (HAProxy `maxconn`); none: no limit. Health checks are not counted.
         pub max_connections: Option<u32> = None, 1 ..= 1000000 => always;
-        /// Queue for calls that find every server at its limit.
+        /// Queue for calls that find every server at its limit. With `health.max_fails`, and with redispatch = "untried", no
+        /// call waits: it gets `unavailable_status`.
         pub queue: Surge = Surge::default() => may_queue;
         /// Longest wait for a server's answer, then `timeout_status` (HAProxy `timeout server`, ELB idle timeout); none: no limit. (time)
         pub idle_timeout: Option<Ns> = Some(Ns::secs(60)), "1ms" ..= "24h" => always;

@@ -53,7 +53,7 @@ settings! {
     pub struct CallPlan {
         /// Computing time, before any store is asked. (time or distribution)
         pub work: Distribution = Distribution::default() => always;
-        /// A store that takes one append after the work; the call's data is stored by it.
+        /// A store that takes one append after the work; the call's data is stored by it. An append needs no connection.
         pub appends: Option<Name> = None => always;
         /// A store that is queried after the work.
         pub asks: Option<Name> = None => always;

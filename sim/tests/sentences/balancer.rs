@@ -57,6 +57,12 @@ pub const ROWS: &[Shown] = &[
         |o| near(get(&o[0]).ok as f64, 79.0, 0.02) && o[0].timeline.steps[19].balancer_queue > 110 && get(&o[1]).failed == 0 && near(latency(&o[1]), 500.0, 0.01),
     ),
     (
+        &["With `health.max_fails`, and with redispatch = \"untried\", no call waits: it gets `unavailable_status`."],
+        &["stores.db.service=1s; balancer={ max_connections = 1, redispatch = \"untried\", unavailable_status = 502 }", "stores.db.service=1s; balancer={ max_connections = 1, health.max_fails = \"nginx\", unavailable_status = 502 }"],
+        // One a second is served.
+        |o| o.iter().all(|o| near(seen(o, "502") as f64, 180.0, 0.02) && o.timeline.steps.iter().all(|step| step.balancer_queue == 0)),
+    ),
+    (
         &["Health checks are not counted."],
         &["clients.c.rate=2/s; stores.db.service=1s; balancer={ max_connections = 1, health = \"haproxy\" }; balancer.health={ interval = \"500ms\", fall = 1 }"],
         |o| crate::downs(&o[0]) == 0,

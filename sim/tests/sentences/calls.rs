@@ -6,9 +6,9 @@ use crate::{Shown, cause, effects, get, latency, near, seen};
 pub const ROWS: &[Shown] = &[
     (&["Computing time, before any store is asked.", "A store that is queried after the work."], &["fleets.f.calls.get.work=20ms"], |o| near(latency(&o[0]), 21.0, 0.001) && o[0].stores["db"].queries == 200),
     (
-        &["A store that takes one append after the work; the call's data is stored by it."],
-        &["fleets.f.calls.get={ asks = \"none\", appends = \"db\" }", "fleets.f.calls.get={ asks = \"none\", appends = \"db\" }; @5s do=refuse store=db for=5s"],
-        |o| get(&o[0]).stored == 200 && get(&o[1]).stored == 150,
+        &["A store that takes one append after the work; the call's data is stored by it. An append needs no connection."],
+        &["fleets.f.calls.get={ asks = \"none\", appends = \"db\" }; clients.c.calls=150; fleets.f.workers=20; stores.db={ service = \"800ms\", connections = 1 }", "fleets.f.calls.get={ asks = \"none\", appends = \"db\" }; @5s do=refuse store=db for=5s"],
+        |o| get(&o[0]).stored == 150 && get(&o[1]).stored == 150,
     ),
     (
         &["Whether the query writes: then the call's data is stored by it.", "Otherwise the call only reads."],
