@@ -11,6 +11,7 @@
 //!
 //! A world is written as its difference from `BASE`: parts divided by `;`, each a key and its value as `--set` takes them, or
 //! an entry of the timeline, `@5s do=error store=db for=1s`, or a metric to be told, `?get.dropped=0`.
+//! `ROW=backlog` before the command leaves the rows with that word.
 
 mod balancer;
 mod beside;
@@ -115,15 +116,9 @@ fn latency(outcome: &Outcome) -> f64 {
     get(outcome).latency_mean_ms.unwrap_or(f64::NAN)
 }
 
-/// Calls offered and failed from this second to that.
-fn between(outcome: &Outcome, from: usize, to: usize) -> (u64, u64) {
-    let steps = || outcome.timeline.steps[from..to].iter().map(|step| &step.calls["get"]);
-    (steps().map(|calls| calls.offered).sum(), steps().map(|calls| calls.failed).sum())
-}
-
 /// Calls that failed from this second to that.
 fn failed(outcome: &Outcome, from: usize, to: usize) -> u64 {
-    between(outcome, from, to).1
+    outcome.timeline.steps[from..to].iter().map(|step| step.calls["get"].failed).sum()
 }
 
 /// How often servers left rotation.
