@@ -117,6 +117,26 @@ fn every_path_that_the_architecture_names_is_there() {
     assert!(missing.is_empty(), "not there:\n{}", missing.join("\n"));
 }
 
+/// Every Rust file below a folder.
+fn sources(folder: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("a readable entry").path());
+    let below = |path: PathBuf| if path.is_dir() { sources(&path) } else { vec![path] };
+    entries.flat_map(below).filter(|path| path.extension().is_some_and(|e| e == "rs")).collect()
+}
+
+/// A property test that draws other cases each time fails once and cannot be repeated.
+#[test]
+fn property_tests_have_fixed_seeds() {
+    let folders = ["models", "scenarios", "sim", "reports", "output", "src", "tests"];
+    let begins = |text: &str| text.lines().any(|line| line.trim_start().starts_with("proptest! {"));
+    let files = folders.iter().flat_map(|folder| sources(&root().join(folder)));
+    let texts: Vec<_> = files.map(|path| (read(&path), path)).filter(|(text, _)| begins(text)).collect();
+    assert!(texts.len() > 10, "{}", texts.len());
+    let free: Vec<_> =
+        texts.iter().filter(|(text, _)| !text.contains("RngSeed::Fixed")).map(|(_, path)| path).collect();
+    assert!(free.is_empty(), "without RngSeed::Fixed: {free:?}");
+}
+
 /// The rows of the two walks: function, file, and what it goes on with.
 fn walks() -> Vec<Vec<[String; 3]>> {
     let text = read(&root().join("ARCHITECTURE.md"));

@@ -108,6 +108,7 @@ pub fn outcomes((a, first): (&str, &Outcome), (b, second): (&str, &Outcome)) -> 
 
 /// Whether any kind of call is dropped or failed more.
 fn worse_kinds(first: &Outcome, second: &Outcome) -> bool {
+    // No threshold: under one seed both have the same arrivals and work, so the least difference is that of the change.
     first.calls.iter().any(|(kind, a)| {
         second.calls.get(kind).is_some_and(|b| b.dropped_rate > a.dropped_rate || b.failed_rate > a.failed_rate)
     })
@@ -199,6 +200,7 @@ fn figures(first: &Outcome, second: &Outcome) -> String {
 fn causes(first: &Outcome, second: &Outcome) -> String {
     let mut table = Table::new(&["why dropped", "before", "after"]);
     let none = Totals::default();
+    // Populations are parts of their kind: with them each call would be counted twice.
     for (kind, a) in first.calls.iter().filter(|(kind, _)| crate::view::part_of(first, kind).is_none()) {
         let b = second.calls.get(kind).unwrap_or(&none);
         let names: BTreeSet<&String> = a.causes.keys().chain(b.causes.keys()).collect();
@@ -286,6 +288,7 @@ pub fn comparisons((a, first): (&str, &Comparison), (b, second): (&str, &Compari
     said.push_str(&verdicts(&matches));
     said.push_str(&changes(&told));
     let differs = same_digests < matches.len() || only(first) > 0 || only(second) > 0;
+    // Beside the test of means, which a single bad run among many good ones does not move.
     let quiet = |cell: &Cell| cell.verdict.map(Verdict::is_quiet);
     let unsafe_now = matches.iter().any(|m| quiet(m.a) == Some(true) && quiet(m.b) == Some(false));
     Diff { markdown: said, differs, worse: worse > 0 || unsafe_now }

@@ -192,6 +192,7 @@ fn read_single(value: &Value, clock: &dyn Clock) -> Result<Measured, String> {
     if text.contains(['%', '/']) {
         return parse_share(&text).map(|share| Measured::Share(share.0));
     }
+    // A count before a length of time: a number without a unit is a count.
     if let Ok(count) = parse_quantity(&text) {
         let count = count.0;
         return if count >= 0.0 && count.is_finite() { Ok(Measured::Count(count)) } else { Err(looks.into()) };

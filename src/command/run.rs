@@ -104,6 +104,7 @@ pub fn run(args: &Args, terminal: &Terminal) -> Exit {
         let detail = Detail { assumptions: args.assumptions, timeline: args.timeline };
         terminal.say(&reports::terminal::run(&outcome, &Style { detail, ..terminal.style() }));
     }
+    // After the outcome is printed: a folder that cannot be written must not take it away.
     let written = write_files(args, terminal, &outcome);
     let traced = match args.trace.write(&scenario, &outcome, bounds, terminal) {
         Ok(exit) => exit,
@@ -154,6 +155,7 @@ fn finish(args: &Args, terminal: &Terminal, scenario: &Scenario, outcome: &Outco
     }
     match (sim::outcome::worst(&outcome.expectations), idle_fault(scenario, outcome)) {
         (Some(standing), _) => standing.into(),
+        // Only without expectations: with them a fault without effects has made their verdicts vacuous.
         (None, Some(fault)) => {
             terminal.complain(&format!("vacuous: the fault `{fault}` of the timeline never took effect"));
             Exit::Vacuous

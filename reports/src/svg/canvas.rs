@@ -114,6 +114,7 @@ pub(super) fn layer(
         paint(&mut canvas)?;
         canvas.backend.present().map_err(error)?;
     }
+    // plotters closes the whole drawing in an element of its own, without a view box; `document` and `window` make theirs.
     let inside = body.split_once('>').map_or("", |(_, rest)| rest);
     Ok(tidy(inside.trim_start().trim_end().strip_suffix("</svg>").unwrap_or(inside)))
 }

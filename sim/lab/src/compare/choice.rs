@@ -150,6 +150,7 @@ fn compare(a: &Merit, b: &Merit) -> Ordering {
     if a.verdict != b.verdict && (a.verdict.is_quiet() || b.verdict.is_quiet()) {
         return a.verdict.cmp(&b.verdict);
     }
+    // Undecided or not safe hangs on how many runs there are, not on how bad the design is: the figures decide.
     if !a.verdict.is_quiet() {
         return a.worst.total_cmp(&b.worst).then(a.changes.cmp(&b.changes));
     }

@@ -124,6 +124,7 @@ impl Plan {
             items.extend(of_file(source, ask));
         }
         if let Some(shard) = ask.shard {
+            // Whole designs, not single runs: `sometimes` is judged over all seeds of a design, so they must stay together.
             let mine = |at: &usize| *at as u64 % u64::from(shard.of) == u64::from(shard.part - 1);
             items = items.into_iter().enumerate().filter(|(at, _)| mine(at)).map(|(_, item)| item).collect();
         }
@@ -184,6 +185,7 @@ fn of_file(source: &Source, ask: &Ask<'_>) -> Vec<Item> {
             false => load(&Request { path, set: ask.set, design: &asked }),
         };
         match scenario {
+            // Named in two ways: a point that is the default, or axes in another order.
             Ok(scenario) if !seen.insert(scenario.design.clone()) => {}
             Ok(scenario) if !scenario.expect.iter().any(|expect| expect.applies) => {
                 items.push(idle(source, &scenario, ask))
@@ -233,6 +235,7 @@ fn combinations(expect: &Expect, base: &Scenario) -> Vec<Vec<String>> {
     for (axis, points) in &expect.of {
         let word = |point: &String| if is_axis(axis) { format!("{axis}={point}") } else { point.clone() };
         let longer = out.iter().flat_map(|head| points.iter().map(|p| [head.clone(), vec![word(p)]].concat()));
+        // One more than supported is enough to refuse the file; all of them may be too many to make.
         out = longer.take(DESIGNS + 1).collect();
     }
     out
