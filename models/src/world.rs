@@ -369,7 +369,7 @@ impl World {
         world.open_checks(seed, k);
         world.open_clients(plan, seed, k);
         world.open_desk(k);
-        world.open_watches(k);
+        world.open_sweeps(k);
         world.open_log();
         world
     }

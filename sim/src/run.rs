@@ -217,9 +217,9 @@ impl Run {
         let ledger = Ledger::new(plan.spec.clients.len(), boundaries, orders.after.clone());
         let mut engine = Engine { due: Due::new(plan.end), until: Ns::ZERO, pause_at: 0, ledger };
         let world = World::new(plan, orders.seed, &mut engine);
-        let in_rotation = world.backends.first().map_or(0, |b| b.rotation.len() as u32);
+        let in_rotation = world.backends.first().map_or(0, |b| b.members.in_rotation() as u32);
         let watched = world.spec.fleets.0.first().map_or(0, |(_, fleet)| fleet.count);
-        let fails_open = world.backends.iter().map(|backend| backend.fails_open).collect();
+        let fails_open = world.backends.iter().map(|backend| backend.members.fails_open()).collect();
         engine.ledger.open_rotation(world.servers.len(), watched, in_rotation, fails_open);
         // An event adds a call or two, a burst as many as it says, and the onset of a fault a cell: what is larger counts more.
         let cell = world.levels.memory_of_a_cell() + engine.ledger.memory_of_a_cell();
@@ -414,7 +414,7 @@ impl Run {
             .world
             .backends
             .iter()
-            .map(|b| FleetGauge { in_rotation: b.rotation.len() as u64, ..FleetGauge::default() })
+            .map(|b| FleetGauge { in_rotation: b.members.in_rotation() as u64, ..FleetGauge::default() })
             .collect();
         for server in &self.world.servers {
             let gauge = &mut gauges[server.fleet as usize];

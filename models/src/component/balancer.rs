@@ -2,24 +2,23 @@
 //!
 //! It chooses a server, connects, retries a failed connection, queues calls where servers have a
 //! connection limit, waits for answers, and checks servers' health: actively (`probe`), and by what becomes of the
-//! calls themselves (`passive`). It may log what it could not deliver, for a replay (`log`). Not modelled: its own
+//! calls themselves (`members`). It may log what it could not deliver, for a replay (`log`). Not modelled: its own
 //! capacity, TLS, a limit on client connections.
 
-mod choice;
 mod faults;
 mod log;
-mod passive;
+mod members;
 mod presets;
 
 pub use log::{Log, LogAt};
-pub use passive::Watch;
 pub use presets::PRESETS;
 
 use crate::component::clients::Connection;
-use crate::kernel::{Event, Fact, Kernel, Timer};
+use crate::kernel::{Event, Kernel, Timer};
 use crate::ledger::Cause;
-use crate::policy::balance::{Algorithm, Rotation};
+use crate::policy::balance::Algorithm;
 use crate::policy::health::HealthCheck;
+use crate::policy::members::Members;
 use crate::policy::redispatch::{ConnectFailure, Failed, Next, Redispatch, Retries, Rule, Tried};
 use crate::policy::verdict::Verdict;
 use crate::random::{Purpose, draw, unit};
@@ -159,17 +158,6 @@ fn is_replayed(balancer: &Balancer, at: &Scope<'_>) -> Silence {
 }
 
 impl Balancer {
-    /// Whether every server in rotation with room may be chosen, and nothing is learnt from calls.
-    pub fn is_plain(&self) -> bool {
-        let health = &self.health;
-        health.fail_open_below.is_none()
-            && health.slow_start.is_none()
-            && health.outlier.is_none()
-            && health.max_fails.is_none()
-            && health.observe.is_none()
-            && self.redispatch != Redispatch::Untried
-    }
-
     /// What it does about a connection that failed.
     pub fn redispatch_rule(&self) -> Rule {
         Rule {
@@ -197,35 +185,20 @@ impl Balancer {
 
 /// What the balancer keeps for one fleet.
 pub struct Backend {
-    /// The servers in rotation.
-    pub rotation: Rotation,
-    /// All servers that operators do not keep out, for when health is ignored.
-    pub all: Rotation,
-    /// What the calls themselves say of the servers.
-    pub watch: Watch,
+    /// Its servers: who is in rotation, and who may be chosen.
+    pub members: Members,
     /// Tries that wait for a server with room; some may have left since.
     queue: VecDeque<Ref>,
     /// How many of them still wait.
     pub queued: u32,
     /// Share of calls that operators turn away, by plan.
     pub shed: Vec<f64>,
-    /// Whether so few servers are in rotation that health is ignored.
-    pub fails_open: bool,
 }
 
 impl Backend {
-    /// A fleet of `servers`, of which those `up` are in rotation; nothing queued.
-    pub fn new(servers: std::ops::Range<u32>, up: bool, plans: usize, watch: Watch) -> Backend {
-        let all: Vec<u32> = servers.collect();
-        Backend {
-            rotation: Rotation::new(if up { all.clone() } else { Vec::new() }),
-            all: Rotation::new(all),
-            watch,
-            queue: VecDeque::new(),
-            queued: 0,
-            shed: vec![0.0; plans],
-            fails_open: false,
-        }
+    /// A fleet with so many plans; nothing queued.
+    pub fn new(members: Members, plans: usize) -> Backend {
+        Backend { members, queue: VecDeque::new(), queued: 0, shed: vec![0.0; plans] }
     }
 }
 
@@ -293,7 +266,7 @@ impl World {
         let (try_, balancer) = (&mut self.tries[t], &self.spec.balancer);
         let backend = &self.backends[try_.fleet as usize];
         let (salt, share) = (try_.salt, backend.shed[try_.plan as usize]);
-        try_.retries_left = balancer.retries.of(backend.all.len());
+        try_.retries_left = balancer.retries.of(backend.members.let_in());
         if balancer.log.is_some() && try_.purpose == world::Purpose::Call {
             self.calls[try_.call].logged = true;
         }
@@ -312,8 +285,11 @@ impl World {
         let status = self.spec.balancer.unavailable_status;
         match self.pick(k, t, avoid) {
             Some(server) => self.dispatch(k, t, server),
-            None if self.nobody_can_serve(t) => {
-                self.forget_failures(k, self.tries[t].fleet);
+            None if self.backends[self.tries[t].fleet as usize]
+                .members
+                .nobody_can_serve(self.spec.balancer.rules()) =>
+            {
+                self.nobody_chosen(k, self.tries[t].fleet);
                 self.reject(k, t, status, Cause::NoServer);
             }
             None => self.enqueue_call(k, t),
@@ -359,12 +335,12 @@ impl World {
             let plan = &self.plans[try_.fleet as usize][try_.plan as usize];
             try_.work = plan.work_ahead(try_.salt, try_.attempt);
         }
-        let watch = &mut self.backends[try_.fleet as usize].watch;
-        if !watch.is_plain {
+        let members = &mut self.backends[try_.fleet as usize].members;
+        if members.listens() {
             if self.spec.balancer.redispatch == Redispatch::Untried {
                 note_tried(&mut self.tried, t, try_.dispatches == 1, server);
             }
-            watch.on_chosen(&self.spec.balancer.health, server, k.now());
+            members.on_chosen(&self.spec.balancer.health, server, k.now());
         }
         self.send_connect(k, t);
     }
@@ -450,14 +426,13 @@ impl World {
     /// What follows a try that failed.
     fn after_failure(&self, now: Ns, t: Ref, refused: bool) -> Next {
         let (try_, balancer) = (&self.tries[t], &self.spec.balancer);
-        let backend = &self.backends[try_.fleet as usize];
-        let is_up = self.checkers[try_.server as usize].in_rotation;
+        let members = &self.backends[try_.fleet as usize].members;
         balancer.redispatch_rule().next(&Failed {
             refused,
-            retries: balancer.retries.of(backend.all.len()),
+            retries: balancer.retries.of(members.let_in()),
             retries_left: try_.retries_left,
-            servers_up: backend.rotation.len(),
-            is_fully_up: is_up && !backend.watch.is_easing(try_.server, now),
+            servers_up: members.in_rotation(),
+            is_fully_up: members.is_fully_up(try_.server, now),
         })
     }
 
@@ -687,40 +662,6 @@ impl World {
                 cause = self.calls[call].cause;
             }
             self.leg_ends(k, call, cause);
-        }
-    }
-
-    /// Compares who should be in rotation with who is: checks, operators and passive checks must all agree.
-    pub(crate) fn settle_rotation<K: Kernel>(&mut self, k: &mut K, server: u32) {
-        let fleet = self.servers[server as usize].fleet;
-        let backend = &mut self.backends[fleet as usize];
-        let checker = &mut self.checkers[server as usize];
-        let up =
-            checker.health.is_up(&self.spec.balancer.health) && !checker.is_held() && !backend.watch.is_out(server);
-        if up == checker.in_rotation {
-            return;
-        }
-        checker.in_rotation = up;
-        if up {
-            backend.watch.back_at(server, k.now(), backend.rotation.servers());
-            backend.rotation.insert(server);
-        } else {
-            backend.rotation.remove(server);
-        }
-        k.record(Fact::Rotation { server, up });
-        self.settle_fail_open(k, fleet);
-        if up && self.backends[fleet as usize].queued > 0 {
-            self.serve_queue(k, fleet);
-        }
-    }
-
-    /// Other servers than before are in rotation, or let in by operators: whether health is to be ignored.
-    pub(crate) fn settle_fail_open<K: Kernel>(&mut self, k: &mut K, fleet: u16) {
-        let backend = &mut self.backends[fleet as usize];
-        let begins = self.spec.balancer.health.fails_open(backend.rotation.len(), backend.all.len());
-        if begins != backend.fails_open {
-            backend.fails_open = begins;
-            k.record(Fact::FailsOpen { fleet, begins });
         }
     }
 }

@@ -19,7 +19,6 @@ mod work;
 pub use guard::{Guard, GuardTurns};
 
 use crate::component::balancer::Backend;
-use crate::component::balancer::Watch;
 use crate::fault::{Fault, ServerKnobs, Stack};
 use crate::kernel::{Kernel, Lane};
 use crate::policy::adaptive::{Adaptive, Limiter};
@@ -27,6 +26,7 @@ use crate::policy::asking::{OnFailure, Reactions};
 use crate::policy::breaker::Breaker;
 use crate::policy::bulkhead::Limit;
 use crate::policy::listen::{self, Arrival};
+use crate::policy::members::Members;
 use crate::policy::shedding::Shedding;
 use crate::policy::spool::{Spool, SpoolTo};
 use crate::random::{Distribution, Purpose};
@@ -503,12 +503,7 @@ impl World {
                 self.servers.push(server);
                 self.connections.push(0);
             }
-            let health = &spec.balancer.health;
-            let up = health.initial == crate::policy::health::Initial::Up || !health.enabled;
-            let watch = Watch::new(first, f.count, health, spec.balancer.is_plain());
-            let mut backend = Backend::new(first..first + f.count, up, plans.len(), watch);
-            backend.fails_open = health.fails_open(backend.rotation.len(), backend.all.len());
-            self.backends.push(backend);
+            self.backends.push(Backend::new(Members::new(spec.balancer.rules(), first, f.count), plans.len()));
             self.plans.push(plans);
         }
     }

@@ -7,8 +7,7 @@
 use crate::component::collector::CheckKind;
 use crate::component::rest::which;
 use crate::kernel::{Event, Kernel, Lane, Timer};
-use crate::policy::health::{Health, HealthCheck, Pace};
-use crate::policy::observe::Finding;
+use crate::policy::health::{HealthCheck, Pace};
 use crate::random::{Purpose as Draw, Stream, mix};
 use crate::slab::Ref;
 use crate::units::Ns;
@@ -16,14 +15,10 @@ use crate::world::{Front, Purpose, Try, World};
 
 /// The balancer's checks of one server.
 pub struct Checker {
-    /// What the results have made of it.
-    pub health: Health,
     /// Whether operators keep it out of rotation.
     held_out: bool,
     /// How many deployments do.
     draining: u32,
-    /// Whether it is in rotation.
-    pub in_rotation: bool,
     number: u32,
     started: Ns,
     /// When the next check begins; one foreseen for another time was put off or brought forward.
@@ -69,7 +64,6 @@ impl Checker {
         let (goes_on, queries_on) = (self.pending || self.due >= now, self.queries_at >= now);
         which([
             (self.is_held(), "it is held out"),
-            (!self.in_rotation, "it is out of rotation"),
             (check.enabled && !goes_on, "no check of it is foreseen"),
             (!queries_on, "no background query of it is foreseen"),
         ])
@@ -96,10 +90,8 @@ impl World {
             let offset = if check.spread_first { check.interval.0 as f64 * server as f64 / n as f64 } else { 0.0 };
             let first = Ns((phase + offset) as u64 % check.interval.0);
             self.checkers.push(Checker {
-                health: Health::new(check),
                 held_out: false,
                 draining: 0,
-                in_rotation: Health::new(check).is_up(check),
                 number: 0,
                 started: Ns::ZERO,
                 due: first,
@@ -255,46 +247,36 @@ impl World {
         checker.pending = false;
         k.cancel(checker.timer);
         checker.timer = Timer::NONE;
-        let passed = check.passes(status);
-        checker.health.on_result(check, check.result(status));
-        let (is_up, started) = (checker.health.is_up(check), checker.started);
+        let started = checker.started;
+        let members = &mut self.backends[self.servers[server as usize].fleet as usize].members;
+        members.on_check(check, server, status);
         self.expect_check(k, server, started);
-        if passed && is_up {
-            self.check_passed(server);
-        }
         self.settle_rotation(k, server);
     }
 
     /// Foresees the next check of a server, after one that began at `started` and is over now.
     fn expect_check<K: Kernel>(&mut self, k: &mut K, server: u32, started: Ns) {
         let check = &self.spec.balancer.health;
+        let health = self.backends[self.servers[server as usize].fleet as usize].members.health(server);
         let checker = &mut self.checkers[server as usize];
         if check.jitter.0 == 0.0 && check.pace == Pace::FromEnd {
-            let interval = checker.health.interval(check);
+            let interval = health.interval(check);
             let lane = checker.lanes.iter().find(|(i, _)| *i == interval).map_or(checker.lanes[0].1, |(_, lane)| *lane);
             checker.due = k.now().plus(interval);
             k.after(lane, Event::Check(server));
         } else {
             let dice = checker.stream.unit();
-            checker.due = check.next_check(checker.health, started, k.now(), dice);
+            checker.due = check.next_check(health, started, k.now(), dice);
             k.at(checker.due, Event::Check(server));
         }
     }
 
-    /// Live traffic has found so many errors at a server that its health suffers, or that it is to be checked sooner.
-    pub(crate) fn errors_observed<K: Kernel>(&mut self, k: &mut K, server: u32, finding: Finding) {
-        let check = &self.spec.balancer.health;
-        let checker = &mut self.checkers[server as usize];
-        if let Some(degrade) = finding.degrade {
-            checker.health.on_traffic(check, degrade);
-        }
-        if let Some(fast) = check.fast_interval
-            && check.enabled
-            && !checker.pending
-            && checker.due > k.now().plus(fast)
-        {
-            checker.due = k.now().plus(fast);
-            k.at(checker.due, Event::Check(server));
+    /// Brings the next check of a server forward, if it is not that near already.
+    pub(crate) fn check_within<K: Kernel>(&mut self, k: &mut K, server: u32, time: Ns) {
+        let (checker, due) = (&mut self.checkers[server as usize], k.now().plus(time));
+        if !checker.pending && checker.due > due {
+            checker.due = due;
+            k.at(due, Event::Check(server));
         }
     }
 
@@ -311,21 +293,15 @@ impl World {
         if before == out {
             return;
         }
-        let all = &mut self.backends[self.servers[server as usize].fleet as usize].all;
-        if out {
-            all.remove(server);
-        } else {
-            all.insert(server);
-        }
+        self.members_of(server).hold_out(server, out);
         self.settle_rotation(k, server);
         self.settle_fail_open(k, self.servers[server as usize].fleet);
     }
 
     /// A process has died: where readiness is a state of the process, it is out at once.
     pub(crate) fn process_gone<K: Kernel>(&mut self, k: &mut K, server: u32) {
-        if self.spec.balancer.health.follows_process && self.spec.balancer.health.enabled {
-            self.checkers[server as usize].health.reset();
-            self.settle_rotation(k, server);
-        }
+        let members = &mut self.backends[self.servers[server as usize].fleet as usize].members;
+        members.on_death(&self.spec.balancer.health, server);
+        self.settle_rotation(k, server);
     }
 }

@@ -23,6 +23,8 @@ impl World {
         for (at, name) in self.server_names().iter().enumerate() {
             let fleet = &self.spec.fleets.0[self.servers[at].fleet as usize].1;
             of(name, self.servers[at].leftovers(fleet));
+            let up = self.backends[self.servers[at].fleet as usize].members.is_in_rotation(at as u32);
+            of(name, which([(!up, "it is out of rotation")]));
             of(name, self.checkers[at].leftovers(&self.spec.balancer.health, now));
             of(name, which([(self.connections[at] > 0, "the balancer counts a connection to it")]));
         }
@@ -44,8 +46,11 @@ impl World {
             (self.tries.len() > checks, "a try is under way"),
             (self.queries.len() > checks, "a store has a query"),
             (self.backends.iter().any(|b| b.queued > 0), "a call queues at the balancer"),
-            (self.backends.iter().any(|b| b.all.len() < b.watch.servers()), "a server is not to be chosen"),
-            (self.backends.iter().any(|b| b.rotation.len() < b.all.len()), "a server is out of rotation"),
+            (
+                self.backends.iter().any(|b| b.members.let_in() < b.members.servers().len()),
+                "a server is not to be chosen",
+            ),
+            (self.backends.iter().any(|b| b.members.in_rotation() < b.members.let_in()), "a server is out of rotation"),
         ])
     }
 

@@ -287,6 +287,11 @@ impl HealthCheck {
         }
     }
 
+    /// Whether the calls themselves say anything of the servers.
+    pub fn is_passive(&self) -> bool {
+        self.outlier.is_some() || self.max_fails.is_some() || self.observe.is_some()
+    }
+
     /// Preset `nginx`.
     pub fn nginx() -> HealthCheck {
         HealthCheck { enabled: false, max_fails: Some(MaxFails::nginx()), ..HealthCheck::default() }

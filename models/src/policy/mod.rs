@@ -13,6 +13,7 @@ pub mod failover;
 pub mod health;
 pub mod listen;
 pub mod max_fails;
+pub mod members;
 pub mod observe;
 pub mod outlier;
 pub mod redispatch;

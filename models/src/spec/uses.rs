@@ -86,8 +86,7 @@ impl WorldSpec {
 
     /// Whether something watches the calls themselves: passive checks of any kind.
     pub fn has_passive_checks(&self) -> bool {
-        let health = &self.balancer.health;
-        health.outlier.is_some() || health.max_fails.is_some() || health.observe.is_some()
+        self.balancer.health.is_passive()
     }
 
     /// Whether a server can leave rotation and come back.

@@ -6,7 +6,6 @@
 
 mod checks;
 mod log;
-mod passive;
 mod rotation;
 
 pub use log::Log;
@@ -111,7 +110,7 @@ impl<P: Platform> Balancer<P> {
 
     /// How many servers of each fleet are in rotation.
     pub fn in_rotation(&self) -> Vec<u64> {
-        self.rotator.state().backends.iter().map(|b| b.rotation.len() as u64).collect()
+        self.rotator.state().backends.iter().map(|b| b.members.in_rotation() as u64).collect()
     }
 
     /// Serves until the process ends.
@@ -199,7 +198,7 @@ impl<P: Platform> Balancer<P> {
             attempt: ticket.attempt,
             fleet: route.fleet,
             dispatches: 0,
-            retries_left: spec.retries.of(self.rotator.state().backends[route.fleet as usize].all.len()),
+            retries_left: spec.retries.of(self.rotator.members(route.fleet, |members| members.let_in())),
             tried: Tried::default(),
             server: None,
         };
@@ -313,15 +312,15 @@ impl<P: Platform> Balancer<P> {
 
     /// What follows a try that failed.
     fn after_failure(&self, way: &Way, server: u32, refused: bool) -> Next {
-        let (spec, now, state) = (&self.town.spec().balancer, self.platform.now(), self.rotator.state());
-        let backend = &state.backends[way.fleet as usize];
-        spec.redispatch_rule().next(&Failed {
+        let (spec, now) = (&self.town.spec().balancer, self.platform.now());
+        let failed = self.rotator.members(way.fleet, |members| Failed {
             refused,
-            retries: spec.retries.of(backend.all.len()),
+            retries: spec.retries.of(members.let_in()),
             retries_left: way.retries_left,
-            servers_up: backend.rotation.len(),
-            is_fully_up: state.is_fully_up(way.fleet, server, now),
-        })
+            servers_up: members.in_rotation(),
+            is_fully_up: members.is_fully_up(server, now),
+        });
+        spec.redispatch_rule().next(&failed)
     }
 
     /// Tries a call again whose server is done with it, there or elsewhere.

@@ -2,7 +2,6 @@
 
 use crate::fault::{BalancerKnobs, Layer, Onset};
 use crate::kernel::Kernel;
-use crate::policy::health::Health;
 use crate::random::mix;
 use crate::world::World;
 
@@ -57,17 +56,12 @@ impl World {
             elsewhere.forgets.push(entry);
             return;
         }
-        let mut learnt: Vec<bool> = self.backends.iter_mut().flat_map(|backend| backend.watch.forget()).collect();
-        let fresh = Health::new(&self.spec.balancer.health);
-        for (checker, learnt) in self.checkers.iter_mut().zip(&mut learnt) {
-            *learnt |= !checker.health.is_like(fresh, &self.spec.balancer.health);
-            checker.health = fresh;
-        }
+        let health = &self.spec.balancer.health;
+        let learnt: Vec<bool> = self.backends.iter_mut().flat_map(|backend| backend.members.forget(health)).collect();
         for (server, learnt) in learnt.into_iter().enumerate() {
             self.effects.add(entry, u64::from(learnt));
             self.settle_rotation(k, server as u32);
         }
-        // A balancer that starts eases nobody in ("slowstart never applies when haproxy starts").
-        self.backends.iter_mut().for_each(|backend| backend.watch.ease_nobody_in());
+        self.backends.iter_mut().for_each(|backend| backend.members.ease_nobody_in());
     }
 }

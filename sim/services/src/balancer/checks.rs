@@ -53,7 +53,7 @@ impl<P: Platform> Balancer<P> {
             let started = self.platform.now();
             if self.town.day().read(|day| day.balancer.checks_stopped) {
                 self.town.witness().relay(|relay| relay.affected_balancer(|knobs| knobs.checks_stopped));
-                let health = self.rotator.state().servers[server as usize].health;
+                let health = self.rotator.members_of(server, |members| members.health(server));
                 next = check.next_check(health, started, started, stream.unit());
                 continue;
             }
@@ -64,16 +64,7 @@ impl<P: Platform> Balancer<P> {
             } else {
                 self.probe_among(more, server, salt, started).await
             };
-            let health = {
-                let mut state = self.rotator.state();
-                let health = &mut state.servers[server as usize].health;
-                health.on_result(check, check.result(status));
-                *health
-            };
-            if health.is_up(check) && check.passes(status) {
-                self.rotator.check_passed(server);
-            }
-            self.rotator.settle(server);
+            let health = self.rotator.checked(server, status);
             next = check.next_check(health, started, self.platform.now(), stream.unit());
         }
     }
@@ -144,12 +135,8 @@ impl<P: Platform> Balancer<P> {
 
     /// A new configuration is loaded: what was learnt of the servers, by checks and by calls, is forgotten.
     fn forget(&self, number: usize) {
-        let learnt = self.rotator.forget_all();
-        let known = learnt.iter().filter(|learnt| **learnt).count() as u64;
+        let known = self.rotator.forget().into_iter().filter(|known| *known).count() as u64;
         self.town.witness().relay(|relay| relay.forgot(number, known));
-        (0..learnt.len() as u32).for_each(|server| self.rotator.settle(server));
-        // A balancer that starts eases nobody in.
-        self.rotator.ease_nobody();
     }
 
     /// Where readiness is a state of the process, a server whose process has died is out at once.
@@ -161,8 +148,7 @@ impl<P: Platform> Balancer<P> {
             let now = deaths.read(Vec::clone);
             for (server, (now, known)) in now.iter().zip(&known).enumerate() {
                 if now != known {
-                    self.rotator.state().servers[server].health.reset();
-                    self.rotator.settle(server as u32);
+                    self.rotator.process_gone(server as u32);
                 }
             }
             known = now;

@@ -1,15 +1,14 @@
-//! Who may be chosen, who is chosen, and who waits for a server with room.
+//! Who is chosen, and who waits for a server with room: [`Members`] behind a lock, fed with what the services see.
 
 use crate::platform::{Platform, first};
 use crate::town::{Held, Town};
 use brownout_models::component::balancer::Balancer as Spec;
 use brownout_models::ledger::Cause;
-use brownout_models::policy::balance::{Choice, Easing, Rotation};
+use brownout_models::policy::balance::Choice;
 use brownout_models::policy::health::Health;
-use brownout_models::policy::max_fails::Peer;
-use brownout_models::policy::observe::Observed;
-use brownout_models::policy::outlier::Outliers;
+use brownout_models::policy::members::Members;
 use brownout_models::policy::redispatch::{Redispatch, Tried};
+use brownout_models::policy::verdict::Verdict;
 use brownout_models::units::Ns;
 use brownout_models::world::World;
 use std::collections::VecDeque;
@@ -29,19 +28,13 @@ pub struct Asks {
     pub avoid: Option<u32>,
 }
 
-/// What the balancer knows of a server.
-pub struct ServerState {
-    pub health: Health,
-    pub held_out: bool,
-    pub in_rotation: bool,
-    /// Connections that the balancer has open to it.
-    pub connections: u32,
-    pub peer: Peer,
-    pub observed: Observed,
-    /// Whether passive checks have it out, until it may be tried again.
-    pub out: bool,
+/// What the balancer has to do with a server.
+#[derive(Clone, Copy, Debug, Default)]
+struct ServerState {
+    /// Connections open to it.
+    connections: u32,
     /// When its next check begins; none while one is under way, or if there are none.
-    pub next_check: Option<Ns>,
+    next_check: Option<Ns>,
 }
 
 /// A call that waits for a server with room.
@@ -53,104 +46,37 @@ struct Waiting {
 
 /// What the balancer keeps for one fleet.
 pub struct Backend {
-    pub first: u32,
-    /// How many servers it has.
-    pub count: u32,
-    pub rotation: Rotation,
-    /// All servers that operators do not keep out, for when health is ignored.
-    pub all: Rotation,
-    /// Whether so few servers are in rotation that health is ignored.
-    fails_open: bool,
-    pub outliers: Option<Outliers>,
-    /// Who is being eased in, if anybody ever is.
-    easing: Option<Easing>,
+    pub members: Members,
     waiting: VecDeque<Waiting>,
 }
 
 /// What the balancer knows.
 pub struct State {
-    pub servers: Vec<ServerState>,
+    servers: Vec<ServerState>,
     pub backends: Vec<Backend>,
 }
 
 impl State {
-    /// As the script's world has it: of a run at its beginning, all servers as the health checks say.
+    /// As the script's world has it: of a run at its beginning, all servers as the health checks say. What calls have said
+    /// of the servers before is not taken over.
     pub fn new(town: &Town, world: &World) -> State {
         let health = &town.spec().balancer.health;
-        let servers = world.checkers.iter().map(|checker| ServerState {
-            health: checker.health,
-            held_out: checker.is_held(),
-            in_rotation: checker.in_rotation,
-            connections: 0,
-            peer: Peer::default(),
-            observed: Observed::default(),
-            out: false,
-            next_check: None,
+        let backends = world.backends.iter().map(|backend| {
+            let mut members = backend.members.clone();
+            members.forget_calls(health);
+            Backend { members, waiting: VecDeque::new() }
         });
-        let mut next = 0;
-        let backends = world.backends.iter().zip(town.spec().fleets.iter()).map(|(backend, (_, fleet))| {
-            let first = next;
-            next += fleet.count;
-            Backend {
-                first,
-                count: fleet.count,
-                rotation: backend.rotation.clone(),
-                all: backend.all.clone(),
-                fails_open: backend.fails_open,
-                outliers: health.outlier.as_ref().map(|_| Outliers::new(fleet.count as usize)),
-                easing: backend.watch.easing.clone(),
-                waiting: VecDeque::new(),
-            }
-        });
-        State { backends: backends.collect(), servers: servers.collect() }
-    }
-
-    /// Other servers than before are in rotation, or let in by operators: whether health is to be ignored, if that is new.
-    fn settle_fail_open(&mut self, spec: &Spec, fleet: u16) -> Option<bool> {
-        let backend = &mut self.backends[fleet as usize];
-        let begins = spec.health.fails_open(backend.rotation.len(), backend.all.len());
-        (std::mem::replace(&mut backend.fails_open, begins) != begins).then_some(begins)
-    }
-
-    /// Whether a server is in rotation and has its full share.
-    pub fn is_fully_up(&self, fleet: u16, server: u32, now: Ns) -> bool {
-        let backend = &self.backends[fleet as usize];
-        let at = (server - backend.first) as usize;
-        self.servers[server as usize].in_rotation && !backend.easing.as_ref().is_some_and(|e| e.is_easing(at, now))
+        State { backends: backends.collect(), servers: vec![ServerState::default(); world.servers.len()] }
     }
 
     /// A server for a call, if one may be chosen and has room.
     fn pick(&mut self, spec: &Spec, asks: &Asks, now: Ns) -> Option<u32> {
         let Asks { fleet, salt, number, ref tried, avoid } = *asks;
-        let by = Choice { algorithm: spec.algorithm, salt, number, avoid };
         let State { servers, backends } = self;
-        let Backend { first, count, rotation, all, easing, fails_open, .. } = &mut backends[fleet as usize];
-        let limit = spec.max_connections.unwrap_or(u32::MAX);
-        let load = |s: u32| servers[s as usize].connections;
-        let untried = |s: u32| spec.redispatch != Redispatch::Untried || !tried.has(s);
-        let forgiven = |s: u32| match &spec.health.max_fails {
-            Some(max_fails) if *count > 1 => servers[s as usize].peer.is_open(max_fails, now),
-            _ => true,
-        };
-        let open = |s: u32| untried(s) && forgiven(s);
-        if *fails_open {
-            return all.choose(by, |s| load(s) < limit && open(s), load);
-        }
-        match easing.as_ref().filter(|easing| easing.is_on(now)) {
-            None => rotation.choose(by, |s| load(s) < limit && open(s), load),
-            Some(easing) => {
-                let at = |s: u32| (s - *first) as usize;
-                let has_room = |s: u32| load(s) < easing.limit(at(s), limit, now);
-                rotation.choose_by_weight(by, |s| has_room(s) && open(s), load, |s| easing.weight(at(s), now))
-            }
-        }
-    }
-
-    /// Whether waiting is of no use: nobody is in rotation, or those that are may not be chosen.
-    fn nobody_can_serve(&self, spec: &Spec, fleet: u16) -> bool {
-        let backend = &self.backends[fleet as usize];
-        let servers = if backend.fails_open { &backend.all } else { &backend.rotation };
-        servers.is_empty() || spec.health.max_fails.is_some() || spec.redispatch == Redispatch::Untried
+        let by = Choice { algorithm: spec.algorithm, salt, number, avoid };
+        let tried = (spec.redispatch == Redispatch::Untried).then_some(tried);
+        let load = |server: u32| servers[server as usize].connections;
+        backends[fleet as usize].members.choose(spec.rules(), by, tried, now, load)
     }
 }
 
@@ -160,7 +86,7 @@ pub struct Rotator {
     state: Arc<Mutex<State>>,
     /// Per server: set off when its next check has been brought forward.
     sooner: Arc<Vec<Notify>>,
-    pub(super) town: Town,
+    town: Town,
     clock: Arc<dyn Fn() -> Ns + Send + Sync>,
 }
 
@@ -180,15 +106,25 @@ impl Rotator {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(super) fn now(&self) -> Ns {
+    /// What is known of a fleet; locked for as long as `with` takes.
+    pub fn members<R>(&self, fleet: u16, with: impl FnOnce(&mut Members) -> R) -> R {
+        with(&mut self.state().backends[fleet as usize].members)
+    }
+
+    /// What is known of a server's fleet.
+    pub fn members_of<R>(&self, server: u32, with: impl FnOnce(&mut Members) -> R) -> R {
+        self.members(self.fleet_of(server), with)
+    }
+
+    fn now(&self) -> Ns {
         (self.clock)()
     }
 
-    pub(super) fn spec(&self) -> &Spec {
+    fn spec(&self) -> &Spec {
         &self.town.spec().balancer
     }
 
-    pub(super) fn fleet_of(&self, server: u32) -> u16 {
+    fn fleet_of(&self, server: u32) -> u16 {
         self.town.servers()[server as usize].fleet
     }
 
@@ -205,12 +141,12 @@ impl Rotator {
                 state.servers[server as usize].connections += 1;
                 return Ok(Place { server, rotator: Some(self.clone()) });
             }
-            if state.nobody_can_serve(spec, asks.fleet) {
+            if state.backends[fleet as usize].members.nobody_can_serve(spec.rules()) {
                 drop(state);
-                self.forget_failures(asks.fleet);
+                self.nobody_chosen(fleet);
                 return Err(Cause::NoServer);
             }
-            let backend = &mut state.backends[asks.fleet as usize];
+            let backend = &mut state.backends[fleet as usize];
             backend.waiting.retain(|waiting| !waiting.give.is_closed());
             if spec.queue.limit.is_some_and(|limit| backend.waiting.len() >= limit as usize) {
                 return Err(Cause::QueueFull);
@@ -284,7 +220,7 @@ impl Rotator {
     }
 
     /// Brings the next check of a server forward, if it is not that near already.
-    pub(super) fn check_within(&self, server: u32, time: Ns) {
+    fn check_within(&self, server: u32, time: Ns) {
         let due = self.now().plus(time);
         let mut state = self.state();
         let next = &mut state.servers[server as usize].next_check;
@@ -294,58 +230,95 @@ impl Rotator {
         }
     }
 
-    /// Compares who should be in rotation with who is: checks, operators and passive checks must all agree.
-    pub fn settle(&self, server: u32) {
-        let fleet = self.fleet_of(server);
-        let now = self.now();
-        let mut state = self.state();
-        let State { servers, backends } = &mut *state;
-        let (at, backend) = (&mut servers[server as usize], &mut backends[fleet as usize]);
-        let ejected = backend.outliers.as_ref().is_some_and(|o| o.is_ejected((server - backend.first) as usize));
-        let up = at.health.is_up(&self.spec().health) && !at.held_out && !at.out && !ejected;
-        if up == at.in_rotation {
-            return;
-        }
-        at.in_rotation = up;
-        if up {
-            if let Some(easing) = &mut backend.easing {
-                let others = backend.rotation.servers().iter().map(|other| (other - backend.first) as usize);
-                easing.back_at((server - backend.first) as usize, now, others);
-            }
-            backend.rotation.insert(server);
-        } else {
-            backend.rotation.remove(server);
-        }
-        let queued = !backend.waiting.is_empty();
-        let open = state.settle_fail_open(self.spec(), fleet);
-        drop(state);
-        self.town.witness().rotation(server, up);
-        open.into_iter().for_each(|begins| self.town.witness().fails_open(fleet, begins));
-        if up && queued {
-            self.serve_queue(fleet);
-        }
+    /// A check of a server has a result: a status, 0 for none. What the checks have made of the server by then.
+    pub fn checked(&self, server: u32, status: u16) -> Health {
+        let health = &self.spec().health;
+        let is = self.members_of(server, |members| {
+            members.on_check(health, server, status);
+            members.health(server)
+        });
+        self.settle(server);
+        is
     }
 
-    /// Servers in rotation now are there from the start, and have their full share.
-    pub(super) fn ease_nobody(&self) {
-        self.state().backends.iter_mut().filter_map(|backend| backend.easing.as_mut()).for_each(Easing::forget);
+    /// A server's process has died.
+    pub fn process_gone(&self, server: u32) {
+        self.members_of(server, |members| members.on_death(&self.spec().health, server));
+        self.settle(server);
+    }
+
+    /// A call goes to a server.
+    pub fn on_chosen(&self, server: u32) {
+        let now = self.now();
+        self.members_of(server, |members| members.on_chosen(&self.spec().health, server, now));
+    }
+
+    /// A call's end says something of its server; when the server, if that takes it out, may be tried again.
+    pub fn judge(&self, server: u32, verdict: Verdict) -> Option<Ns> {
+        let (health, now) = (&self.spec().health, self.now());
+        let judged = self
+            .members_of(server, |members| members.listens().then(|| members.on_call(health, server, verdict, now)))?;
+        if let Some(time) = judged.check_within {
+            self.check_within(server, time);
+        }
+        self.settle(server);
+        judged.reopens_at
+    }
+
+    /// A server that max_fails had taken out may be tried again.
+    pub fn peer_reopens(&self, server: u32) {
+        let now = self.now();
+        self.members_of(server, |members| members.reopens(&self.spec().health, server, now));
+        self.settle(server);
+    }
+
+    /// No server may be chosen for a call.
+    fn nobody_chosen(&self, fleet: u16) {
+        let health = &self.spec().health;
+        let forgotten = self.members(fleet, |members| members.on_nobody(health).then(|| members.servers()));
+        forgotten.into_iter().flatten().for_each(|server| self.settle(server));
+    }
+
+    /// A new configuration is loaded: what was learnt of the servers is forgotten. Of which something had been learnt.
+    pub fn forget(&self) -> Vec<bool> {
+        let health = &self.spec().health;
+        let known: Vec<bool> = self.state().backends.iter_mut().flat_map(|b| b.members.forget(health)).collect();
+        (0..known.len() as u32).for_each(|server| self.settle(server));
+        self.state().backends.iter_mut().for_each(|backend| backend.members.ease_nobody_in());
+        known
+    }
+
+    /// The sweep of outlier detection is due.
+    pub fn sweep(&self, fleet: u16) {
+        let now = self.now();
+        let concerned = self.members(fleet, |members| members.sweep(&self.spec().health, now));
+        concerned.into_iter().for_each(|server| self.settle(server));
     }
 
     /// Operators take a server out of rotation, or let it back in if its checks pass.
     pub fn hold_out(&self, server: u32, out: bool) {
-        let fleet = self.fleet_of(server);
-        {
-            let mut state = self.state();
-            if state.servers[server as usize].held_out == out {
-                return;
-            }
-            state.servers[server as usize].held_out = out;
-            let all = &mut state.backends[fleet as usize].all;
-            if out { all.remove(server) } else { all.insert(server) }
-        }
+        self.members_of(server, |members| members.hold_out(server, out));
         self.settle(server);
-        let open = self.state().settle_fail_open(self.spec(), fleet);
-        open.into_iter().for_each(|begins| self.town.witness().fails_open(fleet, begins));
+        self.settle_fail_open(self.fleet_of(server));
+    }
+
+    /// Compares whether a server should be in rotation with whether it is.
+    fn settle(&self, server: u32) {
+        let (health, now, fleet) = (&self.spec().health, self.now(), self.fleet_of(server));
+        let Some(up) = self.members(fleet, |members| members.settle(health, server, now)) else { return };
+        self.town.witness().rotation(server, up);
+        self.settle_fail_open(fleet);
+        if up {
+            self.serve_queue(fleet);
+        }
+    }
+
+    /// Other servers than before are in rotation, or let in by operators: whether health is to be ignored.
+    fn settle_fail_open(&self, fleet: u16) {
+        let health = &self.spec().health;
+        if let Some(begins) = self.members(fleet, |members| members.settle_fail_open(health)) {
+            self.town.witness().fails_open(fleet, begins);
+        }
     }
 }
 
