@@ -29,6 +29,8 @@ pub enum Event {
     ConnectTimeout(Ref, u16),
     /// The pause before another try is over; the flag keeps the server.
     TryAgain(Ref, bool),
+    /// A call has been at the balancer for too long.
+    CallTimeout(Ref),
     /// A call waited too long in the balancer's queue.
     QueueTimeout(Ref),
     /// The server took too long to answer.

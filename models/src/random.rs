@@ -61,6 +61,8 @@ pub enum Purpose {
     Latency = 19,
     /// Whether a call is made as another kind.
     Shift = 20,
+    /// Pause of a balancer before a retry.
+    RetryPause = 21,
 }
 
 const GOLDEN: u64 = 0x9e37_79b9_7f4a_7c15;

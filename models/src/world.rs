@@ -203,6 +203,8 @@ pub struct Try {
     pub client_gone: bool,
     /// Whether it counts among its server's connections while it pauses before another try there.
     pub keeps_place: bool,
+    /// Whether it is one of the retries whose number is bounded.
+    pub holds_slot: bool,
     /// Whether it is inside its bulkhead.
     pub in_bulkhead: bool,
     /// Whether it holds a worker.
@@ -219,6 +221,8 @@ pub struct Try {
     pub permit: Option<Permit>,
     /// Place among the server's tries.
     pub place: u32,
+    /// When it came to the balancer.
+    pub arrived: Ns,
     /// When the connect was sent; when the request arrives; when the store was asked.
     pub since: Ns,
     /// When the server took it on; of a replay: when its call was accepted.
@@ -284,6 +288,8 @@ pub struct Lanes {
     pub idle: Lane,
     /// Patience in the balancer's queue.
     pub queue: Lane,
+    /// Patience with a call over all its tries, if there is an end to that.
+    pub whole: Option<Lane>,
 }
 
 /// Everything.
@@ -341,6 +347,7 @@ impl World {
             from_server: k.lane(hop),
             client: k.lane(network.clients.latency),
             handshake: k.lane(Ns(hop.0 * 2)),
+            whole: spec.balancer.call_timeout.map(|limit| k.lane(limit)),
             idle: k.timer_lane(spec.balancer.idle_timeout.unwrap_or(Ns::NEVER)),
             queue: k.timer_lane(spec.balancer.queue_timeout()),
         };
@@ -412,6 +419,7 @@ impl World {
             Event::Reset(t) => self.connection_reset(k, t),
             Event::ConnectTimeout(t, dispatch) => self.connect_timed_out(k, t, dispatch),
             Event::TryAgain(t, same) => self.try_again(k, t, same),
+            Event::CallTimeout(t) => self.call_timed_out(k, t),
             Event::QueueTimeout(t) => self.queue_timed_out(k, t),
             Event::IdleTimeout(t) => self.idle_timed_out(k, t),
             Event::BulkheadTimeout(t) => self.bulkhead_timed_out(k, t),

@@ -5,6 +5,7 @@
 //! calls themselves (`members`). It may log what it could not deliver, for a replay (`log`). Not modelled: its own
 //! capacity, TLS, a limit on client connections.
 
+mod again;
 mod faults;
 mod log;
 mod members;
@@ -19,7 +20,8 @@ use crate::ledger::Cause;
 use crate::policy::balance::Algorithm;
 use crate::policy::health::HealthCheck;
 use crate::policy::members::Members;
-use crate::policy::redispatch::{ConnectFailure, Failed, Next, Redispatch, Retries, Rule, Tried};
+use crate::policy::redispatch::{ConnectFailure, Redispatch, Retries, Rule, Tried};
+use crate::policy::resend::{Failure, Policy, RetryOn, RetryPause, Slots};
 use crate::policy::verdict::Verdict;
 use crate::random::{Purpose, draw, unit};
 use crate::setting::{Scope, Silence, always, first_of, unless};
@@ -57,21 +59,40 @@ settings! {
         /// Which retries go elsewhere under "haproxy" and "haproxy-before-2.7" where not all do: P above 0, every Pth; N
         /// below 0, the one N before the end (-1: the last); 0: none (HAProxy `option redispatch <interval>`).
         pub redispatch_interval: i32 = -1, -100 ..= 100 => redispatches_as_haproxy;
+        /// How often a server is drawn anew under "afresh" where the call has been at the one drawn; then the last one drawn
+        /// is taken (Envoy `previous_hosts` with its `host_selection_retry_max_attempts`).
+        pub redraws: u32 = 0, 0 ..= 100 => draws_afresh;
         /// Statuses of a server after which the call is tried again, within `retries` and where `redispatch` says, without a
         /// pause (nginx `proxy_next_upstream http_503`, HAProxy `retry-on 503`, Envoy `retry_on: 5xx`); to `max_fails` they
         /// are failures, if another try is left.
         pub retry_statuses: Vec<u16> = Vec::new(), 400 ..= 599 => tries_again_or_watches;
         /// Whether a call is tried again, likewise, if its connection breaks before the answer, though it may have been
-        /// executed (nginx `proxy_next_upstream error` for requests that may be sent twice, HAProxy `retry-on
-        /// empty-response`).
+        /// executed (as "empty-response" in `retry_on`).
         pub retry_broken: bool = false => tries_again;
+        /// Failures after which a call is tried again, within `retries` and where `redispatch` says, in the words of the
+        /// product: HAProxy `retry-on`, nginx `proxy_next_upstream`, Envoy `retry_on`. Statuses of their own go into
+        /// `retry_statuses`.
+        pub retry_on: Vec<RetryOn> = vec![RetryOn::ConnFailure] => tries_again;
+        /// The pause before a retry; none: as `redispatch` has it (HAProxy, nginx).
+        pub retry_pause: Option<RetryPause> = None => tries_again;
+        /// No retry begins later than so long after the call has come; none: no limit (nginx
+        /// `proxy_next_upstream_timeout`). (time)
+        pub retry_within: Option<Ns> = None, "1ms" ..= "24h" => tries_again;
+        /// Most retries to a fleet at once, pauses included; one more failure is passed on at once; none: no limit (Envoy
+        /// `max_retries` of a cluster's circuit breaker).
+        pub retries_at_once: Option<u32> = None, 0 ..= 1000000 => tries_again;
         /// Most connections open to one server (HAProxy `maxconn`); none: no limit. Health checks are not counted.
         pub max_connections: Option<u32> = None, 1 ..= 1000000 => always;
         /// Queue for calls that find every server at its limit. With `health.max_fails`, and with redispatch = "untried", no
         /// call waits: it gets `unavailable_status`.
         pub queue: Surge = Surge::default() => may_queue;
-        /// Longest wait for a server's answer, then `timeout_status` (HAProxy `timeout server`, ELB idle timeout); none: no limit. (time)
+        /// Longest wait for a server's answer in one try, then the next try if `retry_on` says so, else `timeout_status`
+        /// (HAProxy `timeout server`, nginx `proxy_read_timeout`, Envoy `per_try_timeout`, ELB idle timeout); none: no
+        /// limit. (time)
         pub idle_timeout: Option<Ns> = Some(Ns::secs(60)), "1ms" ..= "24h" => always;
+        /// Longest time from a call's arrival to its answer, over all tries and pauses, then `timeout_status`; none: no limit
+        /// (Envoy `timeout` of a route). (time)
+        pub call_timeout: Option<Ns> = None, "1ms" ..= "24h" => always;
         /// Whether a call whose client has left is dropped while it queues or connects (HAProxy `option abortonclose`).
         pub abort_on_close: bool = false => always;
         /// Whether, beyond that, the connection to a server is closed on which the call of a client that has left is
@@ -86,7 +107,7 @@ settings! {
         pub connect_timeout_status: Option<u16> = None, 500 ..= 599 => always;
         /// Status after a connection broke before the answer (HAProxy, nginx, ALB: 502; Envoy: 503; Classic ELB: 504).
         pub broken_status: u16 = 502, 500 ..= 599 => always;
-        /// Status after a server has not answered within `idle_timeout`.
+        /// Status after a server has not answered within `idle_timeout`, or all tries have taken `call_timeout`.
         pub timeout_status: u16 = 504, 500 ..= 599 => waits_so_long;
         /// A log of the calls that were not served, from which operators can replay them (action `replay`).
         pub log: Option<Log> = None => is_replayed;
@@ -126,8 +147,14 @@ fn redispatches_as_haproxy(balancer: &Balancer, at: &Scope<'_>) -> Silence {
     ])
 }
 
+fn draws_afresh(balancer: &Balancer, at: &Scope<'_>) -> Silence {
+    let afresh = balancer.redispatch == Redispatch::Afresh;
+    first_of([tries_again(balancer, at), unless(afresh, "only `redispatch` = \"afresh\" draws a server anew")])
+}
+
 fn waits_so_long(balancer: &Balancer, _: &Scope<'_>) -> Silence {
-    unless(balancer.idle_timeout.is_some(), "without `idle_timeout` the balancer waits for as long as it takes")
+    let waits = balancer.idle_timeout.or(balancer.call_timeout).is_some();
+    unless(waits, "without `idle_timeout` and `call_timeout` the balancer waits for as long as it takes")
 }
 
 fn tries_again_or_watches(balancer: &Balancer, at: &Scope<'_>) -> Silence {
@@ -158,13 +185,21 @@ fn is_replayed(balancer: &Balancer, at: &Scope<'_>) -> Silence {
 }
 
 impl Balancer {
-    /// What it does about a connection that failed.
-    pub fn redispatch_rule(&self) -> Rule {
-        Rule {
-            redispatch: self.redispatch,
-            interval: self.redispatch_interval,
-            rotates: self.algorithm.rotates(),
-            connect_timeout: self.connect_timeout,
+    /// What it does about a try that failed.
+    pub fn retry_policy(&self) -> Policy<'_> {
+        Policy {
+            on: &self.retry_on,
+            statuses: &self.retry_statuses,
+            broken: self.retry_broken,
+            within: self.retry_within,
+            pause: self.retry_pause.as_ref(),
+            at_once: self.retries_at_once,
+            rule: Rule {
+                redispatch: self.redispatch,
+                interval: self.redispatch_interval,
+                rotates: self.algorithm.rotates(),
+                connect_timeout: self.connect_timeout,
+            },
         }
     }
 
@@ -191,6 +226,8 @@ pub struct Backend {
     queue: VecDeque<Ref>,
     /// How many of them still wait.
     pub queued: u32,
+    /// Retries under way, where their number is bounded.
+    slots: Slots,
     /// Share of calls that operators turn away, by plan.
     pub shed: Vec<f64>,
 }
@@ -198,7 +235,7 @@ pub struct Backend {
 impl Backend {
     /// A fleet with so many plans; nothing queued.
     pub fn new(members: Members, plans: usize) -> Backend {
-        Backend { members, queue: VecDeque::new(), queued: 0, shed: vec![0.0; plans] }
+        Backend { members, queue: VecDeque::new(), queued: 0, slots: Slots::default(), shed: vec![0.0; plans] }
     }
 }
 
@@ -222,6 +259,7 @@ impl Try {
             back: Back::None,
             client_gone: false,
             keeps_place: false,
+            holds_slot: false,
             in_bulkhead: false,
             holds_worker: false,
             at_store: false,
@@ -230,6 +268,7 @@ impl Try {
             limited: Limited::default(),
             permit: None,
             place: u32::MAX,
+            arrived: Ns::ZERO,
             since: Ns::ZERO,
             started: Ns::ZERO,
             work: Ns::NEVER,
@@ -238,11 +277,6 @@ impl Try {
             ask_timer: Timer::NONE,
             step_timer: Timer::NONE,
         }
-    }
-
-    /// Whether it may be tried again after a server has answered or broken off.
-    fn may_try_again(&self) -> bool {
-        self.retries_left > 0 && self.back == Back::None
     }
 }
 
@@ -259,6 +293,16 @@ fn note_tried(sets: &mut Vec<Tried>, t: Ref, first: bool, server: u32) {
     sets[at].add(server);
 }
 
+/// A try goes on as another: that one has been where it was.
+fn note_all_tried(sets: &mut Vec<Tried>, old: Ref, new: Ref) {
+    let Some(tried) = sets.get(old.index as usize).cloned() else { return };
+    let at = new.index as usize;
+    if sets.len() <= at {
+        sets.resize_with(at + 1, Tried::default);
+    }
+    sets[at] = tried;
+}
+
 impl World {
     /// An attempt reaches the balancer.
     #[inline(always)]
@@ -267,6 +311,10 @@ impl World {
         let backend = &self.backends[try_.fleet as usize];
         let (salt, share) = (try_.salt, backend.shed[try_.plan as usize]);
         try_.retries_left = balancer.retries.of(backend.members.let_in());
+        try_.arrived = k.now();
+        if let Some(lane) = self.lanes.whole {
+            k.after(lane, Event::CallTimeout(t));
+        }
         if balancer.log.is_some() && try_.purpose == world::Purpose::Call {
             self.calls[try_.call].logged = true;
         }
@@ -337,7 +385,7 @@ impl World {
         }
         let members = &mut self.backends[try_.fleet as usize].members;
         if members.listens() {
-            if self.spec.balancer.redispatch == Redispatch::Untried {
+            if self.spec.balancer.rules().remember_tried() {
                 note_tried(&mut self.tried, t, try_.dispatches == 1, server);
             }
             members.on_chosen(&self.spec.balancer.health, server, k.now());
@@ -397,43 +445,14 @@ impl World {
             self.check_over(k, t, number, status);
             return;
         }
-        let retried = &self.spec.balancer.retry_statuses;
-        let again = !retried.is_empty() && retried.contains(&status) && try_.may_try_again();
+        let again = status >= 400 && self.is_tried_again(t, Failure::Status(status));
         self.judge_at(k, fleet, server, Verdict::Answered { status, retried: again });
-        if again {
-            self.try_once_more(k, t);
+        if again && self.try_again_after(k, t, Failure::Status(status)) {
             return;
         }
         self.release_server_at(k, fleet, server);
         self.answer_now(k, t, status);
         self.close_front_now(k, t);
-    }
-
-    /// Tries a call again whose server is done with it, there or elsewhere.
-    fn try_once_more<K: Kernel>(&mut self, k: &mut K, t: Ref) {
-        let next = self.after_failure(k.now(), t, false);
-        let try_ = &mut self.tries[t];
-        k.cancel(try_.timer);
-        try_.timer = Timer::NONE;
-        try_.front = Front::Pending;
-        try_.keeps_place = matches!(next, Next::Same(_));
-        if !try_.keeps_place {
-            self.release_server(k, t);
-        }
-        self.try_again(k, t, matches!(next, Next::Same(_)));
-    }
-
-    /// What follows a try that failed.
-    fn after_failure(&self, now: Ns, t: Ref, refused: bool) -> Next {
-        let (try_, balancer) = (&self.tries[t], &self.spec.balancer);
-        let members = &self.backends[try_.fleet as usize].members;
-        balancer.redispatch_rule().next(&Failed {
-            refused,
-            retries: balancer.retries.of(members.let_in()),
-            retries_left: try_.retries_left,
-            servers_up: members.in_rotation(),
-            is_fully_up: members.is_fully_up(try_.server, now),
-        })
     }
 
     /// If the try is a health check, it ends here, with this status (0 for none).
@@ -472,20 +491,10 @@ impl World {
             return;
         }
         self.judge(k, t, Verdict::Unreached);
-        let next = self.after_failure(k.now(), t, failure == ConnectFailure::Refused);
-        let try_ = &mut self.tries[t];
-        // Whoever will try the same server again keeps its place there (HAProxy counts it throughout).
-        try_.keeps_place = matches!(next, Next::Same(_));
-        try_.front = Front::Pending;
-        if !try_.keeps_place {
+        if !self.try_again_after(k, t, failure.into()) {
+            self.tries[t].front = Front::Pending;
             self.release_server(k, t);
-        }
-        match next {
-            Next::GiveUp => self.reject(k, t, self.spec.balancer.status_after(failure), cause),
-            Next::Another(Ns::ZERO) => self.try_again(k, t, false),
-            Next::Same(Ns::ZERO) => self.try_again(k, t, true),
-            Next::Another(pause) => k.at(k.now().plus(pause), Event::TryAgain(t, false)),
-            Next::Same(pause) => k.at(k.now().plus(pause), Event::TryAgain(t, true)),
+            self.reject(k, t, self.spec.balancer.status_after(failure), cause);
         }
     }
 
@@ -515,25 +524,51 @@ impl World {
             return;
         }
         self.judge(k, t, Verdict::Unreached);
-        if self.spec.balancer.retry_broken && self.tries[t].may_try_again() {
-            self.try_once_more(k, t);
-            return;
+        self.tries[t].cause = cause;
+        if !self.try_again_after(k, t, Failure::Broken) {
+            self.release_server(k, t);
+            self.reject(k, t, self.spec.balancer.broken_status, cause);
         }
-        self.release_server(k, t);
-        self.reject(k, t, self.spec.balancer.broken_status, cause);
     }
 
     /// The server took too long. What it has of the call stays with it.
     pub(crate) fn idle_timed_out<K: Kernel>(&mut self, k: &mut K, t: Ref) {
         self.tries[t].timer = Timer::NONE;
         self.judge(k, t, Verdict::Unreached);
-        self.release_server(k, t);
-        // That of the call, too: what the server makes of it from now on is for nobody, if it is no write.
+        self.tries[t].cause = Cause::BalancerTimeout;
+        if !self.try_again_after(k, t, Failure::Unanswered) {
+            self.release_server(k, t);
+            self.reject_late(k, t);
+        }
+    }
+
+    /// A call has taken too long, over all tries.
+    pub(crate) fn call_timed_out<K: Kernel>(&mut self, k: &mut K, t: Ref) {
+        match self.tries.get(t).map_or(Front::Closed, |t| t.front) {
+            Front::Closed => return,
+            Front::Queued => {
+                self.backends[self.tries[t].fleet as usize].queued -= 1;
+                self.levels.here.queued.remove(k.now(), 1);
+            }
+            Front::Connecting | Front::Waiting => {
+                self.judge(k, t, Verdict::Unreached);
+                self.release_server(k, t);
+            }
+            Front::Pending => {
+                if std::mem::take(&mut self.tries[t].keeps_place) {
+                    self.release_server(k, t);
+                }
+            }
+        }
+        self.reject_late(k, t);
+    }
+
+    /// The balancer answers that it has waited for too long. What a server makes of the call from now on is for nobody, if
+    /// it is no write.
+    fn reject_late<K: Kernel>(&mut self, k: &mut K, t: Ref) {
         let call = self.tries[t].call;
         self.calls[call].cause = Cause::BalancerTimeout;
-        self.tries[t].cause = Cause::BalancerTimeout;
-        self.answer(k, t, self.spec.balancer.timeout_status);
-        self.close_front(k, t);
+        self.reject(k, t, self.spec.balancer.timeout_status, Cause::BalancerTimeout);
     }
 
     /// The wait in the queue was too long.
@@ -638,6 +673,9 @@ impl World {
         k.cancel(try_.timer);
         try_.timer = Timer::NONE;
         try_.front = Front::Closed;
+        if try_.holds_slot {
+            self.give_slot_back(t);
+        }
         self.end_if_done_now(k, t);
     }
 

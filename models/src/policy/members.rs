@@ -33,6 +33,8 @@ pub struct Rules<'a> {
     pub health: &'a HealthCheck,
     /// Whether, and where, a call is tried again.
     pub redispatch: Redispatch,
+    /// How often a server is drawn anew that the call has been at.
+    pub redraws: u32,
     /// Most connections to one server.
     pub max_connections: Option<u32>,
 }
@@ -44,7 +46,12 @@ impl Rules<'_> {
         health.fail_open_below.is_none()
             && health.slow_start.is_none()
             && !health.is_passive()
-            && self.redispatch != Redispatch::Untried
+            && !self.remember_tried()
+    }
+
+    /// Whether it matters where a call has been.
+    pub fn remember_tried(&self) -> bool {
+        self.redispatch == Redispatch::Untried || self.redraws > 0
     }
 }
 
@@ -164,20 +171,31 @@ impl Members {
         if self.is_plain {
             return self.rotation.choose(by, |s| load(s) < limit, &load);
         }
-        self.choose_with_care(rules.health, by, limit, tried, now, load)
+        let mut chosen = self.choose_with_care(rules, by, limit, tried, now, &load);
+        // The last one drawn is taken, wherever the call has been (Envoy's `previous_hosts`).
+        for redraw in 1..=rules.redraws {
+            if !chosen.zip(tried).is_some_and(|(server, tried)| tried.has(server)) {
+                break;
+            }
+            let by = Choice { number: by.number ^ redraw << 24, ..by };
+            chosen = self.choose_with_care(rules, by, limit, tried, now, &load);
+        }
+        chosen
     }
 
     /// As `choose`, where not every server in rotation with room may be chosen.
     #[inline(never)]
     fn choose_with_care(
         &mut self,
-        health: &HealthCheck,
+        rules: Rules<'_>,
         by: Choice,
         limit: u32,
         tried: Option<&Tried>,
         now: Ns,
-        load: impl Fn(u32) -> u32,
+        load: &impl Fn(u32) -> u32,
     ) -> Option<u32> {
+        let health = rules.health;
+        let tried = tried.filter(|_| rules.redispatch == Redispatch::Untried);
         let (first, alone) = (self.first, self.is_alone());
         let Members { rotation, all, members, easing, fails_open, .. } = self;
         let at = |server: u32| (server - first) as usize;
@@ -191,10 +209,10 @@ impl Members {
             return all.choose(by, |s| load(s) < limit && is_open(s), &load);
         }
         match easing.as_ref().filter(|easing| easing.is_on(now)) {
-            None => rotation.choose(by, |s| load(s) < limit && is_open(s), &load),
+            None => rotation.choose(by, |s| load(s) < limit && is_open(s), load),
             Some(easing) => {
                 let has_room = |s: u32| load(s) < easing.limit(at(s), limit, now);
-                rotation.choose_by_weight(by, |s| has_room(s) && is_open(s), &load, |s| easing.weight(at(s), now))
+                rotation.choose_by_weight(by, |s| has_room(s) && is_open(s), load, |s| easing.weight(at(s), now))
             }
         }
     }
@@ -397,7 +415,7 @@ mod tests {
     const GOOD: Verdict = Verdict::Answered { status: 200, retried: false };
 
     fn rules(health: &HealthCheck) -> Rules<'_> {
-        Rules { health, redispatch: Redispatch::Haproxy, max_connections: None }
+        Rules { health, redispatch: Redispatch::Haproxy, redraws: 0, max_connections: None }
     }
 
     /// The server that a call gets, its draws aside, with so many connections to each.

@@ -17,6 +17,7 @@ pub mod members;
 pub mod observe;
 pub mod outlier;
 pub mod redispatch;
+pub mod resend;
 pub mod retry;
 pub mod shedding;
 pub mod spool;

@@ -21,7 +21,8 @@
 //! meet the host that has just failed.
 //!
 //! Not modelled: persistence by cookie or hash; reused connections, whose failure HAProxy repeats without a pause and
-//! nginx without counting a try; Envoy's back-off and host predicates.
+//! nginx without counting a try; Envoy's other host predicates. When a call is tried again, how often and after which
+//! pause is [`super::resend`]'s.
 
 use crate::choices;
 use crate::setting::{Data, Form, Reader, Setting, Value};

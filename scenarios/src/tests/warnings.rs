@@ -47,7 +47,7 @@ const ROWS: &[(&str, &[u64], &str)] = &[
     ("stores.db.warm_up.factor = 3\nfleets.f.calls.get.asks = \"db\"", &[1], "`lasts` is 0s"),
     // How a part fails and comes back is worth saying though nothing goes wrong.
     (
-        "fleets.f.restart.delay = \"3s\"\nfleets.f.calls.get.asks = \"db\"\nfleets.f.calls.get.on_severed = \"retry\"",
+        "fleets.f.restart.delay = \"3s\"\nfleets.f.calls.get.asks = \"db\"\nfleets.f.calls.get.on_severed = \"retry\"\nstores.db = {}",
         &[],
         "",
     ),

@@ -17,14 +17,15 @@ use crate::town::{HTTP, Town};
 use crate::witness::{Chance, To};
 use brownout_models::component::clients::Connection;
 use brownout_models::ledger::Cause;
-use brownout_models::policy::redispatch::{ConnectFailure, Failed, Next, Redispatch, Tried};
+use brownout_models::policy::redispatch::{self, ConnectFailure, Next, Redispatch, Tried};
+use brownout_models::policy::resend::{Failed, Failure};
 use brownout_models::policy::verdict::Verdict;
 use brownout_models::random::{Purpose, draw, unit};
 use brownout_models::units::Ns;
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::{Method, Response};
-use rotation::{Asks, Place, Rotator};
+use rotation::{Asks, Place, Rotator, Slot};
 use std::sync::Arc;
 use tokio::sync::oneshot;
 
@@ -71,6 +72,12 @@ struct Way {
     tried: Tried,
     /// The server last tried.
     server: Option<u32>,
+    /// Whether that server has neither answered nor failed yet.
+    engaged: bool,
+    reads: bool,
+    arrived: Ns,
+    /// A retry's place among those whose number is bounded.
+    slot: Option<Slot>,
 }
 
 /// What is left to do after a failed try.
@@ -201,7 +208,26 @@ impl<P: Platform> Balancer<P> {
             retries_left: spec.retries.of(self.rotator.members(route.fleet, |members| members.let_in())),
             tried: Tried::default(),
             server: None,
+            engaged: false,
+            reads: route.reads,
+            arrived: self.platform.now(),
+            slot: None,
         };
+        let limit = spec.call_timeout.map_or(Ns::NEVER, |limit| way.arrived.plus(limit));
+        let tries = self.try_until_done(&mut way, route, presence);
+        match self.platform.before(limit, tries).await {
+            Some(end) => end,
+            None => {
+                if let Some(server) = way.server.filter(|_| way.engaged) {
+                    self.judge(server, Verdict::Unreached);
+                }
+                (spec.timeout_status, Some(Cause::BalancerTimeout))
+            }
+        }
+    }
+
+    async fn try_until_done(&self, way: &mut Way, route: &Route, presence: &mut Presence) -> (u16, Option<Cause>) {
+        let spec = &self.town.spec().balancer;
         let path = format!("/{}", route.kind);
         let method = if route.reads { Method::GET } else { Method::POST };
         let mut same = None;
@@ -216,7 +242,9 @@ impl<P: Platform> Balancer<P> {
                     }
                 }
             };
-            let then = self.dispatch(&mut way, place, &method, &path, presence).await;
+            way.engaged = true;
+            let then = self.dispatch(way, place, &method, &path, presence).await;
+            way.engaged = false;
             let pause = match then {
                 Then::Answer(status, cause) => return (status, cause),
                 Then::Left => return (499, Some(Cause::ClientLeft)),
@@ -248,7 +276,7 @@ impl<P: Platform> Balancer<P> {
         let server = place.server();
         way.server = Some(server);
         way.dispatches += 1;
-        if spec.redispatch == Redispatch::Untried {
+        if spec.rules().remember_tried() {
             way.tried.add(server);
         }
         self.rotator.on_chosen(server);
@@ -261,10 +289,12 @@ impl<P: Platform> Balancer<P> {
         let stream = match first(connect, presence.left()).await {
             Either::Left(Some(Ok(stream))) => stream,
             Either::Left(Some(Err(_))) => {
-                return self.connect_failed(way, place, ConnectFailure::Refused, Cause::Refused);
+                let status = spec.status_after(ConnectFailure::Refused);
+                return self.failed(way, place, Failure::Refused, (status, Some(Cause::Refused)));
             }
             Either::Left(None) => {
-                return self.connect_failed(way, place, ConnectFailure::TimedOut, silence.cause());
+                let status = spec.status_after(ConnectFailure::TimedOut);
+                return self.failed(way, place, Failure::ConnectTimedOut, (status, Some(silence.cause())));
             }
             Either::Right(()) => {
                 self.judge(server, Verdict::Abandoned);
@@ -290,54 +320,49 @@ impl<P: Platform> Balancer<P> {
         match reply {
             Some(Ok(reply)) => {
                 let status = reply.status;
-                let again = spec.retry_statuses.contains(&status) && way.retries_left > 0;
+                let failure = Failure::Status(status);
+                let again = status >= 400 && way.retries_left > 0 && spec.retry_policy().covers(failure, way.reads);
                 self.judge(server, Verdict::Answered { status, retried: again });
-                if again { self.once_more(way, place) } else { Then::Answer(status, None) }
+                if again { self.next(way, place, failure, (status, None)) } else { Then::Answer(status, None) }
             }
             Some(Err(how)) => {
-                self.judge(server, Verdict::Unreached);
-                if spec.retry_broken && way.retries_left > 0 {
-                    self.once_more(way, place)
-                } else {
-                    let reset = how == Broken::Reset;
-                    Then::Answer(spec.broken_status, Some(if reset { Cause::ConnectionReset } else { Cause::Crashed }))
-                }
+                let cause = if how == Broken::Reset { Cause::ConnectionReset } else { Cause::Crashed };
+                self.failed(way, place, Failure::Broken, (spec.broken_status, Some(cause)))
             }
             None => {
-                self.judge(server, Verdict::Unreached);
-                Then::Answer(spec.timeout_status, Some(Cause::BalancerTimeout))
+                let end = (spec.timeout_status, Some(Cause::BalancerTimeout));
+                self.failed(way, place, Failure::Unanswered, end)
             }
         }
+    }
+
+    /// A try has failed, which speaks against its server. `end`: the answer if it was the last.
+    fn failed(&self, way: &mut Way, place: Place, failure: Failure, end: (u16, Option<Cause>)) -> Then {
+        self.judge(place.server(), Verdict::Unreached);
+        self.next(way, place, failure, end)
     }
 
     /// What follows a try that failed.
-    fn after_failure(&self, way: &Way, server: u32, refused: bool) -> Next {
+    fn next(&self, way: &mut Way, place: Place, failure: Failure, end: (u16, Option<Cause>)) -> Then {
+        way.slot = None;
         let (spec, now) = (&self.town.spec().balancer, self.platform.now());
-        let failed = self.rotator.members(way.fleet, |members| Failed {
-            refused,
-            retries: spec.retries.of(members.let_in()),
-            retries_left: way.retries_left,
-            servers_up: members.in_rotation(),
-            is_fully_up: members.is_fully_up(server, now),
+        let (next, slot) = self.rotator.next_try(way.fleet, |members| Failed {
+            failure,
+            reads: way.reads,
+            salt: way.salt,
+            attempt: way.attempt,
+            age: now.minus(way.arrived),
+            at: redispatch::Failed {
+                refused: failure == Failure::Refused,
+                retries: spec.retries.of(members.let_in()),
+                retries_left: way.retries_left,
+                servers_up: members.in_rotation(),
+                is_fully_up: members.is_fully_up(place.server(), now),
+            },
         });
-        spec.redispatch_rule().next(&failed)
-    }
-
-    /// Tries a call again whose server is done with it, there or elsewhere.
-    fn once_more(&self, way: &Way, place: Place) -> Then {
-        match self.after_failure(way, place.server(), false) {
-            Next::Same(pause) => Then::Same(place, pause),
-            Next::Another(pause) => Then::Another(pause),
-            // Not reached: callers see to it that a try is left.
-            Next::GiveUp => Then::Answer(self.town.spec().balancer.unavailable_status, Some(Cause::NoServer)),
-        }
-    }
-
-    fn connect_failed(&self, way: &Way, place: Place, failure: ConnectFailure, cause: Cause) -> Then {
-        self.judge(place.server(), Verdict::Unreached);
-        let spec = &self.town.spec().balancer;
-        match self.after_failure(way, place.server(), failure == ConnectFailure::Refused) {
-            Next::GiveUp => Then::Answer(spec.status_after(failure), Some(cause)),
+        way.slot = slot;
+        match next {
+            Next::GiveUp => Then::Answer(end.0, end.1),
             Next::Another(pause) => Then::Another(pause),
             // Whoever will try the same server again keeps its place there (HAProxy counts it throughout).
             Next::Same(pause) => Then::Same(place, pause),

@@ -82,7 +82,7 @@ pub const ROWS: &[Shown] = &[
         |o| cause(&o[0], "queue_timeout") > 100 && seen(&o[0], "502") > 100 && cause(&o[1], "queue_timeout") > 300 && cause(&o[2], "queue_timeout") == 0,
     ),
     (
-        &["Longest wait for a server's answer, then `timeout_status` (HAProxy `timeout server`, ELB idle timeout); none: no limit.", "Status after a server has not answered within `idle_timeout`."],
+        &["Longest wait for a server's answer in one try", "Status after a server has not answered within `idle_timeout`"],
         &[
             "clients.c.rate=2/s; stores.db.service=1s; balancer.idle_timeout=500ms",
             "clients.c.rate=2/s; stores.db.service=1s; balancer={ idle_timeout = \"500ms\", timeout_status = 502 }",

@@ -23,6 +23,7 @@ mod fleets;
 mod health;
 mod metrics;
 mod presets;
+mod retries;
 mod stores;
 
 use brownout_models::fault::Course;
@@ -143,8 +144,10 @@ fn near(is: f64, should_be: f64, within: f64) -> bool {
 
 /// Every table of shown sentences.
 fn shown() -> impl Iterator<Item = &'static Shown> {
-    [faults::ROWS, clients::ROWS, balancer::ROWS, health::ROWS, metrics::ROWS, fleets::ROWS, calls::ROWS, stores::ROWS]
+    let balancers = [balancer::ROWS, retries::ROWS, health::ROWS];
+    [faults::ROWS, clients::ROWS, metrics::ROWS, fleets::ROWS, calls::ROWS, stores::ROWS]
         .into_iter()
+        .chain(balancers)
         .flatten()
 }
 

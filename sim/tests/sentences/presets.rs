@@ -27,7 +27,7 @@ const PRESETS: &[Preset] = &[
     (
         "balancer",
         "envoy",
-        &[("connect_timeout", "5s"), ("idle_timeout", "15s"), ("retries", "0"), ("redispatch", "afresh")],
+        &[("connect_timeout", "5s"), ("call_timeout", "15s"), ("retries", "0"), ("redispatch", "afresh"), ("retries_at_once", "3"), ("retry_pause.base", "25ms"), ("retry_pause.most", "250ms")],
     ),
     (
         "balancer",

@@ -7,7 +7,6 @@ use super::Balancer;
 use crate::kernel::{Event, Fact, Kernel};
 use crate::policy::balance::Choice;
 use crate::policy::members::{Members, Rules};
-use crate::policy::redispatch::Redispatch;
 use crate::policy::verdict::Verdict;
 use crate::slab::Ref;
 use crate::world::{Purpose, Try, World};
@@ -16,7 +15,12 @@ impl Balancer {
     /// By which servers are judged and chosen.
     #[inline(always)]
     pub fn rules(&self) -> Rules<'_> {
-        Rules { health: &self.health, redispatch: self.redispatch, max_connections: self.max_connections }
+        Rules {
+            health: &self.health,
+            redispatch: self.redispatch,
+            redraws: self.redraws,
+            max_connections: self.max_connections,
+        }
     }
 }
 
@@ -40,7 +44,7 @@ impl World {
     pub(super) fn pick<K: Kernel>(&mut self, k: &K, t: Ref, avoid: Option<u32>) -> Option<u32> {
         let (try_, balancer, connections) = (&self.tries[t], &self.spec.balancer, &self.connections);
         // Once it has been anywhere: before, its place among the sets is another's.
-        let matters = balancer.redispatch == Redispatch::Untried && try_.dispatches > 0;
+        let matters = balancer.rules().remember_tried() && try_.dispatches > 0;
         let tried = if matters { self.tried.get(t.index as usize) } else { None };
         let members = &mut self.backends[try_.fleet as usize].members;
         let load = |server: u32| connections[server as usize];

@@ -4,6 +4,7 @@ use super::{Balancer, Surge};
 use crate::policy::balance::Algorithm;
 use crate::policy::health::HealthCheck;
 use crate::policy::redispatch::{Redispatch, Retries};
+use crate::policy::resend::{RetryOn, RetryPause};
 use crate::setting::Preset;
 use crate::units::Ns;
 
@@ -17,7 +18,7 @@ pub const PRESETS: &[Preset<Balancer>] = &[
               noticed (`abortonclose` is off before 3.3); health checks as preset `haproxy`. Its timeouts have no defaults: \
               set connect_timeout and idle_timeout. Source: doc/configuration.txt, src/proxy.c, src/backend.c. Not \
               modelled: the bare close with which it answers when a reused connection breaks, `maxqueue`, `retry-on`'s need of \
-              the whole request in a buffer, cookies, its own `maxconn`.",
+              the whole request in a buffer, `junk-response`, cookies, its own `maxconn`.",
         make: || Balancer { health: HealthCheck::haproxy(), redispatch: Redispatch::Never, ..Balancer::default() },
     },
     Preset {
@@ -57,18 +58,24 @@ pub const PRESETS: &[Preset<Balancer>] = &[
     },
     Preset {
         name: "envoy",
-        doc: "Envoy 1.40 (2026): round robin, connect timeout 5s, route timeout 15s (504), 503 where a connection fails, breaks or \
-              no host is healthy, no retries unless a retry policy is given (`retries`: a host is drawn afresh, and may be the \
-              same), health checks as preset `envoy`. Source: Envoy's cluster.proto and route_components.proto, \
-              router_filter.rst. Not modelled: the back-off of retries (25ms, doubling, full jitter), the route timeout over \
-              all tries (here it bounds each), per-try timeouts, host predicates, the cluster's circuit breaker (1,024 connections, \
-              pending and requests, 3 retries at once), workers that balance for themselves.",
+        doc: "Envoy 1.40 (2026): round robin, connect timeout 5s, route timeout 15s over all tries (call_timeout; 504), no per-try \
+              timeout (idle_timeout), 503 where a connection fails, breaks or no host is healthy, no retries unless `retries` \
+              gives their number: then, unless `retry_on` says otherwise, after failed connects, each to a host drawn \
+              afresh, which may be the same, after a back-off of 25ms that doubles up to 250ms with full jitter, at most 3 at \
+              once; health checks as preset `envoy`. Source: Envoy's cluster.proto, route_components.proto and \
+              circuit_breaker.proto, router_filter.rst, source/common/router/retry_state_impl.cc. Not modelled: other host predicates than `previous_hosts` (redraws), \
+              the cluster's other circuit breakers (1,024 connections, pending and requests), retry budgets, workers that balance \
+              for themselves.",
         make: || Balancer {
             health: HealthCheck::envoy(),
             connect_timeout: Ns::secs(5),
             retries: Retries::Count(0),
             redispatch: Redispatch::Afresh,
-            idle_timeout: Some(Ns::secs(15)),
+            retry_on: vec![RetryOn::ConnectFailure],
+            retry_pause: Some(RetryPause::default()),
+            retries_at_once: Some(3),
+            idle_timeout: None,
+            call_timeout: Some(Ns::secs(15)),
             abort_on_close: true,
             close_on_departure: true,
             broken_status: 503,
@@ -78,11 +85,11 @@ pub const PRESETS: &[Preset<Balancer>] = &[
     Preset {
         name: "nginx",
         doc: "nginx 1.22 (2022), open source: round robin, proxy_connect_timeout and proxy_read_timeout 60s, a failed \
-              connection goes on at once to each other server once (proxy_next_upstream error timeout, tries 0); then 504 if \
+              connection goes on at once to each other server once (proxy_next_upstream error timeout, tries 0), and so does \
+              a call that reads whose answer does not come in time or whose connection breaks; then 504 if \
               the last failure was a timeout, else 502; closes the connection to the server when its client leaves; health as \
               preset `nginx`. Source: ngx_http_proxy_module, ngx_http_upstream.c, ngx_http_upstream_round_robin.c. Not modelled: \
-              that a GET whose answer breaks off or does not come in time goes on, too (retry_broken does the first, for \
-              all methods), the reused connection that fails without costing a try, backup servers, the loss of weight after a \
+              `invalid_header`, the reused connection that fails without costing a try, backup servers, the loss of weight after a \
               failure, workers that count for themselves.",
         make: || nginx(HealthCheck::nginx()),
     },
@@ -100,6 +107,7 @@ fn nginx(health: HealthCheck) -> Balancer {
         connect_timeout: Ns::secs(60),
         retries: Retries::EachServer,
         redispatch: Redispatch::Untried,
+        retry_on: vec![RetryOn::Error, RetryOn::Timeout],
         idle_timeout: Some(Ns::secs(60)),
         abort_on_close: true,
         close_on_departure: true,

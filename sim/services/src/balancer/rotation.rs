@@ -7,7 +7,8 @@ use brownout_models::ledger::Cause;
 use brownout_models::policy::balance::Choice;
 use brownout_models::policy::health::Health;
 use brownout_models::policy::members::Members;
-use brownout_models::policy::redispatch::{Redispatch, Tried};
+use brownout_models::policy::redispatch::{Next, Tried};
+use brownout_models::policy::resend::{Failed, Slots};
 use brownout_models::policy::verdict::Verdict;
 use brownout_models::units::Ns;
 use brownout_models::world::World;
@@ -48,6 +49,8 @@ struct Waiting {
 pub struct Backend {
     pub members: Members,
     waiting: VecDeque<Waiting>,
+    /// Retries under way, where their number is bounded.
+    slots: Slots,
 }
 
 /// What the balancer knows.
@@ -64,7 +67,7 @@ impl State {
         let backends = world.backends.iter().map(|backend| {
             let mut members = backend.members.clone();
             members.forget_calls(health);
-            Backend { members, waiting: VecDeque::new() }
+            Backend { members, waiting: VecDeque::new(), slots: Slots::default() }
         });
         State { backends: backends.collect(), servers: vec![ServerState::default(); world.servers.len()] }
     }
@@ -74,7 +77,7 @@ impl State {
         let Asks { fleet, salt, number, ref tried, avoid } = *asks;
         let State { servers, backends } = self;
         let by = Choice { algorithm: spec.algorithm, salt, number, avoid };
-        let tried = (spec.redispatch == Redispatch::Untried).then_some(tried);
+        let tried = spec.rules().remember_tried().then_some(tried);
         let load = |server: u32| servers[server as usize].connections;
         backends[fleet as usize].members.choose(spec.rules(), by, tried, now, load)
     }
@@ -247,6 +250,16 @@ impl Rotator {
         self.settle(server);
     }
 
+    /// What follows a try that failed, and the slot of the retry, where their number is bounded.
+    pub fn next_try(&self, fleet: u16, failed: impl FnOnce(&Members) -> Failed) -> (Next, Option<Slot>) {
+        let spec = self.spec();
+        let backend = &mut self.state().backends[fleet as usize];
+        let failed = failed(&backend.members);
+        let next = spec.retry_policy().next(&failed, &mut backend.slots);
+        let takes = next != Next::GiveUp && spec.retries_at_once.is_some();
+        (next, takes.then(|| Slot { rotator: self.clone(), fleet }))
+    }
+
     /// A call goes to a server.
     pub fn on_chosen(&self, server: u32) {
         let now = self.now();
@@ -319,6 +332,18 @@ impl Rotator {
         if let Some(begins) = self.members(fleet, |members| members.settle_fail_open(health)) {
             self.town.witness().fails_open(fleet, begins);
         }
+    }
+}
+
+/// A retry's place among those whose number is bounded; whoever drops it makes room for the next.
+pub struct Slot {
+    rotator: Rotator,
+    fleet: u16,
+}
+
+impl Drop for Slot {
+    fn drop(&mut self) {
+        self.rotator.state().backends[self.fleet as usize].slots.give_back();
     }
 }
 

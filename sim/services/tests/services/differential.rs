@@ -159,6 +159,13 @@ const ROWS: &[Row] = &[
     with(&SPARE, fault("store refuses, spare", "degradation/refuse.toml")),
     with(&SPARE, machines("failover of a sound store", "do = \"failover\"\nstore = \"identify\"")),
     machines("two processes stand still", "do = \"pause\"\nfleet = \"collectors\"\nservers = 2"),
+    // What is not answered in time goes on, a few retries at once; each draws a server afresh after a pause.
+    with(&GOES_ON, machines("two stand still, calls go on", "do = \"pause\"\nfleet = \"collectors\"\nservers = 2")),
+    with(
+        &GOES_ON_AS_NGINX,
+        machines("two stand still, as nginx goes on", "do = \"pause\"\nfleet = \"collectors\"\nservers = 2"),
+    ),
+    with(&GOES_ON, fault("half fail, calls go on", "degradation/error.toml")),
     machines(
         "half the fleet cut off",
         "do = \"partition\"\nbetween = [\"balancer\", \"fleets.collectors\"]\nservers = 3",
@@ -331,6 +338,22 @@ const REPLAYED_BY_WHO_WAITS: [&str; 5] = [
     REPLAYED_AT_ONCE[2],
     REPLAYED_AT_ONCE[3],
     "balancer.abort_on_close=true",
+];
+const GOES_ON: [&str; 8] = [
+    "balancer.retry_on=[\"5xx\"]",
+    "balancer.retries=2",
+    "balancer.redispatch=afresh",
+    "balancer.redraws=1",
+    "balancer.retry_pause={}",
+    "balancer.retries_at_once=20",
+    "balancer.idle_timeout=500ms",
+    "balancer.call_timeout=1200ms",
+];
+const GOES_ON_AS_NGINX: [&str; 4] = [
+    "balancer.retry_on=[\"error\", \"timeout\", \"non_idempotent\"]",
+    "balancer.redispatch=untried",
+    "balancer.retry_within=700ms",
+    "balancer.idle_timeout=500ms",
 ];
 const HANGS_40S: &str = "do = \"hang\"\nstore = \"identify\"\nfor = \"40s\"";
 const REFUSES_40S: &str = "do = \"refuse\"\nstore = \"identify\"\nfor = \"40s\"";

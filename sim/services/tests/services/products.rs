@@ -39,6 +39,109 @@ fn holds(what: &str, scenario: &Scenario) {
 const ONE_DIES: &str = "[fleets.f]\ncount = 2\nworkers = 64\nhealth = \"shallow\"\nrestart = { delay = \"1h\" }\n\
     calls.call = { work = \"5ms\" }\n[[timeline]]\nat = \"20s\"\ndo = \"crash\"\nfleet = \"f\"\nservers = [\"f-1\"]\n";
 
+/// Share of the calls in the window that fail, with one of two hosts dead and no health checks.
+fn failing(balancer: &str) -> Vec<(&'static str, f64)> {
+    let more = format!("health = \"none\"\n{ONE_DIES}");
+    let scenario = world("100/s", &format!("preset = \"envoy\"\nretries_at_once = 1000\n{balancer}"), &more);
+    both(&scenario).map(|(runtime, o)| (runtime, o.calls["call"].failed as f64 / 4000.0)).into()
+}
+
+#[test]
+fn envoys_retries_draw_a_host_again_after_a_pause() {
+    // Each draw is the dead one with 1/2; a host that was tried is drawn anew so often, then taken all the same.
+    let random =
+        |retries: u32, redraws: u32| format!("algorithm = \"random\"\nretries = {retries}\nredraws = {redraws}");
+    let mut rows = vec![(random(0, 0), 0.5), (random(1, 0), 0.25), (random(2, 0), 0.125), (random(3, 0), 0.0625)];
+    rows.extend([(random(1, 1), 0.125), (random(1, 3), 0.03125)]);
+    // Round robin has one counter for first tries and retries. A call comes every 10 ms and pauses for up to 25 ms, so
+    // with 0.4 its retry comes before the next call, takes the live host, and leaves the dead one to that. The rest is an
+    // independent simulation of the counter (0.229).
+    rows.push(("algorithm = \"round-robin\"\nretries = 1".into(), round_robin(10.0, 25.0)));
+    for (balancer, should_be) in rows {
+        for (runtime, is) in failing(&balancer) {
+            // Four standard errors of 4,000 calls, and the calls at the edges of the window.
+            let within = 4.0 * (should_be * (1.0 - should_be) / 4000.0_f64).sqrt() + 0.005;
+            assert!((is - should_be).abs() < within, "{balancer} on {runtime}: {is:.4}, right is {should_be:.4}");
+        }
+    }
+}
+
+/// The share of calls that fail with one retry: one counter of round robin over a live and a dead host, a call every `every`
+/// milliseconds, pauses uniform below `pause`; nothing of it is shared with the model.
+fn round_robin(every: f64, pause: f64) -> f64 {
+    let (mut dice, mut picks, mut failed) = (0x2545_f491_4f6c_dd1d_u64, 0_u64, 0_u64);
+    let mut retries: Vec<f64> = Vec::new();
+    let calls = 400_000_u64;
+    for call in 0..calls {
+        let now = call as f64 * every;
+        retries.sort_by(f64::total_cmp);
+        let due = retries.partition_point(|at| *at < now);
+        for _ in retries.drain(..due) {
+            failed += u64::from(picks % 2 == 0);
+            picks += 1;
+        }
+        if picks % 2 == 0 {
+            // xorshift64*
+            dice ^= dice >> 12;
+            dice ^= dice << 25;
+            dice ^= dice >> 27;
+            let unit = (dice.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 11) as f64 / (1_u64 << 53) as f64;
+            retries.push(now + unit * pause);
+        }
+        picks += 1;
+    }
+    failed as f64 / calls as f64
+}
+
+#[test]
+fn what_is_not_answered_in_time_goes_on_where_the_product_says_so() {
+    // One of three servers stands still for half a minute; a call that has reached it waits for 2 s.
+    let stands = |calls: &str| {
+        format!(
+            "[fleets.f]\ncount = 3\nworkers = 64\nhealth = \"shallow\"\ncalls.call = {{ work = \"5ms\"{calls} }}\n\
+             [stores.log]\n[[timeline]]\nat = \"20s\"\ndo = \"pause\"\nfleet = \"f\"\nservers = [\"f-1\"]\nfor = \"30s\"\n"
+        )
+    };
+    let (reads, writes) = (stands(""), stands(", appends = \"log\""));
+    let expect = |condition: &str| format!("[[expect]]\nalways = \"{condition} over window\"\n");
+    let nginx = "preset = \"nginx\"\nhealth = \"none\"\nidle_timeout = \"2s\"\nconnect_timeout = \"1s\"";
+    let haproxy = "preset = \"haproxy\"\nhealth = \"none\"\nidle_timeout = \"2s\"\nconnect_timeout = \"1s\"\nredispatch = \"haproxy\"";
+    let all_go_on =
+        expect("call.failed <= 0") + &expect("call.latency_p99 > 2s") + &expect("call.latency_max < 2100ms");
+    let rows = [
+        ("nginx, calls that read", nginx.to_string(), &reads, all_go_on.clone()),
+        ("nginx, calls that write", nginx.into(), &writes, expect("call.failed_rate > 20%")),
+        (
+            "nginx, non_idempotent",
+            format!("{nginx}\nretry_on = [\"error\", \"timeout\", \"non_idempotent\"]"),
+            &writes,
+            all_go_on.clone(),
+        ),
+        (
+            "nginx, not after proxy_next_upstream_timeout",
+            format!("{nginx}\nretry_within = \"1s\""),
+            &reads,
+            expect("call.failed_rate > 20%"),
+        ),
+        ("HAProxy, as it comes", haproxy.into(), &writes, expect("call.failed_rate > 20%")),
+        (
+            "HAProxy, response-timeout",
+            format!("{haproxy}\nretry_on = [\"conn-failure\", \"response-timeout\"]"),
+            &writes,
+            all_go_on,
+        ),
+        (
+            "Envoy, no per-try timeout: the route timeout is over all tries",
+            "preset = \"envoy\"\nhealth = \"none\"\nretries = 2\nretry_on = [\"5xx\"]\ncall_timeout = \"2s\"".into(),
+            &reads,
+            expect("call.failed_rate > 20%") + &expect("call.latency_max < 100ms"),
+        ),
+    ];
+    rows.into_par_iter().for_each(|(what, balancer, more, expects)| {
+        holds(what, &world("20/s", &balancer, &format!("{more}{expects}")));
+    });
+}
+
 #[test]
 fn redispatch_is_what_haproxy_does() {
     let haproxy = "preset = \"haproxy\"\nconnect_timeout = \"5s\"";
