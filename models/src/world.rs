@@ -248,8 +248,8 @@ pub struct Query {
     pub call: Ref,
     /// Salt of the call.
     pub salt: u64,
-    /// Which try in place.
-    pub asks: u16,
+    /// Which ask of the call, see [`crate::policy::asking::number`].
+    pub number: u32,
     /// Its store.
     pub store: u16,
     /// Whether it writes.

@@ -387,7 +387,7 @@ impl World {
                 s.returned_at = None;
             }
         }
-        let time = spec.service.sample(query.salt, Purpose::Query, u32::from(query.asks));
+        let time = spec.service.sample(query.salt, Purpose::Query, query.number);
         let time = if factor == 1.0 { time } else { time.scaled(factor) };
         k.at(k.now().plus(time), Event::QueryDone(q));
     }
@@ -395,7 +395,7 @@ impl World {
     /// A query is served: a write is done, an answer goes back.
     pub(crate) fn query_done<K: Kernel>(&mut self, k: &mut K, q: Ref) {
         let Some(query) = self.queries.get_mut(q).filter(|q| q.state == QueryState::Running) else { return };
-        let Query { store, asker, call, salt, asks, writes, late_from, .. } = *query;
+        let Query { store, asker, call, salt, number, writes, late_from, .. } = *query;
         let s = &mut self.stores[store as usize];
         s.running -= 1;
         if s.knobs.hangs {
@@ -407,7 +407,7 @@ impl World {
         }
         let share = s.knobs.error_share;
         let refused = writes && s.knobs.refuses_writes;
-        let error = refused || (share > 0.0 && unit(draw(salt, Purpose::Error, u32::from(asks))) <= share);
+        let error = refused || (share > 0.0 && unit(draw(salt, Purpose::Error, number)) <= share);
         if error {
             let would = |knobs: &StoreKnobs| if refused { knobs.refuses_writes } else { knobs.error_share > 0.0 };
             s.stack.credit(&mut self.effects, would);

@@ -29,6 +29,12 @@ pub struct Reactions {
     pub retry_at_most: Option<u32>,
 }
 
+/// The number of an ask among all of a call, by which what is random about it at the store is drawn: each ask of each
+/// attempt draws anew. `asks` counts from 1 over all servers that have had the attempt.
+pub fn number(attempt: u16, asks: u32) -> u32 {
+    u32::from(attempt.saturating_sub(1)) << 16 | asks
+}
+
 /// For whom a store is asked.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Asker {

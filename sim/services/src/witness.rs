@@ -30,6 +30,8 @@ enum Client {
 }
 
 struct Call {
+    /// The attempt that last asked a store, and how often.
+    asked: (u16, u32),
     account: Account,
     offered: Ns,
     client: Client,
@@ -222,6 +224,7 @@ impl Witness {
         let number = books.number();
         let account = Account { cohort, population, salt };
         let call = Call {
+            asked: (0, 0),
             account,
             offered: at,
             client: Client::Waiting,
@@ -475,6 +478,17 @@ impl Witness {
     pub fn waits(&self, call: u64, attempt: u16) -> bool {
         let books = self.books();
         books.calls.get(&call).is_some_and(|c| c.client == Client::Waiting && c.current == attempt)
+    }
+
+    /// Which ask of an attempt the one that begins is, over all servers that have had it; none if the call is over.
+    pub fn next_ask(&self, call: u64, attempt: u16) -> Option<u32> {
+        let mut books = self.books();
+        let asked = &mut books.calls.get_mut(&call)?.asked;
+        if asked.0 != attempt {
+            *asked = (attempt, 0);
+        }
+        asked.1 += 1;
+        Some(asked.1)
     }
 
     /// A server enters or leaves rotation.

@@ -2,7 +2,7 @@
 
 use crate::kernel::{Event, Kernel, Knock, Timer};
 use crate::ledger::Cause;
-use crate::policy::asking::{Asker, Next};
+use crate::policy::asking::{self, Asker, Next};
 use crate::random::{Purpose as Draw, draw};
 use crate::slab::Ref;
 use crate::units::Ns;
@@ -105,7 +105,7 @@ impl World {
             asker: t,
             call: if writes { try_.call } else { Ref::NONE },
             salt: try_.salt,
-            asks: try_.asks,
+            number: asking::number(try_.attempt, u32::from(try_.asks)),
             store,
             writes,
             late_from,

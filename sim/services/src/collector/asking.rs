@@ -56,12 +56,19 @@ impl<P: Platform> Process<P> {
         let mut asks = 0;
         loop {
             asks += 1;
+            // A balancer may have sent the attempt to other servers before, which have asked for it too.
+            let all = if matches!(asker, Asker::Call) {
+                self.town.witness().next_ask(ticket.call, ticket.attempt)
+            } else {
+                None
+            };
+            let number = policy::number(ticket.attempt, all.unwrap_or(asks));
             let since = self.platform.now();
             let vain = match self.guards.enter_breaker(self.fleet(), at, since) {
                 Err(_) => Vain { cause: Cause::BreakerOpen, is_over: false },
                 Ok(permit) => {
                     let pool = &self.pools[store as usize];
-                    let result = self.ask_once(pool, plan, ticket, (asks, asker), deadline).await;
+                    let result = self.ask_once(pool, plan, ticket, (number, asker), deadline).await;
                     let now = self.platform.now();
                     self.guards.tell_breaker(self.fleet(), at, permit, result.is_ok(), since, now);
                     match result {
@@ -97,7 +104,7 @@ impl<P: Platform> Process<P> {
         pool: &Pool<P>,
         plan: &CallPlan,
         ticket: &Ticket,
-        (asks, asker): (u32, Asker),
+        (number, asker): (u32, Asker),
         deadline: Ns,
     ) -> Result<(), Vain> {
         let timed_out = |cause| Vain { cause, is_over: self.platform.now() >= deadline };
@@ -118,7 +125,7 @@ impl<P: Platform> Process<P> {
             call: if writes { ticket.call } else { 0 },
             chance: 0,
             salt: ticket.salt,
-            asks,
+            asks: number,
             attempt: ticket.attempt,
             writes,
             late_from: match asker {
@@ -267,6 +274,7 @@ impl Stores {
             last.0
         };
         let Ticket { call, attempt, salt, .. } = self.ticket;
+        let asks = policy::number(attempt, asks);
         let call = if writes { call } else { 0 };
         Query { call, chance: 0, salt, asks, attempt, writes, late_from: Ns::NEVER }
     }

@@ -94,15 +94,40 @@ fn round_robin(every: f64, pause: f64) -> f64 {
 }
 
 #[test]
+fn each_ask_of_each_attempt_meets_an_error_or_not_for_itself() {
+    let world_of = |balancer: &str, clients: &str| {
+        let more = format!(
+            "[clients.c.retry]\n{clients}\n[fleets.f]\ncount = 2\nworkers = 64\nhealth = \"shallow\"\n\
+             calls.call = {{ asks = \"db\" }}\n[stores.db]\nservice = \"1ms\"\n\
+             [[timeline]]\nat = \"20s\"\ndo = \"error\"\nstore = \"db\"\nshare = \"50%\"\n"
+        );
+        world("50/s", &format!("preset = \"haproxy\"\nidle_timeout = \"1s\"\n{balancer}"), &more)
+    };
+    // 2,000 calls; each ask fails with a half.
+    for (what, scenario, should_be) in [
+        ("none", world_of("retries = 0", "retries = 0"), 0.5),
+        ("the clients try again", world_of("retries = 0", "retries = 3\ndelay = \"1ms\""), 0.0625),
+        ("the balancer does", world_of("retries = 2\nretry_statuses = [500]", "retries = 0"), 0.125),
+        ("both do", world_of("retries = 1\nretry_statuses = [500]", "retries = 1\ndelay = \"1ms\""), 0.0625),
+    ] {
+        for (runtime, outcome) in both(&scenario) {
+            let is = outcome.calls["call"].failed as f64 / 2000.0;
+            let within = 4.0 * (should_be * (1.0 - should_be) / 2000.0_f64).sqrt();
+            assert!((is - should_be).abs() < within, "{what} on {runtime}: {is:.4}, right is {should_be:.4}");
+        }
+    }
+}
+
+#[test]
 fn what_is_not_answered_in_time_goes_on_where_the_product_says_so() {
     // One of three servers stands still for half a minute; a call that has reached it waits for 2 s.
-    let stands = |calls: &str| {
+    let stands = |calls: &str, more: &str| {
         format!(
             "[fleets.f]\ncount = 3\nworkers = 64\nhealth = \"shallow\"\ncalls.call = {{ work = \"5ms\"{calls} }}\n\
-             [stores.log]\n[[timeline]]\nat = \"20s\"\ndo = \"pause\"\nfleet = \"f\"\nservers = [\"f-1\"]\nfor = \"30s\"\n"
+             {more}[[timeline]]\nat = \"20s\"\ndo = \"pause\"\nfleet = \"f\"\nservers = [\"f-1\"]\nfor = \"30s\"\n"
         )
     };
-    let (reads, writes) = (stands(""), stands(", appends = \"log\""));
+    let (reads, writes) = (stands("", ""), stands(", appends = \"log\"", "[stores.log]\n"));
     let expect = |condition: &str| format!("[[expect]]\nalways = \"{condition} over window\"\n");
     let nginx = "preset = \"nginx\"\nhealth = \"none\"\nidle_timeout = \"2s\"\nconnect_timeout = \"1s\"";
     let haproxy = "preset = \"haproxy\"\nhealth = \"none\"\nidle_timeout = \"2s\"\nconnect_timeout = \"1s\"\nredispatch = \"haproxy\"";
