@@ -524,7 +524,9 @@ mod tests {
         assert_eq!(fails(&mut lone, &nginx, 3, 9, now), Judged::default());
         assert!(lone.is_in_rotation(3));
         let mut two = Members::new(rules(&nginx), FIRST, 2);
-        [3, 4].map(|server| fails(&mut two, &nginx, server, 1, now));
+        for server in [3, 4] {
+            fails(&mut two, &nginx, server, 1, now);
+        }
         assert_eq!(two.in_rotation(), 0);
         assert!(two.on_nobody(&nginx));
         assert_eq!([3, 4].map(|server| two.settle(&nginx, server, now)), [Some(true); 2]);
