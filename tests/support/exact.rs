@@ -113,7 +113,7 @@ fn levels(world: &World) -> Vec<f64> {
     out.extend(world.stores.iter().map(|store| store.waiting() as f64));
     out.push(world.backends.iter().map(|backend| backend.queued).sum::<u32>().into());
     out.push(world.kept() as f64);
-    let first = world.backends[0].rotation.len() as f64;
+    let first = world.backends[0].members.in_rotation() as f64;
     out.extend([first, first]);
     out
 }

@@ -206,7 +206,7 @@ impl Members {
         };
         let is_open = |s: u32| !tried.is_some_and(|tried| tried.has(s)) && is_forgiven(s);
         if *fails_open {
-            return all.choose(by, |s| load(s) < limit && is_open(s), &load);
+            return all.choose(by, |s| load(s) < limit && is_open(s), load);
         }
         match easing.as_ref().filter(|easing| easing.is_on(now)) {
             None => rotation.choose(by, |s| load(s) < limit && is_open(s), load),
