@@ -87,6 +87,9 @@ const PINNED: [(u64, &str, &str); 35] = [
     (1, "-", "measured/envoy-bulkhead-deep-hang.toml"),
     (1, "-", "measured/maxconn-8-hang.toml"),
     (1, "-", "measured/nginx-shared-hang.toml"),
+    (1, "-", "measured/retries/envoy-random-dead.toml"),
+    (1, "-", "measured/retries/haproxy-response-timeout.toml"),
+    (1, "-", "measured/retries/nginx-read-timeout.toml"),
     (1, "-", "measured/shared-deep-hang.toml"),
     (1, "-", "measured/shared-shallow-hang.toml"),
     (2, "-", "measured/shared-shallow-hang.toml"),
@@ -137,7 +140,7 @@ fn every_scenario_of_the_catalogue_is_pinned() {
             && std::fs::read_to_string(path).is_ok_and(|text| text.starts_with("brownout = "))
     };
     let mut missing = Vec::new();
-    for folder in ["", "degradation/", "measured/"] {
+    for folder in ["", "degradation/", "measured/", "measured/retries/"] {
         for entry in std::fs::read_dir(root.join(folder)).expect("a folder of the catalogue") {
             let path = entry.expect("a readable entry").path();
             let name = format!("{folder}{}", path.file_name().map(|n| n.to_string_lossy()).unwrap_or_default());
