@@ -131,7 +131,11 @@ mod space {
         ("fail_open_below", &["1", "'50%'", "'100%'"]),
         (
             "outlier",
-            &["'envoy'", "{ consecutive_errors = 2, interval = '300ms', base_ejection = '1s', max_share = '60%' }"],
+            &[
+                "'envoy'",
+                "{ consecutive_errors = 2, interval = '300ms', base_ejection = '1s', max_share = '60%' }",
+                "{ consecutive_errors = 0, gateway_errors = 2, interval = '300ms', base_ejection = '1s', max_share = '50%', counts_before = true }",
+            ],
         ),
         ("observe", &["'haproxy'", "{ errors = 1, on_error = 'mark-down' }", "{ errors = 2, on_error = 'fastinter' }"]),
         ("max_fails", &["'nginx'", "{ fails = 2, window = '1s', reset_all = true }"]),

@@ -164,7 +164,7 @@ const ALL: &[(&str, &[Row])] = &[
         ("healthy_panic_threshold", Is("balancer.health.fail_open_below"), "As a share: with fewer healthy hosts all get calls; 50% by default, 0% never."),
         ("outlier_detection", Is("balancer.health.outlier"), "Passive ejection; off unless configured."),
         ("consecutive_5xx", Is("balancer.health.outlier.consecutive_errors"), "Errors in a row that eject a host at once; failed connects and timeouts count too."),
-        ("consecutive_gateway_failure", Not("balancer.health.outlier.consecutive_errors"), "502, 503 and 504 alone; here one counter stands for all errors."),
+        ("consecutive_gateway_failure", Is("balancer.health.outlier.gateway_errors"), "502, 503 and 504, failed connects and timeouts in a row; off unless `enforcing_consecutive_gateway_failure` is set."),
         ("consecutive_local_origin_failure", Not("balancer.health.outlier.consecutive_errors"), "Failed connects and timeouts alone; here one counter stands for all errors."),
         ("base_ejection_time", Is("balancer.health.outlier.base_ejection"), "How long a first ejection lasts; later ones are multiples."),
         ("max_ejection_time", Is("balancer.health.outlier.max_ejection"), "The longest ejection."),
@@ -196,7 +196,7 @@ const ALL: &[(&str, &[Row])] = &[
     ]),
     ("Istio", &[
         ("consecutive5xxErrors", Is("balancer.health.outlier.consecutive_errors"), "Errors in a row that eject a host (5)."),
-        ("consecutiveGatewayErrors", Not("balancer.health.outlier.consecutive_errors"), "502, 503 and 504 alone; here one counter stands for all errors."),
+        ("consecutiveGatewayErrors", Is("balancer.health.outlier.gateway_errors"), "502, 503 and 504, failed connects and timeouts in a row; off by default. To eject by them alone, consecutive_errors = 0."),
         ("interval", Is("balancer.health.outlier.interval"), "Of `outlierDetection`: time between sweeps (10s)."),
         ("baseEjectionTime", Is("balancer.health.outlier.base_ejection"), "How long a first ejection lasts (30s)."),
         ("maxEjectionPercent", Is("balancer.health.outlier.max_share"), "The largest share of hosts that may be out (10%)."),

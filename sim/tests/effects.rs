@@ -171,6 +171,8 @@ const KEYS: &[(&str, &[&str])] = &[
     ("balancer.health.outlier.base_ejection", &["\"30s\"", "\"1s\""]),
     ("balancer.health.outlier.max_ejection", &["\"5m\"", "\"1500ms\""]),
     ("balancer.health.outlier.max_share", &["\"10%\"", "\"60%\""]),
+    ("balancer.health.outlier.counts_before", &["false", "true"]),
+    ("balancer.health.outlier.gateway_errors", &["0", "3"]),
     ("balancer.health.outlier.at_least_one", &["true", "false"]),
     ("balancer.health.outlier.success_rate", &["true", "false"]),
     ("balancer.health.outlier.success_rate_hosts", &["5", "2"]),
@@ -439,6 +441,19 @@ const STAGED: &[(&str, &str, [&str; 2])] = &[
          fleets.f.count = 3\nfleets.f.restart.delay = \"5s\"\nstores.db.service = \"2ms\"\n\
          [[timeline]]\nat = \"2s\"\ndo = \"crash\"\nfleet = \"f\"\nservers = 1\n",
         ["-1", "1"],
+    ),
+    (
+        "balancer.health.outlier.counts_before",
+        "balancer.health.outlier.consecutive_errors = 2\nbalancer.health.outlier.max_share = \"50%\"\nfleets.f.count = 3\n\
+         stores.db.service = \"2ms\"\n[[timeline]]\nat = \"2s\"\ndo = \"error\"\nstore = \"db\"\nfor = \"3s\"\n",
+        ["false", "true"],
+    ),
+    (
+        "balancer.health.outlier.gateway_errors",
+        "balancer.health.outlier.consecutive_errors = 0\nbalancer.health.outlier.max_share = \"50%\"\nfleets.f.count = 3\n\
+         balancer.idle_timeout = \"200ms\"\nstores.db.service = \"2ms\"\n\
+         [[timeline]]\nat = \"2s\"\ndo = \"pause\"\nfleet = \"f\"\nservers = 1\n",
+        ["0", "2"],
     ),
     (
         "balancer.health.outlier.success_rate_hosts",

@@ -243,10 +243,10 @@ impl Members {
     pub fn on_call(&mut self, health: &HealthCheck, server: u32, verdict: Verdict, now: Ns) -> Judged {
         let (at, alone) = (self.at(server), self.is_alone());
         let (member, mut judged) = (&mut self.members[at], Judged::default());
-        if let (Some(spec), Some(outliers), Some(good)) =
-            (&health.outlier, &mut self.outliers, outlier::is_good(verdict))
+        if let (Some(spec), Some(outliers), Some(heard)) =
+            (&health.outlier, &mut self.outliers, outlier::heard(verdict))
         {
-            outliers.on_result(spec, at, good, now);
+            outliers.on_result(spec, at, heard, now);
         }
         if let Some(spec) = health.max_fails.as_ref().filter(|_| !alone) {
             if max_fails::is_failure(verdict) {

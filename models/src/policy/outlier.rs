@@ -7,11 +7,12 @@
 //! return loses one step of the backoff. An ejection lasts the base time multiplied by the steps, at most the longest
 //! time, and ends with the first sweep after that. A host that the limit on ejected hosts keeps in starts counting anew.
 //!
-//! One counter of errors stands for Envoy's three: of 5xx, of gateway failures (not enforced by default), and of local
-//! origin failures (counted as 5xx by default). All ejections are enforced, which is the default for these two rules.
+//! Two counters of errors: of 5xx (failed connects and timeouts count as 503 and 504), and of gateway failures, which is off by
+//! default (`enforcing_consecutive_gateway_failure` is 0). Local origin failures apart are not modelled. All ejections are
+//! enforced.
 //!
-//! The limit is that of 1.31 and later: the share counts the host to be ejected too. Older versions compared the share
-//! before it, so that with many hosts they could go one host over; their allowance of one is `at_least_one`.
+//! From 1.27 on the share counts the host to be ejected too; before, the share that was out already was compared, so that hosts
+//! could go one over (`counts_before`; envoy#27066, pull request #27624). The allowance of one up to 1.30 is `at_least_one`.
 //!
 //! Not modelled: failure percentage ejection (off by default), jitter of the ejection time (0 by default), enforcing
 //! percentages, priorities, the threads that report to one another.
@@ -26,6 +27,9 @@ settings! {
     pub struct Outlier (presets = PRESETS) {
         /// Errors in a row that eject a host at once; 0: none do (Envoy `consecutive_5xx`).
         pub consecutive_errors: u32 = 5, 0 ..= 1_000_000 => ejects;
+        /// Gateway failures in a row that eject a host at once, which are statuses 502 to 504, failed connects and answers
+        /// that do not come in time; 0: none do (Envoy `consecutive_gateway_failure`).
+        pub gateway_errors: u32 = 0, 0 ..= 1_000_000 => ejects;
         /// Time between sweeps. (time)
         pub interval: Ns = Ns::secs(10), "1ms" ..= "1h" => ejects;
         /// How long a first ejection lasts; later ones are multiples (Envoy `base_ejection_time`). (time)
@@ -34,6 +38,9 @@ settings! {
         pub max_ejection: Ns = Ns::secs(300), "1ms" ..= "24h" => ejects;
         /// Largest share of hosts that may be out (Envoy `max_ejection_percent`).
         pub max_share: Share = Share(0.1) => always;
+        /// Whether `max_share` bounds the share that is out before an ejection, so that one more than it says may go (Envoy
+        /// before 1.27).
+        pub counts_before: bool = false => always;
         /// Whether one host may be out whatever the share (Envoy `always_eject_one_host`).
         pub at_least_one: bool = true => share_lets_none_out;
         /// Whether a sweep ejects hosts whose success rate is far below the mean.
@@ -54,7 +61,16 @@ impl Outlier {
     }
 
     fn share_lets_out(&self, hosts: u32) -> bool {
-        1.0 / f64::from(hosts) <= self.max_share.0
+        self.allows(0, hosts as usize)
+    }
+
+    /// Whether with `out` of so many hosts out the share lets one more go.
+    fn allows(&self, out: usize, hosts: usize) -> bool {
+        if self.counts_before {
+            (out as f64 / hosts as f64) < self.max_share.0
+        } else {
+            (out + 1) as f64 / hosts as f64 <= self.max_share.0
+        }
     }
 }
 
@@ -91,16 +107,23 @@ pub const PRESETS: &[Preset<Outlier>] = &[
               30s times the number of ejections up to 300s, at most 10% of the hosts (with fewer than ten: none), success rate \
               1.9 standard deviations below the mean with 5 hosts of 100 calls; a passed active check ends an ejection. Source: \
               source/common/upstream/outlier_detection_impl.cc, api/envoy/config/cluster/v3/outlier_detection.proto. Not \
-              modelled: consecutive gateway failures and failure percentage (not enforced by default), local origin errors \
+              modelled: failure percentage (not enforced by default), local origin errors \
               apart, enforcing percentages, jitter.",
         make: Outlier::envoy,
     },
     Preset {
         name: "envoy-before-1.31",
-        doc: "Envoy before 1.31 (2024): as `envoy`, but one host may always be out, however few there are. Source: \
-              outlier_detection_impl.cc before `always_eject_one_host`. Not modelled: as there; nor that before 1.26 a passed \
-              check did not end an ejection, and that before 2024 a failed check below the threshold did.",
+        doc: "Envoy 1.27 to 1.30 (2023 and 2024): as `envoy`, but one host may always be out, however few there are. Source: \
+              outlier_detection_impl.cc before `always_eject_one_host`. Not modelled: as there; nor that before 2024 a failed \
+              check below the threshold ended an ejection.",
         make: Outlier::envoy_before_1_31,
+    },
+    Preset {
+        name: "envoy-before-1.27",
+        doc: "Envoy before 1.27 (2023): as `envoy-before-1.31`, and the share that was out before an ejection is compared with \
+              the limit, so that one host more may go. Source: envoy#26877 and #27066, pull request #27624. Not modelled: as \
+              there; nor that before 1.26 a passed check did not end an ejection.",
+        make: Outlier::envoy_before_1_27,
     },
 ];
 
@@ -114,14 +137,30 @@ impl Outlier {
     pub fn envoy_before_1_31() -> Outlier {
         Outlier::default()
     }
+
+    /// Preset `envoy-before-1.27`.
+    pub fn envoy_before_1_27() -> Outlier {
+        Outlier { counts_before: true, ..Outlier::default() }
+    }
 }
 
-/// Whether a call speaks for its host; none if it says nothing. Any answer below 500 does, whatever a retry policy makes
-/// of it.
-pub fn is_good(verdict: Verdict) -> Option<bool> {
+/// What a call says of its host.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Heard {
+    /// Good: an answer below 500, whatever a retry policy makes of it. It ends both rows of errors.
+    Good,
+    /// An error that is no gateway failure: it ends the row of those.
+    Error,
+    /// A gateway failure.
+    Gateway,
+}
+
+/// What a call says of its host; none if it says nothing.
+pub fn heard(verdict: Verdict) -> Option<Heard> {
     match verdict {
-        Verdict::Answered { status, .. } => Some(status < 500),
-        Verdict::Unreached => Some(false),
+        Verdict::Answered { status: 502..=504, .. } | Verdict::Unreached => Some(Heard::Gateway),
+        Verdict::Answered { status: 500.., .. } => Some(Heard::Error),
+        Verdict::Answered { .. } => Some(Heard::Good),
         Verdict::Abandoned => None,
     }
 }
@@ -131,6 +170,7 @@ pub fn is_good(verdict: Verdict) -> Option<bool> {
 struct Host {
     ejected_at: Option<Ns>,
     errors_in_a_row: u32,
+    gateway_in_a_row: u32,
     /// Steps by which the next ejection is longer.
     backoff: u32,
     /// Back since the last sweep: the next sweep does not forgive yet.
@@ -167,8 +207,7 @@ impl Outliers {
 
     /// Whether one more host may go out.
     fn has_room(&self, spec: &Outlier) -> bool {
-        (self.ejected + 1) as f64 / self.hosts.len() as f64 <= spec.max_share.0
-            || (spec.at_least_one && self.ejected == 0)
+        spec.allows(self.ejected, self.hosts.len()) || (spec.at_least_one && self.ejected == 0)
     }
 
     /// Ejects the host, if the share allows.
@@ -191,25 +230,35 @@ impl Outliers {
         let host = &mut self.hosts[host];
         host.ejected_at = None;
         host.errors_in_a_row = 0;
+        host.gateway_in_a_row = 0;
         host.is_back = true;
     }
 
     /// A call to the host ended. True: the host is ejected by this.
     #[inline]
-    pub fn on_result(&mut self, spec: &Outlier, host: usize, ok: bool, now: Ns) -> bool {
+    pub fn on_result(&mut self, spec: &Outlier, host: usize, heard: Heard, now: Ns) -> bool {
         let at = &mut self.hosts[host];
         at.calls = at.calls.saturating_add(1);
-        if ok {
+        if heard == Heard::Good {
             at.successes = at.successes.saturating_add(1);
-            at.errors_in_a_row = 0;
+            (at.errors_in_a_row, at.gateway_in_a_row) = (0, 0);
             return false;
         }
         at.errors_in_a_row = at.errors_in_a_row.saturating_add(1);
-        if at.ejected_at.is_some() || at.errors_in_a_row != spec.consecutive_errors {
+        at.gateway_in_a_row = if heard == Heard::Gateway { at.gateway_in_a_row.saturating_add(1) } else { 0 };
+        if at.ejected_at.is_some() {
             return false;
         }
-        at.errors_in_a_row = 0;
-        self.try_eject(spec, host, now)
+        // The gateway's row is looked at first, as in Envoy; a row that is full begins anew, whatever comes of it.
+        let by_gateway = heard == Heard::Gateway && at.gateway_in_a_row == spec.gateway_errors;
+        let by_errors = at.errors_in_a_row == spec.consecutive_errors;
+        if by_gateway {
+            at.gateway_in_a_row = 0;
+        }
+        if by_errors {
+            at.errors_in_a_row = 0;
+        }
+        (by_gateway || by_errors) && self.try_eject(spec, host, now)
     }
 
     /// An interval is over. Adds to `changes` each host that comes back (true) or is ejected for its success rate
@@ -275,9 +324,14 @@ mod tests {
     use proptest::prelude::*;
     use proptest::test_runner::RngSeed;
 
-    /// Feeds a row of results to host 0 of ten ('+', '-') and writes down when it is ejected ('E').
+    /// Feeds a row of results to host 0 of ten ('+', '-', 'g' for a gateway failure) and writes down when it is ejected ('E').
     fn results(spec: &Outlier, outliers: &mut Outliers, row: &str) -> String {
-        row.chars().map(|r| if outliers.on_result(spec, 0, r == '+', Ns::ZERO) { 'E' } else { '.' }).collect()
+        let heard = |r| match r {
+            '+' => Heard::Good,
+            'g' => Heard::Gateway,
+            _ => Heard::Error,
+        };
+        row.chars().map(|r| if outliers.on_result(spec, 0, heard(r), Ns::ZERO) { 'E' } else { '.' }).collect()
     }
 
     fn sweep(spec: &Outlier, outliers: &mut Outliers, second: u64) -> Vec<(usize, bool)> {
@@ -299,6 +353,12 @@ mod tests {
         }
         let off = Outlier { consecutive_errors: 0, ..spec.clone() };
         assert_eq!(results(&off, &mut Outliers::new(10), "--------"), "........");
+        // Gateway failures have a row of their own, which any other error ends; they are errors too.
+        let gateway = Outlier { gateway_errors: 3, consecutive_errors: 0, ..spec.clone() };
+        for (row, should_be) in [("ggg", "..E"), ("gg-gg+ggg", "........E"), ("--------", "........")] {
+            assert_eq!(results(&gateway, &mut Outliers::new(10), row), should_be, "{row}");
+        }
+        assert_eq!(results(&spec, &mut Outliers::new(10), "g-g-g"), "....E");
         // Without room the count starts anew: ten errors try twice.
         let none = Outlier { max_share: Share(0.0), at_least_one: false, ..spec.clone() };
         let mut outliers = Outliers::new(10);
@@ -321,8 +381,17 @@ mod tests {
         ] {
             let spec = Outlier { max_share: Share(f64::from(percent) / 100.0), at_least_one, ..spec.clone() };
             let mut outliers = Outliers::new(hosts);
-            (0..hosts).for_each(|host| (0..5).for_each(|_| _ = outliers.on_result(&spec, host, false, Ns::ZERO)));
+            (0..hosts)
+                .for_each(|host| (0..5).for_each(|_| _ = outliers.on_result(&spec, host, Heard::Error, Ns::ZERO)));
             assert_eq!(outliers.ejected(), should_be, "{percent}% of {hosts}, {at_least_one}");
+        }
+        // Before 1.27 (envoy#26877, #27066): 0% and 33% are below 50%, 67% is below 70%.
+        for (hosts, percent, should_be) in [(3, 50, 2), (3, 70, 3), (10, 10, 1), (9, 10, 1), (20, 12, 3), (4, 0, 1)] {
+            let spec = Outlier { max_share: Share(f64::from(percent) / 100.0), ..Outlier::envoy_before_1_27() };
+            let mut outliers = Outliers::new(hosts);
+            (0..hosts)
+                .for_each(|host| (0..5).for_each(|_| _ = outliers.on_result(&spec, host, Heard::Error, Ns::ZERO)));
+            assert_eq!(outliers.ejected(), should_be, "{percent}% of {hosts} before 1.27");
         }
     }
 
@@ -334,7 +403,7 @@ mod tests {
         // Seconds until the sweep that brings the host back, when it is ejected anew right after each return.
         let mut out = |outliers: &mut Outliers| {
             let from = now;
-            (0..5).for_each(|_| _ = outliers.on_result(&spec, 0, false, Ns::secs(from)));
+            (0..5).for_each(|_| _ = outliers.on_result(&spec, 0, Heard::Error, Ns::secs(from)));
             while outliers.is_ejected(0) {
                 now += 10;
                 sweep(&spec, outliers, now);
@@ -347,7 +416,7 @@ mod tests {
         for sweep_no in 1..=8 {
             assert_eq!(sweep(&spec, &mut outliers, now_after(sweep_no)), []);
         }
-        (0..5).for_each(|_| _ = outliers.on_result(&spec, 0, false, Ns::secs(100_000)));
+        (0..5).for_each(|_| _ = outliers.on_result(&spec, 0, Heard::Error, Ns::secs(100_000)));
         assert_eq!(sweep(&spec, &mut outliers, 100_119), []);
         assert_eq!(sweep(&spec, &mut outliers, 100_120), [(0, true)]);
     }
@@ -362,7 +431,9 @@ mod tests {
         let rates = |rows: &[(u32, u32)]| {
             let mut outliers = Outliers::new(rows.len());
             for (host, (calls, good)) in rows.iter().enumerate() {
-                (0..*calls).for_each(|i| _ = outliers.on_result(&spec, host, i < *good, Ns::ZERO));
+                (0..*calls).for_each(|i| {
+                    _ = outliers.on_result(&spec, host, if i < *good { Heard::Good } else { Heard::Error }, Ns::ZERO)
+                });
             }
             sweep(&spec, &mut outliers, 10)
         };
@@ -404,13 +475,18 @@ mod tests {
             percent in 0_u32..=100,
             at_least_one: bool,
             consecutive_errors in 0_u32..4,
+            gateway_errors in 0_u32..4,
+            counts_before: bool,
             events in prop::collection::vec((0_usize..30, 0_u32..40), 0..400),
         ) {
             let spec = Outlier {
-                consecutive_errors, at_least_one, max_share: Share(f64::from(percent) / 100.0),
+                consecutive_errors, gateway_errors, counts_before, at_least_one, max_share: Share(f64::from(percent) / 100.0),
                 success_rate_hosts: 2, success_rate_calls: 2, success_rate_factor: 0.5, ..Outlier::default()
             };
-            let most = (hosts * percent as usize / 100).max(usize::from(at_least_one));
+            let share = hosts * percent as usize;
+            // One more where the share before the ejection counts, if it is below.
+            let most = if counts_before { share.div_ceil(100) } else { share / 100 }.max(usize::from(at_least_one));
+            let heard = [Heard::Good, Heard::Error, Heard::Gateway];
             let mut outliers = Outliers::new(hosts);
             let (mut now, mut changes) = (Ns::ZERO, Vec::new());
             let mut shadow = vec![false; hosts];
@@ -430,7 +506,7 @@ mod tests {
                         prop_assert_eq!(outliers.on_check_passed(host), shadow[host]);
                         shadow[host] = false;
                     }
-                    _ => if outliers.on_result(&spec, host, event > 30, now) {
+                    _ => if outliers.on_result(&spec, host, heard[event as usize % 3], now) {
                         prop_assert!(!shadow[host]);
                         shadow[host] = true;
                     }

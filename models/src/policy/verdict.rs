@@ -1,6 +1,6 @@
 //! What becomes of a call, as far as its server may be judged by it.
 //!
-//! Each passive check reads this in its own way: [`super::outlier::is_good`], [`super::max_fails::is_failure`],
+//! Each passive check reads this in its own way: [`super::outlier::heard`], [`super::max_fails::is_failure`],
 //! [`super::observe::is_good`].
 
 /// What a call says of its server.

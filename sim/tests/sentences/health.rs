@@ -148,6 +148,25 @@ pub const ROWS: &[Shown] = &[
         |o| (4..=6).contains(&get(&o[0]).failed) && near(get(&o[1]).failed as f64, 100.0, 0.05),
     ),
     (
+        &["Gateway failures in a row that eject a host at once, which are statuses 502 to 504, failed connects and answers that do not come in time; 0: none do"],
+        // A process that is dead, one that does not answer, and one that answers 500.
+        &[
+            "fleets.f={ count = 2, restart.delay = \"1h\" }; balancer={ retries = 0, health.outlier = { consecutive_errors = 0, gateway_errors = 3, success_rate = false } }; @0s do=crash fleet=f servers=1",
+            "fleets.f.count=2; balancer={ idle_timeout = \"500ms\", health.outlier = { consecutive_errors = 0, gateway_errors = 3, success_rate = false } }; @0s do=pause fleet=f servers=1",
+            "fleets.f.count=2; balancer.health.outlier={ consecutive_errors = 0, gateway_errors = 3, success_rate = false }; @0s do=error store=db",
+            "fleets.f={ count = 2, restart.delay = \"1h\" }; balancer={ retries = 0, health.outlier = { consecutive_errors = 0, success_rate = false } }; @0s do=crash fleet=f servers=1",
+        ],
+        |o| downs(&o[0]) == 1 && downs(&o[1]) == 1 && downs(&o[2]) == 0 && downs(&o[3]) == 0,
+    ),
+    (
+        &["Whether `max_share` bounds the share that is out before an ejection, so that one more than it says may go"],
+        &[
+            "fleets.f.count=3; balancer.health.outlier={ max_share = \"50%\", counts_before = true }; @1s do=error store=db",
+            "fleets.f.count=3; balancer.health.outlier={ max_share = \"50%\" }; @1s do=error store=db",
+        ],
+        |o| downs(&o[0]) == 2 && downs(&o[1]) == 1,
+    ),
+    (
         &["Passive outlier ejection: servers that fail calls leave rotation for a while (Envoy).", "Errors in a row that eject a host at once; 0: none do (Envoy `consecutive_5xx`)."],
         &[
             "fleets.f={ count = 2, restart.delay = \"1h\" }; balancer={ retries = 0, health.outlier = { consecutive_errors = 3, success_rate = false } }; @0s do=crash fleet=f servers=1",
