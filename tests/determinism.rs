@@ -55,7 +55,7 @@ fn the_first_difference_between_two_runs_is_named_with_its_time() {
 }
 
 /// What is pinned: seed, design and scenario file.
-const PINNED: [(u64, &str, &str); 35] = [
+const PINNED: [(u64, &str, &str); 38] = [
     (1, "-", "october-28.toml"),
     (1, "pool-exhaustion", "october-28.toml"),
     (1, "memory-growth", "october-28.toml"),

@@ -538,7 +538,7 @@ fn config() -> Config {
     let given = Config::default();
     let fixed = if given.rng_seed == RngSeed::Random { RngSeed::Fixed(20_151_028) } else { given.rng_seed };
     // Enough for every kind of fault to take effect in some world.
-    let cases = if std::env::var_os("PROPTEST_CASES").is_some() { given.cases } else { 1000 };
+    let cases = if std::env::var_os("PROPTEST_CASES").is_some() { given.cases } else { 1400 };
     let file = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/regressions/ledger.txt");
     let failure_persistence = Some(Box::new(FileFailurePersistence::Direct(file)) as Box<_>);
     Config { cases, rng_seed: fixed, failure_persistence, source_file: Some(file!()), ..given }
