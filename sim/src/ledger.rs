@@ -260,7 +260,7 @@ impl Ledger {
         self.digest = mix(self.digest.rotate_left(23) ^ a ^ b.wrapping_mul(0x9e37_79b9_7f4a_7c15).wrapping_add(c));
     }
 
-    /// Takes down a fact at a time. Inlined always: who calls it knows which fact it is, and no choice is left.
+    /// Records a fact at a time. Inlined always: who calls it knows which fact it is, and no choice is left.
     #[inline(always)]
     pub fn record(&mut self, now: Ns, fact: Fact) {
         if self.kept.is_some() {

@@ -11,6 +11,7 @@ mod log;
 mod members;
 mod presets;
 
+use again::note_tried;
 pub use log::{Log, LogAt};
 pub use presets::PRESETS;
 
@@ -20,7 +21,7 @@ use crate::ledger::Cause;
 use crate::policy::balance::Algorithm;
 use crate::policy::health::HealthCheck;
 use crate::policy::members::Members;
-use crate::policy::redispatch::{ConnectFailure, Redispatch, Retries, Rule, Tried};
+use crate::policy::redispatch::{ConnectFailure, Redispatch, Retries, Rule};
 use crate::policy::resend::{Failure, Policy, RetryOn, RetryPause, Slots};
 use crate::policy::verdict::Verdict;
 use crate::random::{Purpose, draw, unit};
@@ -278,29 +279,6 @@ impl Try {
             step_timer: Timer::NONE,
         }
     }
-}
-
-/// A try goes to a server. Its place among the sets may have been another's: its first server begins a new one.
-#[inline(never)]
-fn note_tried(sets: &mut Vec<Tried>, t: Ref, first: bool, server: u32) {
-    let at = t.index as usize;
-    if sets.len() <= at {
-        sets.resize_with(at + 1, Tried::default);
-    }
-    if first {
-        sets[at] = Tried::default();
-    }
-    sets[at].add(server);
-}
-
-/// A try goes on as another: that one has been where it was.
-fn note_all_tried(sets: &mut Vec<Tried>, old: Ref, new: Ref) {
-    let Some(tried) = sets.get(old.index as usize).cloned() else { return };
-    let at = new.index as usize;
-    if sets.len() <= at {
-        sets.resize_with(at + 1, Tried::default);
-    }
-    sets[at] = tried;
 }
 
 impl World {

@@ -282,7 +282,7 @@ impl Relay {
         self.run.engine.ledger.offer(population, at, salt)
     }
 
-    /// Takes down a fact.
+    /// Records a fact.
     pub fn record(&mut self, now: Ns, fact: Fact) {
         self.run.events += 1;
         self.run.engine.ledger.record(now, fact);

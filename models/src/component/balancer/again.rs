@@ -1,12 +1,34 @@
 //! Another try at a call: after which failures, when and where is decided by [`crate::policy::resend`].
 
-use super::note_all_tried;
 use crate::kernel::{Event, Kernel, Timer};
-use crate::policy::redispatch::{self, Next};
+use crate::policy::redispatch::{self, Next, Tried};
 use crate::policy::resend::{Failed, Failure};
 use crate::slab::Ref;
 use crate::units::Ns;
 use crate::world::{Back, Front, Try, World};
+
+/// A try goes to a server. Its place among the sets may have been another's: its first server begins a new one.
+#[inline(never)]
+pub(super) fn note_tried(sets: &mut Vec<Tried>, t: Ref, first: bool, server: u32) {
+    let at = t.index as usize;
+    if sets.len() <= at {
+        sets.resize_with(at + 1, Tried::default);
+    }
+    if first {
+        sets[at] = Tried::default();
+    }
+    sets[at].add(server);
+}
+
+/// A try goes on as another: that one has been where it was.
+fn note_all_tried(sets: &mut Vec<Tried>, old: Ref, new: Ref) {
+    let Some(tried) = sets.get(old.index as usize).cloned() else { return };
+    let at = new.index as usize;
+    if sets.len() <= at {
+        sets.resize_with(at + 1, Tried::default);
+    }
+    sets[at] = tried;
+}
 
 impl World {
     /// Whether a call that failed so is tried again, if there is time and a slot for it.

@@ -168,7 +168,7 @@ type Law = fn(&mut Pcg64Mcg) -> f64;
 /// What runs are like: about normal, long-tailed, nothing mostly, either good or bad, nearly so.
 const LAWS: [Law; 5] = [
     |rng| 0.5 + 0.01 * (0..12).map(|_| unit(rng)).sum::<f64>(),
-    |rng| 0.01 * -unit(rng).ln(),
+    |rng| 0.01 * -libm::log(unit(rng)),
     |rng| if unit(rng) < 0.04 { 0.03 } else { 0.0 },
     |rng| if unit(rng) < 0.5 { 0.5 } else { 0.0 },
     |rng| 0.001 * unit(rng) + if unit(rng) < 0.5 { 0.5 } else { 0.0 },
