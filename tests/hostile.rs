@@ -311,22 +311,36 @@ struct Counts {
 
 /// Ends the program where a case takes longer than any may, and says which.
 struct Guard {
-    begun: Arc<Mutex<(Instant, String)>>,
+    begun: Arc<Mutex<(Instant, Duration, String)>>,
     cases: Arc<AtomicU64>,
 }
 
-/// The longest that a case may take, and the most that it may allocate.
+/// The longest that a case may take of a processor, and the most that it may allocate.
 const CASE: (Duration, usize) = (Duration::from_secs(120), 1 << 30);
+/// The longest that it may take by the clock, whatever else the machine does.
+const STUCK: Duration = Duration::from_secs(1800);
+
+/// The time of processors that this program has taken, where Linux tells; else none.
+fn processor_time() -> Duration {
+    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    // After the name in brackets come the state and ten other figures, then the ticks in user and in system mode.
+    let figures = stat.rsplit(')').next().unwrap_or_default().split_whitespace().skip(11).take(2);
+    let ticks: u64 = figures.filter_map(|figure| figure.parse::<u64>().ok()).sum();
+    Duration::from_millis(ticks * 10)
+}
 
 impl Guard {
     fn new() -> Guard {
-        let guard = Guard { begun: Arc::new(Mutex::new((Instant::now(), String::new()))), cases: Arc::default() };
+        let guard = Guard {
+            begun: Arc::new(Mutex::new((Instant::now(), processor_time(), String::new()))),
+            cases: Arc::default(),
+        };
         let (begun, cases) = (guard.begun.clone(), guard.cases.clone());
         std::thread::spawn(move || {
             loop {
                 std::thread::sleep(Duration::from_secs(5));
-                let (since, text) = begun.lock().expect("no panic within").clone();
-                if since.elapsed() > CASE.0 {
+                let (since, spent, text) = begun.lock().expect("no panic within").clone();
+                if processor_time().saturating_sub(spent) > CASE.0 || since.elapsed() > STUCK {
                     eprintln!("case {} takes longer than {:?}:\n{text}", cases.load(Ordering::Relaxed), CASE.0);
                     std::process::exit(1);
                 }
@@ -340,7 +354,7 @@ impl Guard {
         let before = MEMORY.current_usage();
         MEMORY.reset_peak_usage();
         let begun = Instant::now();
-        *self.begun.lock().expect("no panic within") = (begun, format!("{what}:\n{text}"));
+        *self.begun.lock().expect("no panic within") = (begun, processor_time(), format!("{what}:\n{text}"));
         self.cases.fetch_add(1, Ordering::Relaxed);
         let done = std::panic::catch_unwind(std::panic::AssertUnwindSafe(work));
         let taken = MEMORY.peak_usage().saturating_sub(before);

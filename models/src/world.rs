@@ -16,6 +16,7 @@ use crate::kernel::{Account, Cohort, Event, Fact, Kernel, Lane, Timer};
 use crate::ledger::{Cause, Seen};
 use crate::level::{Levels, StoreFound};
 use crate::policy::breaker::Permit;
+use crate::policy::guards::Inside;
 use crate::policy::redispatch::Tried;
 use crate::slab::{Ref, Slab};
 use crate::spec::{WorldPlan, WorldSpec};
@@ -159,15 +160,6 @@ pub enum Back {
     Pausing,
 }
 
-/// Which adaptive limits a try is inside of.
-#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
-pub struct Limited {
-    /// The server's own.
-    pub server: bool,
-    /// That of the kind of call at the server.
-    pub kind: bool,
-}
-
 /// One way of a call through the balancer to a server.
 #[derive(Clone, Debug)]
 pub struct Try {
@@ -216,7 +208,7 @@ pub struct Try {
     /// What it would be dropped for.
     pub cause: Cause,
     /// Which concurrency limits it counts against.
-    pub limited: Limited,
+    pub limited: Inside,
     /// Its way through the circuit breaker.
     pub permit: Option<Permit>,
     /// Place among the server's tries.

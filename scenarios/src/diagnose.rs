@@ -104,11 +104,22 @@ impl Diagnostics {
         self.warnings.len()
     }
 
-    /// The warnings, in order of their place.
+    /// The warnings as data, in order of their place.
     pub fn notices(&self) -> Vec<Notice> {
+        self.as_data(&self.warnings)
+    }
+
+    /// The mistakes as data, in order of their place: all of them, also those that are not shown in full.
+    pub fn mistakes(&self) -> Vec<Notice> {
+        self.as_data(&self.problems)
+    }
+
+    fn as_data(&self, problems: &[Problem]) -> Vec<Notice> {
+        let starts: Vec<Vec<usize>> = self.sources.0.iter().map(|source| starts_of_lines(&source.text)).collect();
         let notice = |problem: &Problem| {
-            let source = self.sources.0.get(usize::from(problem.span.source));
-            let (line, column) = source.map_or((1, 1), |source| place_in(&source.text, problem.span));
+            let number = usize::from(problem.span.source);
+            let source = self.sources.0.get(number);
+            let (line, column) = source.map_or((1, 1), |source| place_in(&source.text, &starts[number], problem.span));
             Notice {
                 message: problem.message.clone(),
                 help: problem.help.clone().unwrap_or_default(),
@@ -117,8 +128,9 @@ impl Diagnostics {
                 column,
             }
         };
-        self.warnings.iter().map(notice).collect()
+        problems.iter().map(notice).collect()
     }
+
     /// A single mistake without a place.
     pub(crate) fn nowhere(message: String) -> Diagnostics {
         let span = Span { source: NOWHERE, start: 0, end: 0 };
@@ -219,10 +231,15 @@ fn in_order(mut problems: Vec<Problem>) -> Vec<Problem> {
 }
 
 /// Line and column of a place, from 1.
-fn place_in(text: &str, span: Span) -> (u64, u64) {
+fn place_in(text: &str, starts: &[usize], span: Span) -> (u64, u64) {
     let start = floor(text, span.start as usize);
-    let from = text[..start].rfind('\n').map_or(0, |at| at + 1);
-    (1 + text[..start].matches('\n').count() as u64, 1 + text[from..start].chars().count() as u64)
+    let line = starts.partition_point(|from| *from <= start);
+    (line as u64, 1 + text[starts[line - 1]..start].chars().count() as u64)
+}
+
+/// Where the lines of a text begin: looked up once, as there may be a mistake on each.
+fn starts_of_lines(text: &str) -> Vec<usize> {
+    std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1)).collect()
 }
 
 impl fmt::Display for Diagnostics {

@@ -19,16 +19,23 @@ impl Strictness {
     /// [`Exit::Usage`] for mistakes, among them warnings if these are mistakes; [`Exit::Limit`] if it could not be read for
     /// want of memory.
     pub fn load(self, request: &Request<'_>, terminal: &Terminal) -> Result<Scenario, Exit> {
-        let refuse = |mistakes: Diagnostics| {
+        let scenario = self.read(request).map_err(|mistakes| {
             terminal.complain_at_length(&mistakes.render(terminal.color_stderr()));
             Exit::from(&mistakes)
-        };
-        let scenario = load(request).map_err(refuse)?;
-        let scenario = if self.strict { scenario.strictly().map_err(refuse)? } else { scenario };
+        })?;
         if scenario.warnings.warning_count() > 0 {
             terminal.complain_at_length(&scenario.warnings.render_warnings(terminal.color_stderr()));
         }
         Ok(scenario)
+    }
+
+    /// The scenario; nothing is shown.
+    ///
+    /// # Errors
+    /// Its mistakes, among them warnings if these are mistakes.
+    pub fn read(self, request: &Request<'_>) -> Result<Scenario, Diagnostics> {
+        let scenario = load(request)?;
+        if self.strict { scenario.strictly() } else { Ok(scenario) }
     }
 
     /// Whether a scenario that is loaded later may be run. Its mistakes are reported then.

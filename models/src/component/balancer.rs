@@ -19,6 +19,7 @@ use crate::component::clients::Connection;
 use crate::kernel::{Event, Kernel, Timer};
 use crate::ledger::Cause;
 use crate::policy::balance::Algorithm;
+use crate::policy::guards::Inside;
 use crate::policy::health::HealthCheck;
 use crate::policy::members::Members;
 use crate::policy::redispatch::{ConnectFailure, Redispatch, Retries, Rule};
@@ -29,7 +30,7 @@ use crate::setting::{Scope, Silence, always, first_of, unless};
 use crate::settings;
 use crate::slab::Ref;
 use crate::units::Ns;
-use crate::world::{self, Back, Front, Limited, Try, World};
+use crate::world::{self, Back, Front, Try, World};
 use std::collections::VecDeque;
 
 settings! {
@@ -266,7 +267,7 @@ impl Try {
             at_store: false,
             status: 0,
             cause: Cause::ClientLeft,
-            limited: Limited::default(),
+            limited: Inside::default(),
             permit: None,
             place: u32::MAX,
             arrived: Ns::ZERO,

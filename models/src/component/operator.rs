@@ -21,6 +21,7 @@ use crate::setting::{
 use crate::settings;
 use crate::units::{Ns, Rate, Share};
 use crate::world::World;
+use std::sync::LazyLock;
 
 settings! {
     /// A maintenance job on a store: when it is done, headroom is restored and, if the store had left service for lack of it, it returns.
@@ -178,6 +179,9 @@ pub fn actions() -> Vec<Variant> {
     operator_actions().into_iter().chain(faults).collect()
 }
 
+/// Their words: put together once, as a file may have any number of entries with a word that is none.
+static WORDS: LazyLock<Vec<&str>> = LazyLock::new(|| actions().iter().map(|(word, ..)| *word).collect());
+
 fn read_fault(word: &str, value: &Value, reader: &mut Reader<'_>) -> Option<Option<Action>> {
     let course = Kind::find(word)?.course;
     let keys = [common(), timing_fields(course).iter().map(|field| field.name).collect()].concat();
@@ -287,11 +291,9 @@ fn read_action(table: &Table, value: &Value, reader: &mut Reader<'_>) -> Option<
     match Action::read(&word, value, reader) {
         Some(action) => action,
         None => {
-            let all = actions();
-            let words = all.iter().map(|(w, ..)| *w);
-            let help = match crate::setting::closest(&word, words.clone()) {
+            let help = match crate::setting::closest(&word, WORDS.iter().copied()) {
                 Some(near) => format!("did you mean \"{near}\"?"),
-                None => format!("one of {}", words.collect::<Vec<_>>().join(", ")),
+                None => format!("one of {}", WORDS.join(", ")),
             };
             reader.problem_with_help(kind.span, format!("nothing can do \"{word}\""), help);
             None

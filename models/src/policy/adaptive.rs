@@ -108,11 +108,6 @@ impl Limiter {
         Limiter { estimate: f64::from(spec.initial.max(spec.least).min(spec.most)), inside: 0, long: 0.0, warm: 0 }
     }
 
-    /// The process died: as new.
-    pub fn reset(&mut self, spec: &Adaptive) {
-        *self = Limiter::new(spec);
-    }
-
     /// How many may be inside now, in calls. More may still be, after it fell.
     pub fn limit(&self) -> u32 {
         self.estimate as u32
@@ -261,8 +256,6 @@ mod tests {
         assert!((limiter.long - 5.5e6).abs() < 1.0);
         exit(&spec, &mut limiter, 1, 10, false);
         assert!((limiter.long - (5.5e6 + 4.5e6 * 2.0 / 601.0)).abs() < 1.0);
-        limiter.reset(&spec);
-        assert_eq!(limiter, Limiter::new(&spec));
     }
 
     proptest! {

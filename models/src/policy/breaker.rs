@@ -277,13 +277,6 @@ impl BreakerAt {
         next
     }
 
-    /// A call that passed has ended without a verdict: its client gave up.
-    pub fn on_cancel(&mut self, permit: Permit) {
-        if permit.0 == self.generation && self.state == State::HalfOpen {
-            self.trials_left += 1;
-        }
-    }
-
     fn turn(&mut self, spec: &Breaker, next: State, now: Ns) {
         let count = match (self.state, next) {
             (State::HalfOpen, State::Open) => &mut self.turns.reopened,
@@ -435,7 +428,7 @@ mod tests {
     }
 
     #[test]
-    fn results_of_an_earlier_state_are_ignored_and_a_cancelled_trial_gives_its_place_back() {
+    fn results_of_an_earlier_state_are_ignored() {
         let spec = Breaker { calls: 1, half_open_calls: 1, ..Breaker::default() };
         let mut at = BreakerAt::new(&spec);
         let (old, bad) = (at.try_enter(&spec, Ns::ZERO).unwrap(), at.try_enter(&spec, Ns::ZERO).unwrap());
@@ -444,10 +437,7 @@ mod tests {
         let trial = at.try_enter(&spec, later).unwrap();
         assert_eq!((at.state(), at.try_enter(&spec, later)), (State::HalfOpen, None));
         assert_eq!(at.on_result(&spec, old, false, Ns::ZERO, later), None);
-        at.on_cancel(old);
         assert_eq!(at.try_enter(&spec, later), None);
-        at.on_cancel(trial);
-        let trial = at.try_enter(&spec, later).unwrap();
         assert_eq!(at.on_result(&spec, trial, true, Ns::ZERO, later), Some(State::Closed));
     }
 
@@ -509,12 +499,6 @@ mod tests {
                 }
                 let (permit, _) = inside.swap_remove(which % inside.len());
                 let current = permit.0 == at.generation;
-                if event == 5 {
-                    at.on_cancel(permit);
-                    trials -= u32::from(current && before == State::HalfOpen);
-                    prop_assert_eq!(at.state(), before);
-                    continue;
-                }
                 let (ok, took) = (event > 7, Ns::millis(if event == 9 { 101 } else { 100 }));
                 let change = at.on_result(&spec, permit, ok, took, now);
                 prop_assert_eq!(change.unwrap_or(before), at.state());

@@ -10,6 +10,7 @@ pub mod breaker;
 pub mod bulkhead;
 pub mod fail_open;
 pub mod failover;
+pub mod guards;
 pub mod health;
 pub mod listen;
 pub mod max_fails;

@@ -58,11 +58,6 @@ impl Spool {
     pub fn pace(&self) -> Ns {
         Ns((1e9 / self.replay.0).ceil() as u64)
     }
-
-    /// Whether data stored so long after it was accepted is late.
-    pub fn is_late(&self, took: Ns) -> bool {
-        took > self.late_after
-    }
 }
 
 /// How often a spool has been filled and emptied.
@@ -236,7 +231,6 @@ mod tests {
         at.on_failed(&spec, 2, ms(20));
         assert_eq!((at.next_at(ms(20)), at.len(), at.memory(&spec)), (Some(ms(1020)), 3, Bytes(6000)));
         assert_eq!((at.take(&spec, ms(1019)), at.take(&spec, ms(1020))), (None, Some(2)));
-        assert!(spec.is_late(Ns::secs(2)) && !spec.is_late(Ns::secs(1)));
         at.on_done();
         assert_eq!(at.turns(), SpoolTurns { filled: 1, full: 2, emptied: 0 });
     }

@@ -24,6 +24,7 @@ use asking::Asker;
 use brownout_models::component::collector::{CallPlan, CheckKind, Concurrency, Fleet};
 use brownout_models::component::probe::checks_of;
 use brownout_models::ledger::Cause;
+use brownout_models::policy::guards;
 use brownout_models::random::{Distribution, Purpose, draw};
 use brownout_models::units::Ns;
 use bytes::Bytes;
@@ -299,29 +300,35 @@ impl<P: Platform> Process<P> {
     /// A call: what stands before it, its work, its store.
     async fn call(&self, at: usize, ticket: &Ticket, taken: &Taken) -> Ended {
         let fleet = self.fleet();
-        let plan = &fleet.calls.0[at].1;
         if fleet.shedding.as_ref().is_some_and(|shedding| !shedding.admits(self.pending.count() as u32 - 1)) {
             return (503, Some(Cause::Overload));
         }
-        let mut turn = match self.begin(taken, false).await {
+        let turn = match self.begin(taken, false).await {
             Ok(turn) => turn,
             Err(left) => return left,
         };
         let now = self.platform.now();
-        if fleet.shedding.as_ref().is_some_and(|shedding| shedding.is_stale(now.minus(taken.since))) {
-            return (503, Some(Cause::Overload));
-        }
+        let is_stale = fleet.shedding.as_ref().is_some_and(|shedding| shedding.is_stale(now.minus(taken.since)));
         let mut inside = Inside::default();
-        if let Err(cause) = self.guards.enter_limits(at, now, &mut inside) {
-            return (503, Some(cause));
-        }
-        let ended = match self.guards.enter_bulkhead(at) {
+        let ended = match self.guards.enter_limits(is_stale, at, now, &mut inside) {
+            Ok(()) => self.past_limits(at, ticket, turn).await,
+            Err(cause) => (guards::TURNED_AWAY, Some(cause)),
+        };
+        self.guards.leave_limits(fleet, at, self.platform.now(), inside, ended);
+        ended
+    }
+
+    /// A call goes on behind the limits: through its bulkhead to work.
+    async fn past_limits(&self, at: usize, ticket: &Ticket, mut turn: Option<turns::Turn>) -> Ended {
+        let fleet = self.fleet();
+        let plan = &fleet.calls.0[at].1;
+        match self.guards.enter_bulkhead(at) {
             guard::Way::In(place) => {
                 let ended = self.work_and_ask(at, ticket, turn).await;
                 drop(place);
                 ended
             }
-            guard::Way::Full => (503, Some(Cause::BulkheadFull)),
+            guard::Way::Full(cause) => (guards::TURNED_AWAY, Some(cause)),
             guard::Way::Wait(place) => {
                 // A worker waits with its call; a core goes on with the next.
                 let let_go = fleet.concurrency == Concurrency::EventLoop;
@@ -336,12 +343,10 @@ impl<P: Platform> Process<P> {
                         drop(place);
                         ended
                     }
-                    None => (503, Some(Cause::BulkheadFull)),
+                    None => (guards::TURNED_AWAY, Some(guards::WAITED_IN_VAIN)),
                 }
             }
-        };
-        self.guards.leave_limits(fleet, at, self.platform.now(), inside, ended);
-        ended
+        }
     }
 
     async fn work_and_ask(&self, at: usize, ticket: &Ticket, turn: Option<turns::Turn>) -> Ended {

@@ -4,9 +4,10 @@ use super::PoolAt;
 use crate::kernel::{Event, Fact, Kernel, Timer};
 use crate::ledger::Cause;
 use crate::policy::adaptive::Limiter;
+use crate::policy::guards::Inside;
 use crate::slab::Ref;
 use crate::units::Ns;
-use crate::world::{Back, Front, Limited, Purpose, World};
+use crate::world::{Back, Front, Purpose, World};
 
 impl World {
     /// An error that nobody handles: the process will be gone shortly.
@@ -77,7 +78,7 @@ impl World {
         try_.holds_worker = false;
         try_.query = Ref::NONE;
         try_.permit = None;
-        try_.limited = Limited::default();
+        try_.limited = Inside::default();
         try_.cause = Cause::Crashed;
         if try_.purpose == Purpose::Replay {
             let write = try_.clone();

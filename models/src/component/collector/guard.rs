@@ -1,21 +1,18 @@
 //! What stands before the work of a call, and before its store: shedding, limits, bulkhead, breaker.
 //!
-//! The order is that of the usual libraries: what protects the process as a whole comes first (shedding, the server's
-//! own adaptive limit), then what protects it from one kind of call (that kind's limit, its bulkhead); the circuit
-//! breaker stands directly before the store, inside retries in place. The decisions are those of [`crate::policy`].
-//! Health checks pass none of these.
+//! Their order and what they answer are those of [`guards`]; here is the way of a call past them.
 
 use super::PlanAt;
 use super::spool::SpoolHere;
 use crate::component::collector::Concurrency;
 use crate::kernel::{Event, Kernel, Timer};
-use crate::ledger::Cause;
 use crate::policy::adaptive::Limiter;
 use crate::policy::breaker::{BreakerAt, Turns};
-use crate::policy::bulkhead::{Admission, Bulkhead};
+use crate::policy::bulkhead::Bulkhead;
+use crate::policy::guards::{self, Inside, Lesson};
 use crate::policy::spool::SpoolTurns;
 use crate::slab::Ref;
-use crate::world::{Back, Limited, Purpose, Try, World};
+use crate::world::{Back, Purpose, Try, World};
 use std::collections::VecDeque;
 
 /// What one server has for one kind of call.
@@ -119,33 +116,22 @@ impl World {
             return true;
         }
         let fleet = &self.spec.fleets.0[try_.fleet as usize].1;
-        let waited = k.now().minus(try_.since);
-        if fleet.shedding.as_ref().is_some_and(|shedding| shedding.is_stale(waited)) {
-            self.finish(k, t, 503, Cause::Overload);
-            return false;
-        }
+        let is_stale = fleet.shedding.as_ref().is_some_and(|shedding| shedding.is_stale(k.now().minus(try_.since)));
         let server = &mut self.servers[try_.server as usize];
-        if let (Some(limiter), false) = (&mut server.limiter, try_.limited.server) {
-            if !limiter.try_enter() {
-                self.finish(k, t, 503, Cause::LimitReached);
-                return false;
-            }
-            try_.limited.server = true;
-            try_.started = k.now();
-        }
-        match &mut server.guards[try_.plan as usize] {
-            Some(guard) => {
-                if let (Some(limiter), false) = (&mut guard.limiter, try_.limited.kind) {
-                    if !limiter.try_enter() {
-                        self.finish(k, t, 503, Cause::LimitReached);
-                        return false;
-                    }
-                    try_.limited.kind = true;
+        let guard = server.guards[try_.plan as usize].as_mut();
+        let is_guarded = guard.is_some();
+        let kind = guard.and_then(|guard| guard.limiter.as_mut());
+        match guards::enter(is_stale, server.limiter.as_mut(), kind, &mut try_.limited) {
+            Ok(enters) => {
+                if enters {
                     try_.started = k.now();
                 }
-                self.enters_bulkhead(k, t)
+                !is_guarded || self.enters_bulkhead(k, t)
             }
-            None => true,
+            Err(cause) => {
+                self.finish(k, t, guards::TURNED_AWAY, cause);
+                false
+            }
         }
     }
 
@@ -155,16 +141,16 @@ impl World {
         let (fleet, plan) = (try_.fleet as usize, try_.plan as usize);
         let guard = server.guards[plan].as_mut().and_then(|guard| guard.bulkhead.as_mut());
         let Some(bulkhead) = guard.filter(|_| !try_.in_bulkhead) else { return true };
-        match bulkhead.gate.on_arrival() {
-            Admission::Enter => {
+        match guards::enter_bulkhead(&mut bulkhead.gate) {
+            Ok(true) => {
                 try_.in_bulkhead = true;
                 true
             }
-            Admission::Reject => {
-                self.finish(k, t, 503, Cause::BulkheadFull);
+            Err(cause) => {
+                self.finish(k, t, guards::TURNED_AWAY, cause);
                 false
             }
-            Admission::Wait => {
+            Ok(false) => {
                 try_.back = Back::AtBulkhead;
                 bulkhead.waiting.push_back(t);
                 let number = try_.server;
@@ -192,7 +178,7 @@ impl World {
             bulkhead.gate.on_give_up();
             bulkhead.waiting.retain(|w| *w != t);
         }
-        self.finish(k, t, 503, Cause::BulkheadFull);
+        self.finish(k, t, guards::TURNED_AWAY, guards::WAITED_IN_VAIN);
     }
 
     fn bulkhead_at(&mut self, server: u32, plan: u16) -> Option<&mut BulkheadAt> {
@@ -208,28 +194,18 @@ impl World {
     /// A call leaves the adaptive limits that it counts against, and tells them how long it took.
     pub(super) fn leave_limits<K: Kernel>(&mut self, k: &K, t: Ref, status: u16) {
         let try_ = &mut self.tries[t];
-        let Limited { server: whole, kind } = std::mem::take(&mut try_.limited);
-        let took = k.now().minus(try_.started);
-        // What was turned away at once says nothing of how long the work takes.
-        let sample = match (status, try_.cause) {
-            (200, _) => Some(false),
-            (_, Cause::StoreTimeout | Cause::PoolTimeout) => Some(true),
-            _ => None,
-        };
-        let exit = |limiter: &mut Limiter, spec| match sample {
-            Some(dropped) => limiter.on_exit(spec, took, dropped),
-            None => limiter.on_ignore(),
-        };
+        let Inside { server: whole, kind } = std::mem::take(&mut try_.limited);
+        let (took, lesson) = (k.now().minus(try_.started), Lesson::of(status, Some(try_.cause)));
         let (fleet, plan) = (try_.fleet as usize, try_.plan as usize);
         let server = &mut self.servers[try_.server as usize];
         if let (true, Some(limiter), Some(spec)) = (whole, &mut server.limiter, &self.spec.fleets.0[fleet].1.limit) {
-            exit(limiter, spec);
+            lesson.teach(limiter, spec, took);
         }
         let guard = server.guards[plan].as_mut();
         if let (true, Some(guard), Some(spec)) = (kind, guard, &self.plans[fleet][plan].limit)
             && let Some(limiter) = &mut guard.limiter
         {
-            exit(limiter, spec);
+            lesson.teach(limiter, spec, took);
         }
     }
 

@@ -3,11 +3,12 @@
 use crate::component::clients::Connection;
 use crate::kernel::{Event, Kernel, Timer};
 use crate::ledger::Cause;
+use crate::policy::guards::Inside;
 use crate::policy::listen;
 use crate::random::Purpose as Draw;
 use crate::slab::Ref;
 use crate::units::Ns;
-use crate::world::{Back, Front, Limited, Purpose, Try, World};
+use crate::world::{Back, Front, Purpose, Try, World};
 
 impl World {
     /// A connect reaches the server: refused if nobody listens, unanswered if the backlog is full.
@@ -289,7 +290,7 @@ impl World {
         let place = try_.place;
         try_.in_bulkhead = false;
         try_.holds_worker = false;
-        if limited != Limited::default() {
+        if limited != Inside::default() {
             self.leave_limits(k, t, status);
         }
         let server = &mut self.servers[number as usize];

@@ -1,11 +1,13 @@
-//! What stands before the work of a call: adaptive limits and the bulkhead, decided by the shared policies.
+//! What stands before the work of a call: what limits and bulkhead say is decided by the shared policies, their order by
+//! [`guards`].
 
 use super::Ended;
 use brownout_models::component::collector::Fleet;
 use brownout_models::ledger::Cause;
 use brownout_models::policy::adaptive::Limiter;
 use brownout_models::policy::breaker::{BreakerAt, Permit};
-use brownout_models::policy::bulkhead::{Admission, Bulkhead};
+use brownout_models::policy::bulkhead::Bulkhead;
+use brownout_models::policy::guards::{self, Lesson};
 use brownout_models::units::Ns;
 use std::collections::VecDeque;
 use std::future::Future;
@@ -30,8 +32,7 @@ pub struct Guards {
 /// Which limits a call is inside of, and since when.
 #[derive(Default)]
 pub struct Inside {
-    whole: bool,
-    kind: bool,
+    limits: guards::Inside,
     since: Ns,
 }
 
@@ -42,7 +43,7 @@ pub enum Way {
     /// It may wait.
     Wait(Waiting),
     /// Turned away.
-    Full,
+    Full(Cause),
 }
 
 /// A place in a bulkhead; whoever drops it lets the next one in.
@@ -123,45 +124,23 @@ impl Guards {
         }
     }
 
-    /// Enters the adaptive limits, that of the process first.
-    pub fn enter_limits(&self, at: usize, now: Ns, inside: &mut Inside) -> Result<(), Cause> {
+    /// Goes past shedding and the limits.
+    pub fn enter_limits(&self, is_stale: bool, at: usize, now: Ns, inside: &mut Inside) -> Result<(), Cause> {
         inside.since = now;
-        if let Some(limiter) = &self.limiter {
-            if !lock(limiter).try_enter() {
-                return Err(Cause::LimitReached);
-            }
-            inside.whole = true;
-        }
-        if let Some(limiter) = &self.limiters[at] {
-            if !lock(limiter).try_enter() {
-                if let Some(whole) = self.limiter.as_ref().filter(|_| inside.whole) {
-                    lock(whole).on_ignore();
-                }
-                return Err(Cause::LimitReached);
-            }
-            inside.kind = true;
-        }
-        Ok(())
+        let mut server = self.limiter.as_ref().map(lock);
+        let mut kind = self.limiters[at].as_ref().map(lock);
+        guards::enter(is_stale, server.as_deref_mut(), kind.as_deref_mut(), &mut inside.limits).map(drop)
     }
 
-    /// Leaves them, and tells them how long it took.
+    /// Leaves the limits, and tells them how long it took.
     pub fn leave_limits(&self, fleet: &Fleet, at: usize, now: Ns, inside: Inside, (status, cause): Ended) {
-        // What was turned away at once says nothing of how long the work takes.
-        let sample = match (status, cause) {
-            (200, _) => Some(false),
-            (_, Some(Cause::StoreTimeout | Cause::PoolTimeout)) => Some(true),
-            _ => None,
-        };
-        let took = now.minus(inside.since);
-        let exit = |limiter: &Mutex<Limiter>, spec| match sample {
-            Some(dropped) => lock(limiter).on_exit(spec, took, dropped),
-            None => lock(limiter).on_ignore(),
-        };
-        if let (true, Some(limiter), Some(spec)) = (inside.whole, &self.limiter, &fleet.limit) {
-            exit(limiter, spec);
+        let (took, lesson) = (now.minus(inside.since), Lesson::of(status, cause));
+        if let (true, Some(limiter), Some(spec)) = (inside.limits.server, &self.limiter, &fleet.limit) {
+            lesson.teach(&mut lock(limiter), spec, took);
         }
-        if let (true, Some(limiter), Some(spec)) = (inside.kind, &self.limiters[at], &fleet.calls.0[at].1.limit) {
-            exit(limiter, spec);
+        if let (true, Some(limiter), Some(spec)) = (inside.limits.kind, &self.limiters[at], &fleet.calls.0[at].1.limit)
+        {
+            lesson.teach(&mut lock(limiter), spec, took);
         }
     }
 
@@ -169,10 +148,10 @@ impl Guards {
     pub fn enter_bulkhead(&self, at: usize) -> Way {
         let Some(shared) = &self.gates[at] else { return Way::In(None) };
         let mut gate = lock(shared);
-        match gate.bulkhead.on_arrival() {
-            Admission::Enter => Way::In(Some(Place(shared.clone()))),
-            Admission::Reject => Way::Full,
-            Admission::Wait => {
+        match guards::enter_bulkhead(&mut gate.bulkhead) {
+            Ok(true) => Way::In(Some(Place(shared.clone()))),
+            Err(cause) => Way::Full(cause),
+            Ok(false) => {
                 let (enter, wait) = oneshot::channel();
                 gate.waiting.push_back(enter);
                 Way::Wait(Waiting { gate: shared.clone(), wait, inside: false })
