@@ -55,7 +55,7 @@ fn the_first_difference_between_two_runs_is_named_with_its_time() {
 }
 
 /// What is pinned: seed, design and scenario file.
-const PINNED: [(u64, &str, &str); 38] = [
+const PINNED: [(u64, &str, &str); 39] = [
     (1, "-", "october-28.toml"),
     (1, "pool-exhaustion", "october-28.toml"),
     (1, "memory-growth", "october-28.toml"),
@@ -87,6 +87,7 @@ const PINNED: [(u64, &str, &str); 38] = [
     (1, "-", "measured/envoy-bulkhead-deep-hang.toml"),
     (1, "-", "measured/maxconn-8-hang.toml"),
     (1, "-", "measured/nginx-shared-hang.toml"),
+    (1, "-", "measured/pools/shared-by-slow-queries.toml"),
     (1, "-", "measured/retries/envoy-random-dead.toml"),
     (1, "-", "measured/retries/haproxy-response-timeout.toml"),
     (1, "-", "measured/retries/nginx-read-timeout.toml"),
@@ -140,7 +141,7 @@ fn every_scenario_of_the_catalogue_is_pinned() {
             && std::fs::read_to_string(path).is_ok_and(|text| text.starts_with("brownout = "))
     };
     let mut missing = Vec::new();
-    for folder in ["", "degradation/", "measured/", "measured/retries/"] {
+    for folder in ["", "degradation/", "measured/", "measured/pools/", "measured/retries/"] {
         for entry in std::fs::read_dir(root.join(folder)).expect("a folder of the catalogue") {
             let path = entry.expect("a readable entry").path();
             let name = format!("{folder}{}", path.file_name().map(|n| n.to_string_lossy()).unwrap_or_default());

@@ -162,6 +162,8 @@ mod space {
         ),
         ("pools.db.size", &["1", "3"]),
         ("pools.db.queue", &["0", "2"]),
+        ("pools.db.wait", &["'5ms'", "'300ms'"]),
+        ("pools.db.status", &["503"]),
         ("pools.log.size", &["1"]),
         ("pools.log.queue", &["0"]),
         ("dies_after", &["'20ms'", "'2s'"]),
@@ -182,7 +184,8 @@ mod space {
         ("limit", &["'aimd'", "{ preset = 'gradient', initial = 2, least = 1, most = 4 }"]),
     ];
     pub const ASKING: Keys = &[
-        ("timeout", &["'1ms'", "'100ms'", "'2s'", "'1h'"]),
+        ("timeout", &["'1ms'", "'100ms'", "'2s'", "'1h'", "'none'"]),
+        ("service", &["'1ms'", "{ exponential = '40ms' }"]),
         ("connect_timeout", &["'1ms'", "'500ms'"]),
         ("query_timeout", &["'3ms'", "'500ms'"]),
         ("on_error", &["'retry'", "'crash'"]),

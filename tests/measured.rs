@@ -15,6 +15,9 @@
 //! A second table, [`RETRIES`], has rows in which a proxy tries again (`scenarios/measured/retries/`, three seeds): failed calls
 //! within 0.02 of those measured, the slowest hundredth within 15%, calls executed twice within 20% or 10.
 //!
+//! A third, [`POOLS`], has a pool of connections that fast and slow queries share (`scenarios/measured/pools/`, three seeds): failed
+//! calls within 0.08, what the steps of the load and their chance leave of so few slow calls.
+//!
 //! `cargo test --test measured -- --nocapture` prints the tables.
 
 mod support;
@@ -232,11 +235,34 @@ fn every_measured_row_of_retries_is_reproduced() {
     assert!(off.is_empty(), "too far from what was measured:\n{}", off.join("\n"));
 }
 
+/// A measured row of a pool: the scenario; of each kind the share that fails; how far it may be off.
+type Pooled = (&'static str, f64, f64, f64);
+
+const POOLS: [Pooled; 1] = [("shared-by-slow-queries", 0.180, 0.222, 0.08)];
+
+#[test]
+fn every_measured_row_of_pools_is_reproduced() {
+    let mut off = Vec::new();
+    for (name, fast, slow, within) in POOLS {
+        let scenario = scenario(&format!("measured/pools/{name}.toml"), &[], &[]);
+        let outcomes: Vec<Outcome> = (1..=3).map(|seed| outcome(&scenario, seed)).collect();
+        for (kind, measured) in [("fast", fast), ("slow", slow)] {
+            let is = Simulated::over(&outcomes, |o| o.calls[kind].failed_rate).mean;
+            println!("{name:<26} {kind:<12} measured {measured:>8.3} simulated {is:>8.3}");
+            if (is - measured).abs() > within {
+                off.push(format!("{name}: {kind} {is:.3}, measured {measured:.3}, may differ by {within:.3}"));
+            }
+        }
+    }
+    assert!(off.is_empty(), "too far from what was measured:\n{}", off.join("\n"));
+}
+
 #[test]
 fn every_file_of_measured_rows_is_in_the_table() {
     let tables = [
         ("measured", ROWS.iter().map(|row| row.name).collect::<Vec<&str>>()),
         ("measured/retries", RETRIES.iter().map(|row| row.0).collect()),
+        ("measured/pools", POOLS.iter().map(|row| row.0).collect()),
     ];
     for (folder, mut rows) in tables {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios").join(folder);

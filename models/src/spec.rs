@@ -94,11 +94,18 @@ impl WorldSpec {
             for store in of_calls.chain([&fleet.health.asks, &fleet.restart.needs]).flatten() {
                 self.known(store, "store", self.stores.names(), &mut found);
             }
-            for (store, _) in &fleet.pools.0 {
-                self.known(store, "store", self.stores.names(), &mut found);
+            for (name, pool) in &fleet.pools.0 {
+                self.known(pool.store.as_ref().unwrap_or(name), "store", self.stores.names(), &mut found);
+            }
+            for name in fleet.calls.iter().filter_map(|(_, plan)| plan.pool.as_ref()).chain(&fleet.health.pool) {
+                let pools = fleet.pools.names().chain(self.stores.names().filter(|at| fleet.pools.index(at).is_none()));
+                self.known(name, "pool of this fleet", pools, &mut found);
             }
         }
         let kinds = self.served();
+        for kind in self.stores.iter().flat_map(|(_, store)| store.at_most.0.iter().map(|(kind, _)| kind)) {
+            self.known(kind, "kind of call served by a fleet", kinds.iter().copied(), &mut found);
+        }
         for (_, clients) in &self.clients.0 {
             self.known(&clients.sends, "kind of call served by a fleet", kinds.iter().copied(), &mut found);
         }
@@ -127,6 +134,33 @@ impl WorldSpec {
         self.fleets.iter().flat_map(|(_, f)| f.calls.names().filter(move |kind| of(f, kind))).collect()
     }
 
+    /// Pools out of which calls cannot take their connections.
+    fn pool_problems(&self, fleet: &Fleet, found: &mut Vec<Problem>) {
+        for (name, pool) in &fleet.pools.0 {
+            let other = pool.store.as_ref().filter(|store| store.text != name.text);
+            if let Some(store) = other.filter(|_| self.stores.index(&name.text).is_some()) {
+                found.push(problem(
+                    store.span,
+                    format!("the pool `{}` has the name of a store and connects to another", name.text),
+                    Some("a further pool has a name of its own, which calls say as their `pool`".into()),
+                ));
+            }
+        }
+        let checked = fleet.checked_store().zip(fleet.health.pool.as_ref());
+        let calls = fleet.calls.iter().filter_map(|(_, plan)| plan.asks.as_ref().zip(plan.pool.as_ref()));
+        for (asked, name) in calls.chain(checked) {
+            let pool = fleet.pools.get(&name.text);
+            let to = pool.and_then(|pool| pool.store.as_ref()).map_or(name.text.as_str(), |store| store.text.as_str());
+            if to != asked.text {
+                found.push(problem(
+                    name.span,
+                    format!("the pool `{}` connects to `{to}`, and `{}` is asked", name.text, asked.text),
+                    Some(format!("pools.{}.store = \"{}\", or another pool", name.text, asked.text)),
+                ));
+            }
+        }
+    }
+
     fn fleet_problems(&self, found: &mut Vec<Problem>) {
         let mut kinds: Vec<&str> = Vec::new();
         for (_, fleet) in &self.fleets.0 {
@@ -141,6 +175,7 @@ impl WorldSpec {
                 kinds.push(&kind.text);
                 found.extend(call_problems(kind, plan));
             }
+            self.pool_problems(fleet, found);
         }
         if self.fleets.is_empty() {
             found.push(problem(

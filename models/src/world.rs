@@ -244,6 +244,10 @@ pub struct Query {
     pub number: u32,
     /// Its store.
     pub store: u16,
+    /// The fleet of whoever asks, and what it does for this kind of call.
+    pub fleet: u16,
+    /// Its plan there.
+    pub plan: u16,
     /// Whether it writes.
     pub writes: bool,
     /// From when on what it stores counts as late; never, unless it comes out of a spool.

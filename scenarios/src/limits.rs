@@ -120,7 +120,8 @@ pub(crate) fn world(spec: &WorldSpec, steps: u64, length: Ns) -> Vec<Problem> {
             found.push(too_many(Span::default(), format!("{what}: {is}"), most));
         }
     };
-    let stores = spec.stores.len() as u64;
+    let named = spec.fleets.iter().map(|(_, fleet)| fleet.pools.len() as u64).max().unwrap_or(0);
+    let stores = spec.stores.len() as u64 + named;
     check(format!("connection pools of {servers} servers to {stores} stores"), servers * stores, POOLS);
     let looks = (servers * (1 + stores)).saturating_mul(steps);
     check(format!("looks of {steps} steps at {servers} servers with {stores} stores"), looks, LOOKS);

@@ -286,7 +286,7 @@ const ALL: &[(&str, &[Row])] = &[
     ("PgBouncer", &[
         ("default_pool_size", Is("fleets.<name>.pools.<name>.size"), "Most connections to the database (20 for each user and database there, for each server here). A pooler of its own is not modelled."),
         ("max_client_conn", Not("fleets.<name>.pools.<name>.queue"), "Most clients of the pooler (100); here the number that may wait for a connection is bounded."),
-        ("query_wait_timeout", Not("fleets.<name>.calls.<name>.timeout"), "The longest wait for a connection (120s); here one deadline bounds waiting, connecting and the query together."),
+        ("query_wait_timeout", Is("fleets.<name>.pools.<name>.wait"), "The longest wait for a connection (120s)."),
         ("query_timeout", Is("fleets.<name>.calls.<name>.query_timeout"), "A bound on the query alone."),
         ("server_connect_timeout", Is("fleets.<name>.calls.<name>.connect_timeout"), "A bound on connecting (15s)."),
         ("server_login_retry", Not("fleets.<name>.calls.<name>.retry_every"), "After a failed login no connect for 15s; here the next call connects at once."),
@@ -298,7 +298,7 @@ const ALL: &[(&str, &[Row])] = &[
     ("HikariCP", &[
         ("maximumPoolSize", Is("fleets.<name>.pools.<name>.size"), "Most connections (10)."),
         ("minimumIdle", Not("fleets.<name>.pools.<name>.size"), "Connections kept open; pools here open one when it is needed."),
-        ("connectionTimeout", Not("fleets.<name>.calls.<name>.timeout"), "The longest wait for a connection (30s), connecting included; here one deadline bounds that and the query together."),
+        ("connectionTimeout", Is("fleets.<name>.pools.<name>.wait"), "The longest wait for a connection (30s), then an exception; there it bounds connecting as well, here that has its `connect_timeout`."),
         ("validationTimeout", Not("fleets.<name>.calls.<name>.connect_timeout"), "How long a test of an idle connection may take (5s); connections here are not tested."),
         ("idleTimeout", Not("fleets.<name>.pools.<name>.size"), "Idle connections are closed after 10min."),
         ("maxLifetime", Not("fleets.<name>.pools.<name>.size"), "Age at which a connection is closed (30min)."),

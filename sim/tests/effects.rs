@@ -212,7 +212,7 @@ const KEYS: &[(&str, &[&str])] = &[
     ("fleets.app.shedding.checks_first", &["true", "false"]),
     ("fleets.app.calls.get.work", &["\"2ms\"", "\"15ms\"", "{ exponential = \"5ms\" }"]),
     ("fleets.app.calls.get.asks", &["\"none\"", "\"db\"", "\"cache\""]),
-    ("fleets.app.calls.get.timeout", &["\"30s\"", "\"150ms\"", "\"800ms\""]),
+    ("fleets.app.calls.get.timeout", &["\"30s\"", "\"150ms\"", "\"800ms\"", "\"none\""]),
     ("fleets.app.calls.get.connect_timeout", &["\"none\"", "\"60ms\""]),
     ("fleets.app.calls.get.query_timeout", &["\"none\"", "\"60ms\""]),
     ("fleets.app.calls.get.on_error", &["\"fail\"", "\"retry\"", "\"crash\""]),
@@ -280,6 +280,17 @@ const KEYS: &[(&str, &[&str])] = &[
     ("stores.db.spare.promotion", &["\"1m\"", "\"500ms\""]),
     ("stores.db.spare.lag", &["\"1s\"", "\"50ms\""]),
     ("stores.db.spare.shares_headroom", &["false", "true"]),
+    ("fleets.app.health.service", &["\"2ms\"", "\"150ms\""]),
+    ("fleets.app.health.pool", &["\"none\"", "\"side\""]),
+    ("fleets.app.calls.get.service", &["\"none\"", "\"2ms\"", "\"70ms\""]),
+    ("fleets.app.calls.get.pool", &["\"none\"", "\"side\""]),
+    ("fleets.app.calls.log.service", &["\"0s\"", "\"3ms\""]),
+    ("fleets.app.pools.db.wait", &["\"none\"", "\"30ms\""]),
+    ("fleets.app.pools.db.status", &["500", "503"]),
+    ("fleets.app.pools.side.store", &["\"db\""]),
+    ("fleets.app.pools.side.size", &["10", "1"]),
+    ("fleets.app.pools.side.wait", &["\"none\"", "\"20ms\""]),
+    ("stores.db.at_most", &["{ get = 1 }", "{ get = 3 }"]),
 ];
 
 /// Keys without which a world is none, or a table stays away: written in every world, at one of their values.
@@ -351,6 +362,14 @@ impl World {
             if has(self, table) {
                 self.keys[at(key)].get_or_insert(0);
             }
+        }
+        for key in ["fleets.app.health.pool", "fleets.app.calls.get.pool"] {
+            if self.keys[at(key)] == Some(1) {
+                self.keys[at("fleets.app.pools.side.store")] = Some(0);
+            }
+        }
+        if has(self, "fleets.app.pools.side.") {
+            self.keys[at("fleets.app.pools.side.store")] = Some(0);
         }
         if has(self, "fleets.app.calls.put.spool.") {
             self.keys[at("fleets.app.calls.put.writes")] = Some(0);
@@ -547,6 +566,34 @@ const STAGED: &[(&str, &str, [&str; 2])] = &[
         ["\"none\"", "1"],
     ),
     (
+        "balancer.redraws",
+        "balancer.redispatch = \"afresh\"\nbalancer.algorithm = \"random\"\nbalancer.health.enabled = false\nfleets.f.count = 3\n\
+         stores.db = {}\nfleets.f.restart.delay = \"5s\"\n[[timeline]]\nat = \"2s\"\ndo = \"crash\"\nfleet = \"f\"\nservers = 1\n",
+        ["0", "2"],
+    ),
+    (
+        "fleets.f.calls.get.pool",
+        "fleets.f.pools.side = { store = \"db\", size = 1 }\nstores.db.service = \"30ms\"",
+        ["\"none\"", "\"side\""],
+    ),
+    (
+        "fleets.f.pools.side.size",
+        "fleets.f.pools.side.store = \"db\"\nfleets.f.calls.get.pool = \"side\"\nstores.db.service = \"30ms\"",
+        ["10", "1"],
+    ),
+    (
+        "fleets.f.pools.side.wait",
+        "fleets.f.pools.side.store = \"db\"\nfleets.f.pools.side.size = 1\nfleets.f.calls.get.pool = \"side\"\nstores.db.service = \"30ms\"",
+        ["\"none\"", "\"20ms\""],
+    ),
+    ("fleets.f.pools.db.wait", "fleets.f.pools.db.size = 1\nstores.db.service = \"30ms\"", ["\"none\"", "\"20ms\""]),
+    (
+        "fleets.f.pools.db.status",
+        "fleets.f.pools.db.size = 1\nfleets.f.pools.db.wait = \"20ms\"\nstores.db.service = \"30ms\"\nbalancer.retry_statuses = [503]",
+        ["500", "503"],
+    ),
+    ("stores.db.at_most", "stores.db.service = \"30ms\"", ["{ get = 9 }", "{ get = 1 }"]),
+    (
         "fleets.f.calls.get.breaker.slow_share",
         "fleets.f.calls.get.breaker.slow_after = \"5ms\"\nfleets.f.calls.get.breaker.minimum = 5\n\
          stores.db.service = { exponential = \"6ms\" }",
@@ -563,6 +610,7 @@ const NEVER: &[&str] = &[
     "fleets.app.calls.log.limit.algorithm",
     "fleets.app.calls.log.limit.initial",
     "fleets.app.calls.idle.asks",
+    "fleets.app.pools.side.store",
     "stores.log.connections",
 ];
 
@@ -584,7 +632,7 @@ fn every_key_has_an_effect_in_some_world() {
         let table = path.rsplit_once('.').map_or(*path, |(table, _)| table);
         let has_table =
             |world: &World| KEYS.iter().zip(&world.keys).any(|((path, _), v)| v.is_some() && path.starts_with(table));
-        let found = (0..60).map(World::draw).filter(has_table).any(|world| changes(&world));
+        let found = (0..120).map(World::draw).filter(has_table).any(|world| changes(&world));
         if !found {
             idle.push(*path);
         }

@@ -19,6 +19,7 @@ mod work;
 pub use guard::{Guard, GuardTurns};
 
 use crate::component::balancer::Backend;
+use crate::component::store::Store;
 use crate::fault::{Fault, ServerKnobs, Stack};
 use crate::kernel::{Kernel, Lane};
 use crate::policy::adaptive::{Adaptive, Limiter};
@@ -57,10 +58,15 @@ settings! {
         pub appends: Option<Name> = None => always;
         /// A store that is queried after the work.
         pub asks: Option<Name> = None => always;
+        /// Time in which the store serves this query or append; none: the store's own `service`. (time or distribution)
+        pub service: Option<Distribution> = None => uses_store;
+        /// The pool, among `pools`, out of which it takes its connection; none: the one of the store's name.
+        pub pool: Option<Name> = None => asks;
         /// Whether the query writes: then the call's data is stored by it. Otherwise the call only reads.
         pub writes: bool = false => asks;
-        /// One deadline over getting a connection, connecting and the query, with all tries in place. (time)
-        pub timeout: Ns = Ns::secs(30), "1ms" ..= "24h" => waits_for_store;
+        /// One deadline over getting a connection, connecting and the query, with all tries in place; none: no such
+        /// deadline. (time)
+        pub timeout: Option<Ns> = Some(Ns::secs(30)), "1ms" ..= "24h" => waits_for_store;
         /// Bound on connecting alone, which ends a try in place, not the call; none: only `timeout`. (time)
         pub connect_timeout: Option<Ns> = None, "1ms" ..= "24h" => asks;
         /// Bound on the query alone, which ends a try in place, not the call; none: only `timeout`. (time)
@@ -114,6 +120,10 @@ settings! {
         /// The store that a deep or cached check queries; none: the first that a call of this fleet asks. A fleet that
         /// asks none has nothing to check but itself.
         pub asks: Option<Name> = None => queries;
+        /// Time in which the store serves that query; none: the store's own `service`. (time or distribution)
+        pub service: Option<Distribution> = None => queries_a_store;
+        /// The pool, among `pools`, out of which it takes its connection; none: the one of the store's name.
+        pub pool: Option<Name> = None => queries_a_store;
         /// Deadline of that query, connection included. (time)
         pub timeout: Ns = Ns::secs(1), "1ms" ..= "1h" => queries_a_store;
         /// How often a cached check queries. (time)
@@ -135,10 +145,18 @@ impl HealthEndpoint {
 settings! {
     /// Connections that one server keeps to one store.
     pub struct Pool {
+        /// The store that it connects to; none: the store of the pool's name. A further pool has another name and says it; it is
+        /// for the kinds of call that name the pool.
+        pub store: Option<Name> = None => always;
         /// Most connections.
         pub size: u32 = 10, 1 ..= 100000 => is_pooled;
         /// Most calls that wait for a connection; one more fails at once. None: no bound.
         pub queue: Option<u32> = None, 0 ..= 10000000 => is_pooled;
+        /// Longest wait for a connection, connecting and the query not counted, which ends a try in place, not the call; none:
+        /// as long as the call's `timeout` lets it. Whoever waits longest is served first. (time)
+        pub wait: Option<Ns> = None, "1ms" ..= "24h" => is_pooled;
+        /// Status of a call that gets no connection: too many wait, or it has waited for too long.
+        pub status: u16 = 500, 500 ..= 599 => is_pooled;
     }
 }
 
@@ -190,7 +208,7 @@ settings! {
         pub calls: Named<CallPlan> = Named::default() => always;
         /// Which of them the balancer sends to this fleet; none: all.
         pub serves: Option<Vec<Name>> = None => always;
-        /// Connection pools, by store; a store not listed gets the default pool.
+        /// Connection pools, by store or by a name of their own; a store not listed gets the default pool.
         pub pools: Named<Pool> = Named::default() => always;
         /// How long a process whose error nobody handles goes on serving before it is gone. (time)
         pub dies_after: Ns = Ns::ZERO, "0s" ..= "1min" => may_die_of_errors;
@@ -268,9 +286,9 @@ fn is_cached(endpoint: &HealthEndpoint, at: &Scope<'_>) -> Silence {
 }
 
 fn is_pooled(_: &Pool, at: &Scope<'_>) -> Silence {
-    let store = at.name(3);
-    let uses = at.fleet().is_none_or(|fleet| fleet.connects_to(store));
-    unless_with(uses, || format!("no call and no check of this fleet asks `{store}` over a connection"))
+    let pool = at.name(3);
+    let uses = at.fleet().is_none_or(|fleet| fleet.uses_pool(pool));
+    unless_with(uses, || format!("no call and no check of this fleet takes a connection out of `{pool}`"))
 }
 
 fn has_workers(fleet: &Fleet, _: &Scope<'_>) -> Silence {
@@ -329,14 +347,49 @@ fn may_die_of_errors(fleet: &Fleet, _: &Scope<'_>) -> Silence {
     unless(crashes, "no call of this fleet has `on_error` or `on_severed` = \"crash\"")
 }
 
-impl CallPlan {
-    /// What failures of its store do.
-    pub fn reactions(&self) -> Reactions {
-        Reactions { on_error: self.on_error, on_severed: self.on_severed, retry_at_most: self.retry_at_most }
-    }
-}
-
 impl Fleet {
+    /// What failures of its store do to a kind of call.
+    pub fn reactions(&self, plan: &CallPlan) -> Reactions {
+        let pool = plan.pool.as_ref().or(plan.asks.as_ref()).and_then(|name| self.pools.get(&name.text));
+        Reactions {
+            on_error: plan.on_error,
+            on_severed: plan.on_severed,
+            retry_at_most: plan.retry_at_most,
+            no_connection: pool.map_or_else(|| Pool::default().status, |pool| pool.status),
+        }
+    }
+
+    /// Its pools: first one for each of the stores, in their order, then those that have names of their own; each with its
+    /// store and its settings.
+    pub fn all_pools<'a>(&'a self, stores: &'a Named<Store>) -> impl Iterator<Item = (&'a str, u16, Pool)> {
+        let own = |name: &str| self.pools.get(name).cloned().unwrap_or_default();
+        let by_store = stores.names().enumerate().map(move |(at, name)| (name, at as u16, own(name)));
+        let further = self.pools.iter().filter_map(|(name, pool)| {
+            let at = stores.index(&pool.store.as_ref()?.text)?;
+            stores.index(name).is_none().then(|| (name, at as u16, pool.clone()))
+        });
+        by_store.chain(further)
+    }
+
+    /// The place among [`Fleet::all_pools`] of the one out of which a kind of call takes its connections.
+    pub fn pool_of(&self, plan: &CallPlan, stores: &Named<Store>) -> Option<u16> {
+        let name = &plan.pool.as_ref().or(plan.asks.as_ref())?.text;
+        self.all_pools(stores).position(|(pool, ..)| pool == name).map(|at| at as u16)
+    }
+
+    /// What a health check does: the last plan of a fleet.
+    pub fn check_plan(&self) -> CallPlan {
+        let deep = matches!(self.health.kind, CheckKind::Deep | CheckKind::Cached);
+        CallPlan {
+            work: Distribution::Constant(self.health.work),
+            asks: if deep { self.checked_store().cloned() } else { None },
+            service: self.health.service.clone(),
+            pool: self.health.pool.clone(),
+            timeout: Some(self.health.timeout),
+            ..CallPlan::default()
+        }
+    }
+
     /// Whether the balancer sends calls of this kind here.
     pub fn is_for(&self, kind: &str) -> bool {
         self.serves.as_ref().is_none_or(|kinds| kinds.iter().any(|name| name.text == kind))
@@ -371,10 +424,18 @@ pub struct PlanAt {
     work_lanes: Option<(Lane, Lane)>,
     /// The store it uses.
     pub store: Option<u16>,
+    /// The pool out of which it takes its connection, among those of its server.
+    pool: u16,
+    /// Time in which the store serves it, if not the store's own.
+    pub service: Option<Distribution>,
+    /// Its place among the kinds of which the store runs only so many at once.
+    pub share: Option<u16>,
     appends: bool,
+    /// Whether it is an append that takes the store no time but its own.
+    appends_at_once: bool,
     /// Whether the store's answer stores its data.
     pub writes: bool,
-    deadline: Lane,
+    deadline: Option<Lane>,
     connect_limit: Option<Lane>,
     query_limit: Option<Lane>,
     /// What failures of the store do.
@@ -383,14 +444,17 @@ pub struct PlanAt {
     /// Limit and queue of its bulkhead.
     bulkhead: Option<(u32, u32)>,
     wait: Option<Lane>,
+    pool_wait: Option<Lane>,
     breaker: Option<Breaker>,
     limit: Option<Adaptive>,
     spool: Option<Spool>,
 }
 
-/// One server's connections to one store.
+/// One server's connections to one store, or to a part of them.
 #[derive(Default)]
 pub struct PoolAt {
+    /// The store.
+    pub store: u16,
     size: u32,
     queue: u32,
     /// Connections open or being opened.
@@ -424,7 +488,7 @@ pub struct Server {
     /// Tries that it has, in no order.
     active: Vec<Ref>,
     memory: u64,
-    /// Pools, by store.
+    /// Pools: one for each store, in their order, then those with names of their own.
     pub pools: Vec<PoolAt>,
     /// What stands before the work of each kind of call, and before its store; by plan.
     guards: Vec<Option<Box<Guard>>>,
@@ -443,6 +507,11 @@ pub struct Server {
 }
 
 impl PlanAt {
+    /// The pool out of which it takes its connection, among those of its server.
+    pub fn pool(&self) -> u16 {
+        self.pool
+    }
+
     /// The computing time of an attempt of a call; never, if it is constant and has a lane.
     #[inline]
     pub fn work_ahead(&self, salt: u64, attempt: u16) -> Ns {
@@ -471,6 +540,10 @@ impl Server {
     pub fn last_taken_on(&self) -> Option<Ref> {
         self.active.last().copied()
     }
+    /// Its pools of connections to a store.
+    pub fn pools_to(&self, store: u16) -> impl Iterator<Item = &PoolAt> {
+        self.pools.iter().filter(move |pool| pool.store == store)
+    }
     /// Calls in its spools, those on their way to the store included.
     pub fn spooled(&self) -> usize {
         self.guards.iter().flatten().map(|guard| guard.spooled()).sum()
@@ -486,17 +559,8 @@ impl World {
     pub(crate) fn open_fleets<K: Kernel>(&mut self, k: &mut K) {
         let spec = self.spec.clone();
         for (fleet, (_, f)) in spec.fleets.iter().enumerate() {
-            let mut plans: Vec<PlanAt> = f.calls.iter().map(|(_, plan)| self.compile(k, f, plan)).collect();
-            let deep = matches!(f.health.kind, CheckKind::Deep | CheckKind::Cached);
-            let served = f.calls.iter().filter(|(kind, _)| f.is_for(kind));
-            let needed = || served.filter_map(|(_, plan)| plan.asks.clone()).next();
-            let check = CallPlan {
-                work: Distribution::Constant(f.health.work),
-                asks: if deep { f.health.asks.clone().or_else(needed) } else { None },
-                timeout: f.health.timeout,
-                ..CallPlan::default()
-            };
-            plans.push(self.compile(k, f, &check));
+            let mut plans: Vec<PlanAt> = f.calls.iter().map(|(kind, plan)| self.compile(k, f, kind, plan)).collect();
+            plans.push(self.compile(k, f, "", &f.check_plan()));
             let first = self.servers.len() as u32;
             for _ in 0..f.count {
                 let server = self.new_server(fleet as u16, f, &plans);
@@ -508,25 +572,35 @@ impl World {
         }
     }
 
-    fn compile<K: Kernel>(&self, k: &mut K, fleet: &Fleet, plan: &CallPlan) -> PlanAt {
+    fn compile<K: Kernel>(&self, k: &mut K, fleet: &Fleet, kind: &str, plan: &CallPlan) -> PlanAt {
         let handshake = Ns(self.spec.network.servers.latency.0 * 2);
-        let store = |name: &Option<Name>| name.as_ref().and_then(|n| self.spec.stores.index(&n.text)).map(|i| i as u16);
+        let stores = &self.spec.stores;
+        let store = |name: &Option<Name>| name.as_ref().and_then(|n| stores.index(&n.text)).map(|i| i as u16);
+        let store = store(&plan.appends).or(store(&plan.asks));
+        let pool = fleet.pool_of(plan, stores).or(store).unwrap_or(0);
+        let pool_wait = fleet.all_pools(stores).nth(pool as usize).and_then(|(.., pool)| pool.wait);
+        let share = store.and_then(|store| stores.0[store as usize].1.at_most.index(kind)).map(|i| i as u16);
         PlanAt {
             work: plan.work.clone(),
             work_lanes: match plan.work {
                 Distribution::Constant(time) => Some((k.lane(time), k.lane(time.plus(handshake)))),
                 _ => None,
             },
-            store: store(&plan.appends).or(store(&plan.asks)),
+            store,
+            pool,
+            service: plan.service.clone(),
+            share,
             appends: plan.appends.is_some(),
+            appends_at_once: plan.appends.is_some() && plan.service.is_none() && share.is_none(),
             writes: plan.writes || plan.appends.is_some(),
-            deadline: k.timer_lane(plan.timeout),
+            deadline: plan.timeout.map(|limit| k.timer_lane(limit)),
             connect_limit: plan.connect_timeout.map(|limit| k.timer_lane(limit)),
             query_limit: plan.query_timeout.map(|limit| k.timer_lane(limit)),
-            reactions: plan.reactions(),
+            reactions: fleet.reactions(plan),
             retry_every: plan.retry_every,
             bulkhead: plan.at_most.map(|limit| (limit.of(fleet.workers), plan.queue)),
-            wait: plan.at_most.map(|_| k.timer_lane(plan.wait.unwrap_or(plan.timeout))),
+            wait: plan.at_most.and(plan.wait.or(plan.timeout)).map(|limit| k.timer_lane(limit)),
+            pool_wait: pool_wait.filter(|_| plan.asks.is_some()).map(|limit| k.timer_lane(limit)),
             breaker: plan.breaker.clone(),
             limit: plan.limit.clone(),
             spool: plan.spool.clone(),
@@ -534,9 +608,11 @@ impl World {
     }
 
     fn new_server(&self, fleet: u16, f: &Fleet, plans: &[PlanAt]) -> Server {
-        let pool = |store: &str| {
-            let spec = f.pools.get(store).cloned().unwrap_or_default();
-            PoolAt { size: spec.size, queue: spec.queue.unwrap_or(u32::MAX), ..PoolAt::default() }
+        let pool = |(_, store, spec): (&str, u16, Pool)| PoolAt {
+            store,
+            size: spec.size,
+            queue: spec.queue.unwrap_or(u32::MAX),
+            ..PoolAt::default()
         };
         let guards: Vec<_> = plans.iter().map(Guard::of).collect();
         Server {
@@ -551,7 +627,7 @@ impl World {
             queue: VecDeque::new(),
             active: Vec::new(),
             memory: 0,
-            pools: self.spec.stores.names().map(pool).collect(),
+            pools: f.all_pools(&self.spec.stores).map(pool).collect(),
             is_plain: guards.iter().all(Option::is_none) && f.limit.is_none() && f.shedding.is_none(),
             guards,
             limiter: f.limit.as_ref().map(Limiter::new),

@@ -29,7 +29,8 @@ impl World {
             of(name, which([(self.connections[at] > 0, "the balancer counts a connection to it")]));
         }
         for (at, (name, _)) in self.spec.stores.iter().enumerate() {
-            let open = self.servers.iter().map(|server| server.pools[at].at_store).sum();
+            let open =
+                self.servers.iter().flat_map(|server| server.pools_to(at as u16)).map(|pool| pool.at_store).sum();
             of(name, self.stores[at].leftovers(open, self.queries.len()));
         }
         out

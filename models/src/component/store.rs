@@ -16,9 +16,10 @@ use crate::fault::{AtStop, Connects, Layer, Onset, Stack, StoreKnobs};
 use crate::kernel::{Event, Fact, Kernel, Lane};
 use crate::ledger::Cause;
 use crate::policy::asking::OnFailure;
+use crate::policy::bulkhead::Limit;
 use crate::policy::failover::Spare;
 use crate::random::{Distribution, Purpose, draw, unit};
-use crate::setting::{Name, Preset, Scope, Silence, always, first_of, unless};
+use crate::setting::{Name, Named, Preset, Scope, Silence, always, first_of, unless};
 use crate::settings;
 use crate::slab::Ref;
 use crate::units::{Ns, Quantity, Rate};
@@ -68,6 +69,9 @@ settings! {
         pub service: Distribution = Distribution::Constant(Ns::ZERO) => is_used;
         /// Queries that run at once; the rest wait. None: no bound.
         pub concurrency: Option<u32> = None, 1 ..= 1000000 => is_used;
+        /// Most queries of one kind of call that run at once, a count or a share of `concurrency`, by kind of call; more of
+        /// them wait apart, before they queue with the others. Kinds not listed have no bound of their own.
+        pub at_most: Named<Limit> = Named::default() => is_used;
         /// Most connections; one more is refused. None: no bound.
         pub connections: Option<u32> = None, 1 ..= 10000000 => is_connected;
         /// Listen backlog: so many connections, and one more, wait in the operating system to be accepted, those that
@@ -135,6 +139,26 @@ pub const PRESETS: &[Preset<Store>] = &[Preset {
     },
 }];
 
+/// Queries of one kind of call, of which a store runs only so many at once.
+struct ShareAt {
+    limit: u32,
+    inside: u32,
+    waiting: VecDeque<Ref>,
+}
+
+impl ShareAt {
+    fn new(limit: u32) -> ShareAt {
+        ShareAt { limit, inside: 0, waiting: VecDeque::new() }
+    }
+}
+
+impl Store {
+    /// Most queries at once of a kind that `at_most` lists.
+    pub fn share(&self, limit: Limit) -> u32 {
+        limit.of(self.concurrency.unwrap_or(u32::MAX)).max(1)
+    }
+}
+
 /// A store at work.
 pub struct StoreAt {
     /// Faults in force.
@@ -148,6 +172,7 @@ pub struct StoreAt {
     /// Queries running.
     pub running: u32,
     waiting: VecDeque<Ref>,
+    shares: Vec<ShareAt>,
     hung: Vec<Ref>,
     door: Door,
     /// Connections open.
@@ -194,7 +219,7 @@ impl StoreAt {
 
     /// Queries that wait or hang.
     pub fn waiting(&self) -> usize {
-        self.waiting.len() + self.hung.len()
+        self.waiting.len() + self.hung.len() + self.shares.iter().map(|share| share.waiting.len()).sum::<usize>()
     }
 
     /// Headroom at a time, without changing anything.
@@ -273,6 +298,7 @@ impl World {
                 connects: 0,
                 running: 0,
                 waiting: VecDeque::new(),
+                shares: spec.at_most.iter().map(|(_, limit)| ShareAt::new(spec.share(*limit))).collect(),
                 hung: Vec::new(),
                 door: Door::new(spec, k.lane(spec.accept)),
                 open: 0,
@@ -339,7 +365,6 @@ impl World {
     /// A query reaches its store.
     pub(crate) fn query_at_store<K: Kernel>(&mut self, k: &mut K, q: Ref) {
         let Query { store, asker, .. } = self.queries[q];
-        let limit = self.spec.stores.0[store as usize].1.concurrency.unwrap_or(u32::MAX);
         let s = &mut self.stores[store as usize];
         if s.knobs.connects == Connects::Refused {
             s.stack.credit(&mut self.effects, |knobs: &StoreKnobs| knobs.connects == Connects::Refused);
@@ -354,7 +379,45 @@ impl World {
             self.queries[q].state = QueryState::Hung;
             s.hung.push(q);
             self.waits(k, store);
-        } else if s.running < limit {
+        } else if s.shares.is_empty() || self.enters_share(k, q) {
+            self.take_turn(k, q);
+        }
+    }
+
+    /// Whether a query may queue with the others: its kind has not as many there as it may have.
+    fn enters_share<K: Kernel>(&mut self, k: &mut K, q: Ref) -> bool {
+        let Query { store, fleet, plan, .. } = self.queries[q];
+        let Some(share) = self.plans[fleet as usize][plan as usize].share else { return true };
+        let share = &mut self.stores[store as usize].shares[share as usize];
+        if share.inside < share.limit {
+            share.inside += 1;
+            return true;
+        }
+        self.queries[q].state = QueryState::Waiting;
+        share.waiting.push_back(q);
+        self.waits(k, store);
+        false
+    }
+
+    /// A query has been served: another of its kind may queue with the others.
+    fn leaves_share<K: Kernel>(&mut self, k: &mut K, store: u16, fleet: u16, plan: u16) {
+        let Some(share) = self.plans[fleet as usize][plan as usize].share else { return };
+        let share = &mut self.stores[store as usize].shares[share as usize];
+        match share.waiting.pop_front() {
+            Some(next) => {
+                self.waits(k, store);
+                self.take_turn(k, next);
+            }
+            None => share.inside -= 1,
+        }
+    }
+
+    /// A query runs, or waits until it can.
+    fn take_turn<K: Kernel>(&mut self, k: &mut K, q: Ref) {
+        let store = self.queries[q].store;
+        let limit = self.spec.stores.0[store as usize].1.concurrency.unwrap_or(u32::MAX);
+        let s = &mut self.stores[store as usize];
+        if s.running < limit {
             self.run_query(k, q);
         } else {
             self.queries[q].state = QueryState::Waiting;
@@ -387,7 +450,8 @@ impl World {
                 s.returned_at = None;
             }
         }
-        let time = spec.service.sample(query.salt, Purpose::Query, query.number);
+        let own = &self.plans[query.fleet as usize][query.plan as usize].service;
+        let time = own.as_ref().unwrap_or(&spec.service).sample(query.salt, Purpose::Query, query.number);
         let time = if factor == 1.0 { time } else { time.scaled(factor) };
         k.at(k.now().plus(time), Event::QueryDone(q));
     }
@@ -395,13 +459,17 @@ impl World {
     /// A query is served: a write is done, an answer goes back.
     pub(crate) fn query_done<K: Kernel>(&mut self, k: &mut K, q: Ref) {
         let Some(query) = self.queries.get_mut(q).filter(|q| q.state == QueryState::Running) else { return };
-        let Query { store, asker, call, salt, number, writes, late_from, .. } = *query;
+        let Query { store, fleet, plan, asker, call, salt, number, writes, late_from, .. } = *query;
         let s = &mut self.stores[store as usize];
         s.running -= 1;
         if s.knobs.hangs {
             s.stack.credit(&mut self.effects, |knobs: &StoreKnobs| knobs.hangs);
             query.state = QueryState::Hung;
             s.hung.push(q);
+            if let Some(share) = self.plans[fleet as usize][plan as usize].share {
+                // It comes anew when the store resumes.
+                s.shares[share as usize].inside -= 1;
+            }
             self.waits(k, store);
             return;
         }
@@ -427,6 +495,9 @@ impl World {
         if let Some(next) = self.stores[store as usize].waiting.pop_front() {
             self.waits(k, store);
             self.run_query(k, next);
+        }
+        if !self.stores[store as usize].shares.is_empty() {
+            self.leaves_share(k, store, fleet, plan);
         }
         if writes && !error {
             // Last: it may take the store out of service, and with it every query that it still has.
@@ -472,9 +543,8 @@ impl World {
         let mut closed = true;
         while s.open > limit && closed {
             closed = false;
-            for server in &mut self.servers {
-                let pool = &mut server.pools[store as usize];
-                if pool.idle > 0 && s.open > limit {
+            for pool in self.servers.iter_mut().flat_map(|server| &mut server.pools) {
+                if pool.store == store && pool.idle > 0 && s.open > limit {
                     pool.idle -= 1;
                     pool.open -= 1;
                     pool.at_store -= 1;
@@ -556,18 +626,24 @@ impl World {
         self.stores[store as usize].cuts += 1;
         for number in 0..self.servers.len() as u32 {
             let server = &mut self.servers[number as usize];
-            let pool = &mut server.pools[store as usize];
-            let connected = pool.at_store > 0;
-            let idle = std::mem::take(&mut pool.idle);
-            pool.open -= idle;
-            pool.at_store -= idle;
-            self.stores[store as usize].open -= idle;
-            self.effects.add(entry, u64::from(idle));
+            let mut connected = false;
+            for pool in server.pools.iter_mut().filter(|pool| pool.store == store) {
+                connected |= pool.at_store > 0;
+                let idle = std::mem::take(&mut pool.idle);
+                pool.open -= idle;
+                pool.at_store -= idle;
+                self.stores[store as usize].open -= idle;
+                self.effects.add(entry, u64::from(idle));
+            }
+            let pools: Vec<u16> =
+                (0..).zip(&server.pools).filter(|(_, pool)| pool.store == store).map(|(at, _)| at).collect();
             let plans = &self.plans[server.fleet as usize];
             if connected && plans.iter().any(|p| p.store == Some(store) && p.reactions.on_severed == OnFailure::Crash) {
                 self.begin_to_die(k, number, hop);
             }
-            self.serve_pool(k, number, store);
+            for pool in pools {
+                self.serve_pool(k, number, pool);
+            }
         }
         let cut: Vec<Ref> = self
             .queries
@@ -589,6 +665,7 @@ impl World {
         self.close_door(k, store, entry);
         let s = &mut self.stores[store as usize];
         s.waiting.clear();
+        s.shares.iter_mut().for_each(|share| *share = ShareAt::new(share.limit));
         s.hung.clear();
         self.waits(k, store);
     }

@@ -27,6 +27,8 @@ pub struct Reactions {
     pub on_severed: OnFailure,
     /// Most tries in place after the first; none: until the deadline.
     pub retry_at_most: Option<u32>,
+    /// Status of a call that has got no connection out of its pool.
+    pub no_connection: u16,
 }
 
 /// The number of an ask among all of a call, by which what is random about it at the store is drawn: each ask of each
@@ -74,6 +76,7 @@ impl Reactions {
                 Next::Again
             }
             _ if cause == Cause::BreakerOpen => Next::Answer(503),
+            _ if cause == Cause::PoolTimeout => Next::Answer(self.no_connection),
             _ => Next::Answer(500),
         }
     }
@@ -88,7 +91,8 @@ mod tests {
     #[test]
     fn what_follows_a_failed_ask() {
         use Cause::{BreakerOpen, PoolTimeout, StoreError, StoreSevered, StoreTimeout};
-        let at_most = |on_error, on_severed, retry_at_most| Reactions { on_error, on_severed, retry_at_most };
+        let at_most =
+            |on_error, on_severed, retry_at_most| Reactions { on_error, on_severed, retry_at_most, no_connection: 429 };
         let plain = |on_error| at_most(on_error, Fail, None);
         for (reactions, asker, asks, cause, is_over, should_be) in [
             (plain(Fail), Asker::Call, 1, StoreError, false, Answer(500)),
@@ -97,7 +101,10 @@ mod tests {
             // The bound on one step ends a try, the deadline over all the call.
             (plain(Retry), Asker::Call, 9, StoreTimeout, false, Again),
             (plain(Retry), Asker::Call, 9, StoreTimeout, true, Answer(500)),
-            (plain(Retry), Asker::Call, 1, PoolTimeout, true, Answer(500)),
+            (plain(Retry), Asker::Call, 1, PoolTimeout, true, Answer(429)),
+            // Without a connection the pool's own status is answered; who tries again may, within its time.
+            (plain(Fail), Asker::Call, 1, PoolTimeout, false, Answer(429)),
+            (plain(Retry), Asker::Call, 1, PoolTimeout, false, Again),
             // Whoever dies of an error dies of having no time left, too.
             (plain(Crash), Asker::Call, 1, StoreTimeout, true, Dies),
             // A severed connection has its own rule.

@@ -51,6 +51,15 @@ impl Fleet {
             || self.checked_store().is_some_and(|name| name.text == store)
     }
 
+    /// Whether some call or check of it takes its connections out of this pool.
+    pub fn uses_pool(&self, pool: &str) -> bool {
+        let check = self.check_plan();
+        let mut plans = self.calls.iter().map(|(_, plan)| plan).chain([&check]);
+        plans.any(|plan| {
+            plan.asks.is_some() && plan.pool.as_ref().or(plan.asks.as_ref()).is_some_and(|n| n.text == pool)
+        })
+    }
+
     /// Whether it sends a store anything.
     pub fn talks_to(&self, store: &str) -> bool {
         self.connects_to(store) || self.calls.iter().any(|(_, plan)| names(&plan.appends, store))

@@ -25,7 +25,7 @@ use brownout_models::component::collector::{CallPlan, CheckKind, Concurrency, Fl
 use brownout_models::component::probe::checks_of;
 use brownout_models::ledger::Cause;
 use brownout_models::policy::guards;
-use brownout_models::random::{Distribution, Purpose, draw};
+use brownout_models::random::{Purpose, draw};
 use brownout_models::units::Ns;
 use bytes::Bytes;
 use guard::{Guards, Inside};
@@ -96,7 +96,7 @@ pub async fn run<P: Platform>(platform: P, town: Town, server: u32, make: Option
     let event_loop = fleet.concurrency == Concurrency::EventLoop;
     let process = Arc::new(Process {
         incarnation: town.witness().starts(server),
-        pools: (0..town.spec().stores.len()).map(|store| Pool::new(&platform, &town, server, store as u16)).collect(),
+        pools: Pool::all(&platform, &town, server),
         spools: town.spools_of(server).iter().map(Draining::of).collect(),
         guards: Guards::new(&fleet),
         turns: Turns::new(if event_loop { fleet.cores } else { fleet.workers }),
@@ -104,7 +104,7 @@ pub async fn run<P: Platform>(platform: P, town: Town, server: u32, make: Option
         pending: Meter::default(),
         cached_ok: AtomicBool::new(true),
         handler: make.map(|make| make()),
-        check: check_plan(&fleet),
+        check: fleet.check_plan(),
         platform: platform.clone(),
         town,
         server,
@@ -126,21 +126,6 @@ pub async fn run<P: Platform>(platform: P, town: Town, server: u32, make: Option
         process.accept_all(crew).await;
     } else {
         process.accept_by_workers(&fleet).await;
-    }
-}
-
-/// What a health check does: the last plan of a fleet.
-fn check_plan(fleet: &Fleet) -> CallPlan {
-    let deep = matches!(fleet.health.kind, CheckKind::Deep | CheckKind::Cached);
-    let needed = || {
-        let served = fleet.calls.iter().filter(|(kind, _)| fleet.is_for(kind));
-        served.filter_map(|(_, plan)| plan.asks.clone()).next()
-    };
-    CallPlan {
-        work: Distribution::Constant(fleet.health.work),
-        asks: if deep { fleet.health.asks.clone().or_else(needed) } else { None },
-        timeout: fleet.health.timeout,
-        ..CallPlan::default()
     }
 }
 
@@ -255,7 +240,8 @@ impl<P: Platform> Process<P> {
         let path = request.uri().path().trim_start_matches('/').to_string();
         let is_check = path == "health";
         if let Some(handler) = self.handler.as_ref().filter(|_| !is_check && !taken.departure.is_seen()) {
-            let stores = Stores::new(self.clone(), ticket);
+            let calls = &self.fleet().calls;
+            let stores = Stores::new(self.clone(), ticket, calls.index(&path).unwrap_or(calls.len()) as u16);
             let response = handler.handle(request, stores.clone()).await;
             if let Some(chance) = chance {
                 match stores.last_failure().filter(|_| !response.status().is_success()) {
@@ -335,7 +321,7 @@ impl<P: Platform> Process<P> {
                 if let_go {
                     turn = None;
                 }
-                let patience = self.by_its_clock(plan.wait.unwrap_or(plan.timeout));
+                let patience = self.by_its_clock(plan.wait.or(plan.timeout).unwrap_or(Ns::NEVER));
                 match self.platform.within(patience, place).await {
                     Some(place) => {
                         let turn = if let_go { Some(self.turn(false).await) } else { turn };

@@ -22,6 +22,8 @@ pub struct StoreService<P> {
     town: Town,
     number: u16,
     turns: Arc<Semaphore>,
+    /// Of each kind of call that has a share: how many more may queue for their turn.
+    shares: Vec<Semaphore>,
     open: AtomicU32,
 }
 
@@ -50,6 +52,7 @@ impl<P: Platform> StoreService<P> {
         let (turns, room) = (spec.concurrency.map_or(Semaphore::MAX_PERMITS, |n| n as usize), spec.room());
         let store = Arc::new(StoreService {
             turns: Arc::new(Semaphore::new(turns)),
+            shares: spec.at_most.iter().map(|(_, limit)| Semaphore::new(spec.share(*limit) as usize)).collect(),
             open: AtomicU32::new(0),
             platform: platform.clone(),
             town,
@@ -197,6 +200,10 @@ impl<P: Platform> StoreService<P> {
             self.affected(|knobs| knobs.severs);
             return None;
         }
+        let share = match self.share_of(&query) {
+            Some(share) => Some(self.shares[share].acquire().await.ok()?),
+            None => None,
+        };
         let turn = self.turns.acquire().await.ok()?;
         drop(waits);
         let running = meters.running.hold();
@@ -204,7 +211,7 @@ impl<P: Platform> StoreService<P> {
         drop(running);
         let waits = meters.waiting.hold();
         self.resumed().await;
-        drop((waits, turn));
+        drop((waits, turn, share));
         let lot = unit(draw(query.salt, Purpose::Error, query.asks));
         let would = |knobs: &StoreKnobs| {
             (query.writes && knobs.refuses_writes) || (knobs.error_share > 0.0 && lot <= knobs.error_share)
@@ -222,10 +229,19 @@ impl<P: Platform> StoreService<P> {
         Some(if fails { Answer::Failed } else { Answer::Done })
     }
 
+    /// The place of a query's kind of call among those of which only so many run at once.
+    fn share_of(&self, query: &Query) -> Option<usize> {
+        let (kind, _) = self.town.spec().fleets.0[query.fleet as usize].1.calls.0.get(query.plan as usize)?;
+        self.town.store(self.number).at_most.index(&kind.text)
+    }
+
     fn service_time(&self, query: &Query) -> Ns {
         let spec = self.town.store(self.number);
+        let fleet = &self.town.spec().fleets.0[query.fleet as usize].1;
+        let plan = fleet.calls.0.get(query.plan as usize);
+        let own = plan.map_or(&fleet.health.service, |(_, plan)| &plan.service);
         let now = self.now();
-        let time = spec.service.sample(query.salt, Purpose::Query, query.asks);
+        let time = own.as_ref().unwrap_or(&spec.service).sample(query.salt, Purpose::Query, query.asks);
         let mut factor = now.knobs.slow;
         if factor != 1.0 {
             self.affected(|knobs| knobs.slow != 1.0);

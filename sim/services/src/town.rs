@@ -291,6 +291,10 @@ impl Town {
     pub fn servers(&self) -> &[ServerAt] {
         &self.0.servers
     }
+    /// The number of a server's fleet.
+    pub fn fleet_number(&self, server: u32) -> u16 {
+        self.0.servers[server as usize].fleet
+    }
     /// The fleet of a server.
     pub fn fleet_of(&self, server: u32) -> &Fleet {
         self.fleet(self.0.servers[server as usize].fleet)

@@ -29,6 +29,10 @@ pub struct Query {
     pub asks: u32,
     /// The attempt of the call.
     pub attempt: u16,
+    /// The fleet of whoever asks.
+    pub fleet: u16,
+    /// What that fleet does for the kind of call; one more than it has kinds: for a health check.
+    pub plan: u16,
     /// Whether it writes.
     pub writes: bool,
     /// From when on what it stores counts as late.
@@ -76,7 +80,7 @@ impl Ask {
     /// # Errors
     /// If the connection is gone.
     pub async fn send(self, to: &mut (impl AsyncWriteExt + Unpin)) -> io::Result<()> {
-        let mut body = [0_u8; 39];
+        let mut body = [0_u8; 43];
         let length = match self {
             Ask::Hello(number) => {
                 body[1..9].copy_from_slice(&number.to_be_bytes());
@@ -90,7 +94,9 @@ impl Ask {
                 body[25..29].copy_from_slice(&query.asks.to_be_bytes());
                 body[29..31].copy_from_slice(&query.attempt.to_be_bytes());
                 body[31..39].copy_from_slice(&query.late_from.0.to_be_bytes());
-                39
+                body[39..41].copy_from_slice(&query.fleet.to_be_bytes());
+                body[41..43].copy_from_slice(&query.plan.to_be_bytes());
+                43
             }
         };
         write(to, &body[..length]).await
@@ -101,7 +107,7 @@ impl Ask {
     /// # Errors
     /// If the connection is gone, or what comes is no question.
     pub async fn receive(from: &mut (impl AsyncReadExt + Unpin)) -> io::Result<Ask> {
-        let mut body = [0_u8; 39];
+        let mut body = [0_u8; 43];
         let length = read(from, &mut body).await?;
         let number = |at: usize| {
             let mut bytes = [0; 8];
@@ -110,7 +116,7 @@ impl Ask {
         };
         match (body[0], length) {
             (0, 9) => Ok(Ask::Hello(number(1))),
-            (kind @ (1 | 2), 39) => Ok(Ask::Query(Query {
+            (kind @ (1 | 2), 43) => Ok(Ask::Query(Query {
                 call: number(1),
                 chance: number(9),
                 salt: number(17),
@@ -118,6 +124,8 @@ impl Ask {
                 attempt: u16::from_be_bytes([body[29], body[30]]),
                 writes: kind == 2,
                 late_from: Ns(number(31)),
+                fleet: u16::from_be_bytes([body[39], body[40]]),
+                plan: u16::from_be_bytes([body[41], body[42]]),
             })),
             _ => Err(bad("no question of the protocol")),
         }
@@ -177,8 +185,17 @@ mod tests {
     #[tokio::test]
     async fn what_is_sent_is_received_and_anything_else_is_an_error() {
         let (mut one, mut other) = tokio::io::duplex(1024);
-        let query =
-            Query { call: 7, chance: u64::MAX, salt: 9, asks: 3, attempt: 2, writes: true, late_from: Ns::NEVER };
+        let query = Query {
+            call: 7,
+            chance: u64::MAX,
+            salt: 9,
+            asks: 3,
+            attempt: 2,
+            fleet: 1,
+            plan: 300,
+            writes: true,
+            late_from: Ns::NEVER,
+        };
         for ask in [Ask::Hello(5), Ask::Query(query), Ask::Query(Query { writes: false, ..query })] {
             ask.send(&mut one).await.unwrap();
             assert_eq!(Ask::receive(&mut other).await.unwrap(), ask);

@@ -17,7 +17,7 @@ pub const ROWS: &[Shown] = &[
         |o| get(&o[0]).zombies > 190 && get(&o[0]).dropped == 0 && get(&o[1]).dropped > 190 && get(&o[2]).failed == 0 && get(&o[3]).failed == 200,
     ),
     (
-        &["One deadline over getting a connection, connecting and the query, with all tries in place.", "The call tries again every `retry_every`, until its timeout.", "but once `timeout` has there is no trying again."],
+        &["One deadline over getting a connection, connecting and the query, with all tries in place; none: no such deadline.", "The call tries again every `retry_every`, until its timeout.", "but once `timeout` has there is no trying again."],
         &[
             "clients.c.rate=1/s; fleets.f.calls.get={ timeout = \"2s\", on_error = \"retry\", retry_every = \"300ms\" }; @0s do=error store=db",
             // A second for the connection, one for the query: the first call's, and that of the next, which waits for the connection.
@@ -99,7 +99,7 @@ pub const ROWS: &[Shown] = &[
         |o| seen(&o[0], "503") > 190 && seen(&o[1], "timeout") < 20 && seen(&o[1], "503") > 150,
     ),
     (
-        &["Most connections.", "Most calls that wait for a connection; one more fails at once.", "Connection pools, by store; a store not listed gets the default pool."],
+        &["Most connections.", "Most calls that wait for a connection; one more fails at once.", "Connection pools, by store or by a name of their own; a store not listed gets the default pool."],
         &[
             "stores.db.service=990ms; clients.c.timeout=1h; fleets.f={ workers = 300, pools.db.size = 2, calls.get.timeout = \"1h\" }",
             "stores.db.service=990ms; clients.c.timeout=1h; fleets.f={ workers = 300, pools.db = { size = 2, queue = 0 }, calls.get.timeout = \"1h\" }",
@@ -107,6 +107,41 @@ pub const ROWS: &[Shown] = &[
             "clients.c={ rate = \"20/s\", timeout = \"1h\" }; stores.db.service=990ms; fleets.f={ workers = 300, calls.get.timeout = \"1h\" }",
         ],
         |o| near(get(&o[0]).ok as f64, 39.0, 0.06) && get(&o[0]).failed == 0 && near(seen(&o[1], "500") as f64, 160.0, 0.03) && o[2].stores["db"].connects == 10,
+    ),
+    (
+        &["Time in which the store serves this query or append; none: the store's own `service`."],
+        &["fleets.f.calls.get.service=30ms", "fleets.f.calls.get={ asks = \"none\", appends = \"db\", service = \"20ms\" }"],
+        |o| near(latency(&o[0]), 30.0, 0.001) && near(latency(&o[1]), 20.0, 0.001),
+    ),
+    (
+        &[
+            "The pool, among `pools`, out of which it takes its connection; none: the one of the store's name.",
+            "A further pool has another name and says it; it is for the kinds of call that name the pool.",
+            "The store that it connects to; none: the store of the pool's name.",
+        ],
+        // Slow queries hold the one connection that is for them, and the others go on.
+        &[
+            "clients.d={ sends = \"slow\", rate = \"2/s\" }; fleets.f={ workers = 300, pools.db.size = 1, pools.side = { store = \"db\", size = 1 }, calls.slow = { asks = \"db\", service = \"10s\", pool = \"side\" } }",
+            "clients.d={ sends = \"slow\", rate = \"2/s\" }; fleets.f={ workers = 300, pools.db.size = 1, calls.slow = { asks = \"db\", service = \"10s\" } }",
+        ],
+        |o| get(&o[0]).ok >= 199 && o[0].stores["db"].connects == 2 && get(&o[1]).ok < 60,
+    ),
+    (
+        &["Longest wait for a connection, connecting and the query not counted, which ends a try in place, not the call; none: as long as the call's `timeout` lets it.", "Whoever waits longest is served first.", "Status of a call that gets no connection: too many wait, or it has waited for too long."],
+        &[
+            // One in three gets a connection at once, one after 100 ms, and one waits in vain for 150 ms.
+            "clients.c.timeout=5s; stores.db.service=150ms; fleets.f={ workers = 20, pools.db = { size = 1, wait = \"120ms\" } }",
+            "clients.c.timeout=5s; stores.db.service=150ms; fleets.f={ workers = 20, pools.db = { size = 1, wait = \"120ms\", status = 503 } }",
+            "clients.c.timeout=5s; stores.db.service=150ms; fleets.f={ workers = 20, pools.db = { size = 1, wait = \"120ms\" }, calls.get={ on_error = \"retry\", retry_every = \"1ms\" } }",
+            "clients={ c = { arrivals = \"burst\", burst = 3, calls = 3, rate = \"1/s\" } }; stores.db={ service = \"1s\", connect = \"5s\" }; fleets.f={ workers = 20, pools.db = { size = 1, wait = \"7s\" } }; clients.c.timeout=1m",
+            "clients.c={ timeout = \"1h\" }; stores.db.service=20m; fleets.f={ workers = 300, pools.db.size = 300, calls.get.timeout = \"none\" }",
+        ],
+        |o| near(get(&o[0]).ok as f64, 133.0, 0.03) && near(seen(&o[0], "500") as f64, 66.0, 0.1) && near(seen(&o[1], "503") as f64, 66.0, 0.1) && cause(&o[0], "pool_timeout") == get(&o[0]).failed
+            // A wait that was too long is a try in vain, not the end of the call.
+            && seen(&o[2], "500") == 0 && seen(&o[2], "timeout") > 20
+            // The first connects for 5 s and asks for 1 s, the second waits 6 s, the third 7 s and a moment too long.
+            && get(&o[3]).ok == 2 && seen(&o[3], "500") == 1
+            && get(&o[4]).failed == 0 && get(&o[4]).ok == 0,
     ),
     (
         &["Circuit breaker around the store, one in each process: \"hystrix\", \"resilience4j\", or a table.", "Share of failed calls that opens it.", "How long it stays open.", "Results in a count window."],

@@ -119,6 +119,11 @@ pub const ROWS: &[Shown] = &[
         |o| latency(&o[0]) > 10.0 && latency(&o[1]) < 2.0,
     ),
     (
+        &["Time in which the store serves that query; none: the store's own `service`."],
+        &["balancer.health=haproxy; fleets.f.health={ kind = \"deep\", service = \"1900ms\", timeout = \"1s\" }", "balancer.health=haproxy; fleets.f.health={ kind = \"deep\", timeout = \"1s\" }"],
+        |o| downs(&o[0]) == 1 && downs(&o[1]) == 0,
+    ),
+    (
         &["Deadline of that query, connection included."],
         &["balancer.health=haproxy; stores.db.service=300ms; fleets.f.health={ kind = \"deep\", timeout = \"100ms\" }", "balancer.health=haproxy; stores.db.service=300ms; fleets.f.health={ kind = \"deep\" }", "balancer.health=haproxy; stores.db={ service = \"1ms\", connect = \"1500ms\" }; fleets.f={ health = { kind = \"deep\", asks = \"db\" }, calls.get.asks = \"none\" }"],
         |o| downs(&o[0]) == 1 && downs(&o[1]) == 0 && downs(&o[2]) == 1,

@@ -37,6 +37,16 @@ pub const ROWS: &[Shown] = &[
         &["stores.db={ service = \"300ms\", concurrency = 1 }; clients.c.timeout=1h; fleets.f={ workers = 300, pools.db.size = 300, calls.get.timeout = \"1h\" }"],
         |o| near(get(&o[0]).ok as f64, 66.0, 0.02) && get(&o[0]).failed == 0,
     ),
+    (
+        &["Most queries of one kind of call that run at once, a count or a share of `concurrency`, by kind of call; more of them wait apart, before they queue with the others.", "Kinds not listed have no bound of their own."],
+        &[
+            "stores.db={ concurrency = 4, at_most.slow = 2 }; clients.d={ sends = \"slow\", rate = \"5/s\", timeout = \"1h\" }; fleets.f={ workers = 300, pools.db.size = 300, calls.slow = { asks = \"db\", service = \"2s\", timeout = \"1h\" } }",
+            "stores.db={ concurrency = 4, at_most.slow = \"50%\" }; clients.d={ sends = \"slow\", rate = \"5/s\", timeout = \"1h\" }; fleets.f={ workers = 300, pools.db.size = 300, calls.slow = { asks = \"db\", service = \"2s\", timeout = \"1h\" } }",
+            "stores.db={ concurrency = 4 }; clients.d={ sends = \"slow\", rate = \"5/s\", timeout = \"1h\" }; fleets.f={ workers = 300, pools.db.size = 300, calls.slow = { asks = \"db\", service = \"2s\", timeout = \"1h\" } }",
+        ],
+        // Two at once, each for two seconds: one a second; without the bound two a second, and nobody else gets through.
+        |o| o[..2].iter().all(|o| (18..=20).contains(&o.calls["slow"].ok) && get(o).ok >= 199 && latency(o) < 1.5) && o[2].calls["slow"].ok > 20 && latency(&o[2]) > 500.0,
+    ),
     (&["Most connections; one more is refused."], &["stores.db={ service = \"990ms\", connections = 2 }; fleets.f={ workers = 300, pools.db.size = 300 }"], |o| near(cause(&o[0], "store_refused") as f64, 160.0, 0.03) && o[0].stores["db"].connects >= 2),
     (
         &["97 connections (max_connections 100, 3 of them reserved)", "2ms to accept and fork one after another", "100ms to start up"],

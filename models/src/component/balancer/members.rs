@@ -7,6 +7,7 @@ use super::Balancer;
 use crate::kernel::{Event, Fact, Kernel};
 use crate::policy::balance::Choice;
 use crate::policy::members::{Members, Rules};
+use crate::policy::redispatch::Redispatch;
 use crate::policy::verdict::Verdict;
 use crate::slab::Ref;
 use crate::world::{Purpose, Try, World};
@@ -18,7 +19,7 @@ impl Balancer {
         Rules {
             health: &self.health,
             redispatch: self.redispatch,
-            redraws: self.redraws,
+            redraws: if self.redispatch == Redispatch::Afresh { self.redraws } else { 0 },
             max_connections: self.max_connections,
         }
     }

@@ -14,14 +14,16 @@ impl World {
         let try_ = &mut self.tries[t];
         try_.asks += 1;
         let plan = &self.plans[try_.fleet as usize][try_.plan as usize];
-        if try_.ask_timer == Timer::NONE {
-            let (lane, server) = (plan.deadline, try_.server);
+        if let Some(lane) = plan.deadline.filter(|_| try_.ask_timer == Timer::NONE) {
+            let server = try_.server;
             let timer = self.arm_at(k, server, lane, Event::AskDeadline(t));
             self.tries[t].ask_timer = timer;
         }
         let try_ = &self.tries[t];
         let plan = &self.plans[try_.fleet as usize][try_.plan as usize];
-        let Some(store) = plan.store else { return };
+        if plan.store.is_none() {
+            return;
+        }
         if plan.breaker.is_some() && !self.passes_breaker(k, t) {
             self.ask_failed(k, t, Cause::BreakerOpen);
             return;
@@ -33,7 +35,8 @@ impl World {
             self.query(k, t);
             return;
         }
-        let pool = &mut self.servers[try_.server as usize].pools[store as usize];
+        let (server, pool_wait) = (try_.server, plan.pool_wait);
+        let pool = &mut self.servers[server as usize].pools[plan.pool as usize];
         if pool.idle > 0 {
             pool.idle -= 1;
             self.query(k, t);
@@ -49,6 +52,10 @@ impl World {
             pool.waits += 1;
             pool.waiting.push_back(t);
             self.tries[t].back = Back::AtPool;
+            if let Some(limit) = pool_wait {
+                let timer = self.arm_at(k, server, limit, Event::AskStepTimeout(t));
+                self.tries[t].step_timer = timer;
+            }
         } else {
             self.tell_breaker(k, t, false);
             self.ask_failed(k, t, Cause::PoolTimeout);
@@ -107,6 +114,8 @@ impl World {
             salt: try_.salt,
             number: asking::number(try_.attempt, u32::from(try_.asks)),
             store,
+            fleet: try_.fleet,
+            plan: try_.plan,
             writes,
             late_from,
             state: QueryState::Sent,
@@ -164,10 +173,8 @@ impl World {
         let mut cause = Cause::StoreTimeout;
         if try_.back == Back::AtPool {
             cause = Cause::PoolTimeout;
-            let (server, store) = (try_.server, self.plans[try_.fleet as usize][try_.plan as usize].store);
-            if let Some(store) = store {
-                self.servers[server as usize].pools[store as usize].waits -= 1;
-            }
+            let pool = self.plans[try_.fleet as usize][try_.plan as usize].pool;
+            self.servers[try_.server as usize].pools[pool as usize].waits -= 1;
         } else if try_.back != Back::Pausing {
             try_.query = Ref::NONE;
             self.leave_pool(k, t, false);
@@ -234,9 +241,9 @@ impl World {
         if plan.appends {
             return;
         }
-        let (number, counted) = (try_.server, std::mem::take(&mut try_.at_store));
+        let (number, pool_at, counted) = (try_.server, plan.pool, std::mem::take(&mut try_.at_store));
         let alive = alive && !self.closes_freed(store);
-        let pool = &mut self.servers[number as usize].pools[store as usize];
+        let pool = &mut self.servers[number as usize].pools[pool_at as usize];
         if alive {
             pool.idle += 1;
         } else {
@@ -246,16 +253,16 @@ impl World {
                 self.stores[store as usize].open -= 1;
             }
         }
-        self.serve_pool(k, number, store);
+        self.serve_pool(k, number, pool_at);
     }
 
-    /// Those who wait for a connection get what there is.
-    pub(crate) fn serve_pool<K: Kernel>(&mut self, k: &mut K, number: u32, store: u16) {
+    /// Those who wait for a connection of one of the server's pools get what there is.
+    pub(crate) fn serve_pool<K: Kernel>(&mut self, k: &mut K, number: u32, pool_at: u16) {
         if self.servers[number as usize].knobs.still {
             return; // it gives out no connections before it resumes
         }
         loop {
-            let pool = &mut self.servers[number as usize].pools[store as usize];
+            let pool = &mut self.servers[number as usize].pools[pool_at as usize];
             if pool.waits == 0 || (pool.idle == 0 && pool.open >= pool.size) {
                 return;
             }
@@ -264,7 +271,12 @@ impl World {
                 continue;
             }
             pool.waits -= 1;
-            if pool.idle > 0 {
+            let (is_idle, waited) = (pool.idle > 0, std::mem::replace(&mut self.tries[next].step_timer, Timer::NONE));
+            if waited != Timer::NONE {
+                k.cancel(waited);
+            }
+            let pool = &mut self.servers[number as usize].pools[pool_at as usize];
+            if is_idle {
                 pool.idle -= 1;
                 self.query(k, next);
             } else {

@@ -48,9 +48,9 @@ impl World {
             guard.iter_mut().for_each(|guard| guard.reset(plan));
         }
         server.limiter = self.spec.fleets.0[fleet].1.limit.as_ref().map(Limiter::new);
-        for (store, pool) in server.pools.iter_mut().enumerate() {
-            self.stores[store].open -= pool.at_store;
-            *pool = PoolAt { size: pool.size, queue: pool.queue, ..PoolAt::default() };
+        for pool in &mut server.pools {
+            self.stores[pool.store as usize].open -= pool.at_store;
+            *pool = PoolAt { store: pool.store, size: pool.size, queue: pool.queue, ..PoolAt::default() };
         }
         let incarnation = server.incarnation;
         self.set_room(number);

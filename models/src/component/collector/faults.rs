@@ -263,8 +263,8 @@ impl World {
                 self.handle_late(k, event);
             }
         }
-        for store in 0..self.stores.len() as u16 {
-            self.serve_pool(k, number, store);
+        for pool in 0..self.servers[number as usize].pools.len() as u16 {
+            self.serve_pool(k, number, pool);
         }
         if self.servers[number as usize].alive {
             self.spools_start(k, number);

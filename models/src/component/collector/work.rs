@@ -232,7 +232,7 @@ impl World {
         }
         let plan = &self.plans[try_.fleet as usize][try_.plan as usize];
         if let Some(store) = plan.store {
-            if !(plan.appends && self.stores[store as usize].is_instant()) {
+            if !(plan.appends_at_once && self.stores[store as usize].is_instant()) {
                 self.turn_to_store(k, t);
                 return;
             }

@@ -195,8 +195,9 @@ impl World {
         s.open += 1;
         let connected = s.connected;
         self.tries[t].at_store = true;
-        let server = self.tries[t].server as usize;
-        self.servers[server].pools[store as usize].at_store += 1;
+        let Try { server, fleet, plan, .. } = self.tries[t];
+        let pool = self.plans[fleet as usize][plan as usize].pool();
+        self.servers[server as usize].pools[pool as usize].at_store += 1;
         k.after(connected, Event::Connected(t));
     }
 

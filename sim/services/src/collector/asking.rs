@@ -52,7 +52,9 @@ impl<P: Platform> Process<P> {
         ticket: &Ticket,
         asker: Asker,
     ) -> Ended {
-        let deadline = self.platform.now().plus(self.by_its_clock(plan.timeout));
+        let limit = plan.timeout.map(|limit| self.by_its_clock(limit));
+        let deadline = limit.map_or(Ns::NEVER, |limit| self.platform.now().plus(limit));
+        let reactions = self.fleet().reactions(plan);
         let mut asks = 0;
         loop {
             asks += 1;
@@ -67,8 +69,9 @@ impl<P: Platform> Process<P> {
             let vain = match self.guards.enter_breaker(self.fleet(), at, since) {
                 Err(_) => Vain { cause: Cause::BreakerOpen, is_over: false },
                 Ok(permit) => {
-                    let pool = &self.pools[store as usize];
-                    let result = self.ask_once(pool, plan, ticket, (number, asker), deadline).await;
+                    let pool = self.fleet().pool_of(plan, &self.town.spec().stores).unwrap_or(store);
+                    let pool = &self.pools[pool as usize];
+                    let result = self.ask_once(pool, plan, at, ticket, (number, asker), deadline).await;
                     let now = self.platform.now();
                     self.guards.tell_breaker(self.fleet(), at, permit, result.is_ok(), since, now);
                     match result {
@@ -77,7 +80,7 @@ impl<P: Platform> Process<P> {
                     }
                 }
             };
-            match plan.reactions().after(asker.into(), asks, vain.cause, vain.is_over) {
+            match reactions.after(asker.into(), asks, vain.cause, vain.is_over) {
                 Next::Answer(status) => return (status, Some(vain.cause)),
                 Next::Again => {
                     if let Some(ended) = self.pause(plan, deadline).await {
@@ -103,13 +106,15 @@ impl<P: Platform> Process<P> {
         &self,
         pool: &Pool<P>,
         plan: &CallPlan,
+        at: Option<usize>,
         ticket: &Ticket,
         (number, asker): (u32, Asker),
         deadline: Ns,
     ) -> Result<(), Vain> {
         let timed_out = |cause| Vain { cause, is_over: self.platform.now() >= deadline };
         let failed = |cause| Vain { cause, is_over: false };
-        let place = self.platform.before(deadline, pool.place()).await.ok_or_else(|| timed_out(Cause::PoolTimeout))?;
+        let limit = self.step(pool.wait, deadline);
+        let place = self.platform.before(limit, pool.place()).await.ok_or_else(|| timed_out(Cause::PoolTimeout))?;
         let place = place.ok_or(failed(Cause::PoolTimeout))?;
         let connection: Connection = match pool.reuse(place) {
             Ok(connection) => connection,
@@ -127,6 +132,8 @@ impl<P: Platform> Process<P> {
             salt: ticket.salt,
             asks: number,
             attempt: ticket.attempt,
+            fleet: self.town.fleet_number(self.server),
+            plan: at.unwrap_or(self.fleet().calls.len()) as u16,
             writes,
             late_from: match asker {
                 Asker::Spool(late_from) => late_from,
@@ -223,12 +230,15 @@ impl StoreConnection {
 pub struct Stores {
     asks: Arc<dyn Asks>,
     ticket: Ticket,
+    /// The fleet, and its plan for the kind of call.
+    of: (u16, u16),
     last: Arc<Mutex<(u32, Option<Cause>)>>,
 }
 
 impl Stores {
-    pub(super) fn new<P: Platform>(process: Arc<Process<P>>, ticket: Ticket) -> Stores {
-        Stores { asks: process, ticket, last: Arc::default() }
+    pub(super) fn new<P: Platform>(process: Arc<Process<P>>, ticket: Ticket, plan: u16) -> Stores {
+        let of = (process.town.fleet_number(process.server), plan);
+        Stores { asks: process, ticket, of, last: Arc::default() }
     }
 
     /// What is random about the call, for whoever wants to draw from it.
@@ -276,7 +286,8 @@ impl Stores {
         let Ticket { call, attempt, salt, .. } = self.ticket;
         let asks = policy::number(attempt, asks);
         let call = if writes { call } else { 0 };
-        Query { call, chance: 0, salt, asks, attempt, writes, late_from: Ns::NEVER }
+        let (fleet, plan) = self.of;
+        Query { call, chance: 0, salt, asks, attempt, fleet, plan, writes, late_from: Ns::NEVER }
     }
 
     fn told<T>(&self, result: Result<T, Cause>) -> Result<T, StoreFailure> {

@@ -8,9 +8,11 @@ use crate::platform::{Either, Handshake, LinkAt, Platform, first};
 use crate::town::{Exit, Held, Meter, Town};
 use crate::wire::{Answer, Ask, Query};
 use crate::witness::{Chance, To};
+use brownout_models::component::collector::Pool as Spec;
 use brownout_models::fault::Connects;
 use brownout_models::ledger::Cause;
 use brownout_models::policy::asking::OnFailure;
+use brownout_models::units::Ns;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::io::AsyncReadExt;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
@@ -46,6 +48,8 @@ pub struct Pool<P> {
     store: u16,
     size: Arc<Semaphore>,
     queue: u64,
+    /// Longest wait for a place.
+    pub wait: Option<Ns>,
     idle: Arc<Mutex<Vec<mpsc::UnboundedSender<Question>>>>,
     waits: Meter,
     crew: Crew<P>,
@@ -54,11 +58,15 @@ pub struct Pool<P> {
 }
 
 impl<P: Platform> Pool<P> {
-    /// An empty pool, as the fleet wants it for this store.
-    pub fn new(platform: &P, town: &Town, server: u32, store: u16) -> Pool<P> {
+    /// The pools of a process, empty: one for each store, and those with names of their own.
+    pub fn all(platform: &P, town: &Town, server: u32) -> Vec<Pool<P>> {
+        let pools = town.fleet_of(server).all_pools(&town.spec().stores);
+        pools.map(|(_, store, spec)| Pool::new(platform, town, server, store, &spec)).collect()
+    }
+
+    fn new(platform: &P, town: &Town, server: u32, store: u16, spec: &Spec) -> Pool<P> {
         let fleet = town.fleet_of(server);
         let name = &town.spec().stores.0[store as usize].0.text;
-        let spec = fleet.pools.get(name).cloned().unwrap_or_default();
         let uses = |plan: &brownout_models::component::collector::CallPlan| {
             [&plan.appends, &plan.asks].into_iter().flatten().any(|n| n.text == *name)
         };
@@ -67,6 +75,7 @@ impl<P: Platform> Pool<P> {
         Pool {
             size: Arc::new(Semaphore::new(if appends { Semaphore::MAX_PERMITS } else { spec.size as usize })),
             queue: spec.queue.map_or(u64::MAX, u64::from),
+            wait: spec.wait,
             dies: fleet.calls.iter().any(|(_, plan)| uses(plan) && plan.on_severed == OnFailure::Crash),
             idle: Arc::default(),
             waits: Meter::default(),

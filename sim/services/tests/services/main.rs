@@ -8,6 +8,8 @@ mod differential;
 #[cfg(madsim)]
 mod measured;
 #[cfg(madsim)]
+mod pools;
+#[cfg(madsim)]
 mod products;
 mod real;
 #[cfg(madsim)]
