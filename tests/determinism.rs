@@ -55,7 +55,7 @@ fn the_first_difference_between_two_runs_is_named_with_its_time() {
 }
 
 /// What is pinned: seed, design and scenario file.
-const PINNED: [(u64, &str, &str); 39] = [
+const PINNED: [(u64, &str, &str); 43] = [
     (1, "-", "october-28.toml"),
     (1, "pool-exhaustion", "october-28.toml"),
     (1, "memory-growth", "october-28.toml"),
@@ -68,6 +68,8 @@ const PINNED: [(u64, &str, &str); 39] = [
     (1, "pool-exhaustion,adaptive-limit,client-retry-budget", "october-28.toml"),
     (1, "replacement,offline-queue", "october-28.toml"),
     (1, "-", "reference-mmc.toml"),
+    (1, "-", "bad-instance.toml"),
+    (1, "balancing=least-requests,ejection=outlier", "bad-instance.toml"),
     (1, "-", "degradation/error.toml"),
     (2, "-", "degradation/error.toml"),
     (1, "-", "degradation/hang.toml"),
@@ -81,6 +83,8 @@ const PINNED: [(u64, &str, &str); 39] = [
     (1, "-", "degradation/slow.toml"),
     (2, "-", "degradation/slow.toml"),
     (1, "-", "measured/backlog-16-hang.toml"),
+    (1, "-", "measured/bad-server/envoy-random-5xx.toml"),
+    (1, "-", "measured/bad-server/haproxy-least-requests.toml"),
     (1, "-", "measured/bulkhead-deep-refuse.toml"),
     (1, "-", "measured/bulkhead-shallow-hang.toml"),
     (1, "-", "measured/crash-refuse.toml"),
@@ -141,7 +145,7 @@ fn every_scenario_of_the_catalogue_is_pinned() {
             && std::fs::read_to_string(path).is_ok_and(|text| text.starts_with("brownout = "))
     };
     let mut missing = Vec::new();
-    for folder in ["", "degradation/", "measured/", "measured/pools/", "measured/retries/"] {
+    for folder in ["", "degradation/", "measured/", "measured/bad-server/", "measured/pools/", "measured/retries/"] {
         for entry in std::fs::read_dir(root.join(folder)).expect("a folder of the catalogue") {
             let path = entry.expect("a readable entry").path();
             let name = format!("{folder}{}", path.file_name().map(|n| n.to_string_lossy()).unwrap_or_default());

@@ -221,3 +221,22 @@ fn a_gray_server_is_slow_and_its_checks_pass() {
     assert!((450.0..560.0).contains(&mean), "{mean}");
     assert_eq!((calls.failed, o.rotation.downs.values().sum::<u64>()), (0, 0));
 }
+
+/// One of four servers answers 500 to a share of its calls, in a millisecond of its worker's time; the others take 10 ms.
+#[test]
+fn a_bad_server_answers_its_share_of_its_calls_and_least_requests_sends_it_more() {
+    let of = |balancer: &str, share: &str| {
+        let o = run(&format!(
+            "span = \"60s\"\n[clients.c]\nsends = \"call\"\nrate = \"200/s\"\n[balancer]\nretries = 0\nhealth.enabled = false\n{balancer}\n\
+             [fleets.f]\ncount = 4\nworkers = 64\ncalls.call = {{ work = \"10ms\" }}\n\
+             bad = {{ servers = [\"f-2\"], share = \"{share}\", takes = \"1ms\" }}"
+        ));
+        o.calls["call"].failed_rate
+    };
+    let round = of("", "40%");
+    assert!((round - 0.1).abs() < 0.012, "a quarter of the calls, 40% of them: {round}");
+    let least = of("algorithm = \"least-requests\"\nties = \"longest-unchanged\"", "100%");
+    let random = of("algorithm = \"random\"", "100%");
+    assert!((random - 0.25).abs() < 0.02, "{random}");
+    assert!(least > 0.35, "the bad server looks idle: {least}");
+}

@@ -75,7 +75,10 @@ mod space {
     pub const LINK: Keys = &[("latency", &["'0s'", "'1ms'", "'40ms'"]), ("jitter", &["'0.5ms'", "'30ms'", "'2s'"])];
     pub const BALANCER: Keys = &[
         ("preset", &["'haproxy'", "'classic-elb-2015'", "'alb'", "'envoy'", "'nginx'", "'nginx-before-1.11.5'"]),
-        ("algorithm", &["'random'", "'least-requests'", "'two-choices'", "'round-robin'"]),
+        ("algorithm", &["'random'", "'least-requests'", "'two-choices'", "'round-robin'", "'hash'"]),
+        ("ties", &["'longest-unchanged'", "'smooth'"]),
+        ("distinct_choices", &["false"]),
+        ("hash_keys", &["1", "3"]),
         ("connection", &["'per-call'"]),
         ("connect_timeout", &["'5ms'", "'100ms'", "'3s'"]),
         ("retries", &["0", "1", "2", "'each-server'"]),
@@ -170,6 +173,14 @@ mod space {
         ("restart.delay", &["'0s'", "'50ms'", "'8s'"]),
         ("restart.boot", &["'100ms'", "'3s'"]),
         ("restart.needs", &["'db'", "'log'"]),
+        (
+            "bad",
+            &[
+                "{}",
+                "{ servers = 'all', share = '30%', takes = '0s', checks = true }",
+                "{ share = '0%', factor = 20.0 }",
+            ],
+        ),
         ("limit", &["'gradient'", "{ preset = 'aimd', initial = 3, least = 1, most = 6, timeout = '20ms' }"]),
         ("shedding", &["{ pending = 3 }", "{ age = '30ms' }", "{ pending = 8, age = '1s', checks_first = false }"]),
     ];

@@ -18,6 +18,9 @@
 //! A third, [`POOLS`], has a pool of connections that fast and slow queries share (`scenarios/measured/pools/`, three seeds): failed
 //! calls within 0.08, what the steps of the load and their chance leave of so few slow calls.
 //!
+//! A fourth, [`BAD_SERVER`], has rows in which one server answers errors (`scenarios/measured/bad-server/`, three seeds): failed calls
+//! within 0.02.
+//!
 //! `cargo test --test measured -- --nocapture` prints the tables.
 
 mod support;
@@ -198,6 +201,24 @@ fn every_measured_row_is_reproduced() {
     assert!(off.is_empty(), "too far from what was measured:\n{}\n{table}", off.join("\n"));
 }
 
+/// A measured row of a server that is bad alone: the scenario, and the share of gets that fail.
+const BAD_SERVER: [(&str, f64); 2] = [("envoy-random-5xx", 0.2233), ("haproxy-least-requests", 0.2632)];
+
+#[test]
+fn every_measured_row_of_a_bad_server_is_reproduced() {
+    for (name, measured) in BAD_SERVER {
+        let scenario = scenario(&format!("measured/bad-server/{name}.toml"), &[], &[]);
+        let shares = (1..=3).map(|seed| {
+            let outcome = outcome(&scenario, seed);
+            let phase = outcome.phases.calls["get"].iter().find(|phase| phase.from_s == 20.0).unwrap();
+            phase.failed as f64 / phase.offered as f64
+        });
+        let is = shares.sum::<f64>() / 3.0;
+        println!("{name:<26} measured {measured:.3} simulated {is:.3}");
+        assert!((is - measured).abs() < 0.02, "{name}: {is:.3}, measured {measured:.3}");
+    }
+}
+
 /// A measured row of a proxy that tries again: the scenario; of each kind the share that fails; p99 of the good answers to
 /// gets in ms; posts executed twice.
 type Retried = (&'static str, f64, f64, f64, f64);
@@ -263,6 +284,7 @@ fn every_file_of_measured_rows_is_in_the_table() {
         ("measured", ROWS.iter().map(|row| row.name).collect::<Vec<&str>>()),
         ("measured/retries", RETRIES.iter().map(|row| row.0).collect()),
         ("measured/pools", POOLS.iter().map(|row| row.0).collect()),
+        ("measured/bad-server", BAD_SERVER.iter().map(|row| row.0).collect()),
     ];
     for (folder, mut rows) in tables {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios").join(folder);

@@ -19,6 +19,8 @@ pub enum Event {
     RequestArrives(Ref),
     /// The computing time of a try is over; the number is that of the dispatch.
     WorkDone(Ref, u16),
+    /// A server that answers badly is done with a try; the number is that of the dispatch.
+    BadAnswer(Ref, u16),
     /// A server's answer reaches the balancer.
     Reply(Ref),
     /// A server's refusal reaches the balancer.

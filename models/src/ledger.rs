@@ -53,6 +53,8 @@ choices! {
         ConnectionReset = "connection_reset",
         /// The balancer waited no longer for the server's answer (504), and the server did not store the call by itself.
         BalancerTimeout = "balancer_timeout",
+        /// The server answered with an error of its own in place of doing the call (fault `bad-answers`; its status).
+        BadAnswer = "bad_answer",
     }
 }
 

@@ -63,6 +63,8 @@ pub enum Purpose {
     Shift = 20,
     /// Pause of a balancer before a retry.
     RetryPause = 21,
+    /// Whether a server that answers badly for a share of calls does so to this try.
+    BadAnswer = 22,
 }
 
 const GOLDEN: u64 = 0x9e37_79b9_7f4a_7c15;

@@ -11,6 +11,7 @@ use crate::component::collector::{CallPlan, Fleet};
 use crate::component::network::Network;
 use crate::component::operator::{Action, Entry, Replay, Trigger};
 use crate::component::store::Store;
+use crate::fault::Target;
 use crate::policy::adaptive::Adaptive;
 use crate::setting::{Heard, Name, Named, Problem, Scope, Setting, Span, Value, always, closest};
 use crate::settings;
@@ -85,7 +86,7 @@ impl WorldSpec {
     /// Names that nothing has: all that can be said of the parts together while some of them are mistaken.
     pub fn unknown_names(&self) -> Vec<Problem> {
         let mut found = Vec::new();
-        for (_, fleet) in &self.fleets.0 {
+        for (name, fleet) in &self.fleets.0 {
             for name in fleet.serves.iter().flatten() {
                 self.known(name, "kind of call among `calls`", fleet.calls.names(), &mut found);
             }
@@ -100,6 +101,9 @@ impl WorldSpec {
             for name in fleet.calls.iter().filter_map(|(_, plan)| plan.pool.as_ref()).chain(&fleet.health.pool) {
                 let pools = fleet.pools.names().chain(self.stores.names().filter(|at| fleet.pools.index(at).is_none()));
                 self.known(name, "pool of this fleet", pools, &mut found);
+            }
+            if let Some(bad) = &fleet.bad {
+                Target::Servers { fleet: name, which: &bad.servers }.problems(self, &mut found);
             }
         }
         let kinds = self.served();

@@ -372,6 +372,7 @@ impl World {
         world.open_checks(seed, k);
         world.open_clients(plan, seed, k);
         world.open_desk(k);
+        world.open_bad(k);
         world.open_sweeps(k);
         world.open_log();
         world
@@ -458,6 +459,7 @@ impl World {
             Event::Failover(store) => self.failover_due(k, store),
             Event::Replicated(store, number) => self.replicated(k, store, number),
             Event::Replay(entry) => self.replay_next(k, entry),
+            Event::BadAnswer(t, dispatch) => self.bad_answer_done(k, t, dispatch),
         }
     }
 

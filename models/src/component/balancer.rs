@@ -18,7 +18,7 @@ pub use presets::PRESETS;
 use crate::component::clients::Connection;
 use crate::kernel::{Event, Kernel, Timer};
 use crate::ledger::Cause;
-use crate::policy::balance::Algorithm;
+use crate::policy::balance::{Algorithm, Ties};
 use crate::policy::guards::Inside;
 use crate::policy::health::HealthCheck;
 use crate::policy::members::Members;
@@ -48,6 +48,13 @@ settings! {
     pub struct Balancer (presets = PRESETS) {
         /// How it chooses a server.
         pub algorithm: Algorithm = Algorithm::RoundRobin => has_a_choice;
+        /// Which of the servers with equally few connections gets the next call.
+        pub ties: Ties = Ties::InTurn => breaks_ties;
+        /// Whether the two servers of two choices are always two, if there are two (nginx `random two`); otherwise the second
+        /// draw may fall on the first again, loaded as it is (HAProxy `random`, Envoy `LEAST_REQUEST`).
+        pub distinct_choices: bool = true => chooses_of_two;
+        /// How many keys calls have, each as often as the others, by which a hash sends them on; none: each call has its own.
+        pub hash_keys: Option<u32> = None, 1 ..= 1000000000 => hashes;
         /// Active health checks.
         pub health: HealthCheck = HealthCheck::default() => always;
         /// Connection to the servers: opened for each call, or kept.
@@ -124,6 +131,21 @@ fn queues(queue: &Surge, _: &Scope<'_>) -> Silence {
 
 fn has_a_choice(_: &Balancer, at: &Scope<'_>) -> Silence {
     unless(!at.world.has_lone_servers(), "each fleet has one server: there is nothing to choose")
+}
+
+fn breaks_ties(balancer: &Balancer, at: &Scope<'_>) -> Silence {
+    let looks = balancer.algorithm == Algorithm::LeastRequests;
+    first_of([has_a_choice(balancer, at), unless(looks, "only `algorithm` = \"least-requests\" has ties to break")])
+}
+
+fn chooses_of_two(balancer: &Balancer, at: &Scope<'_>) -> Silence {
+    let draws = balancer.algorithm == Algorithm::TwoChoices;
+    first_of([has_a_choice(balancer, at), unless(draws, "only `algorithm` = \"two-choices\" draws two servers")])
+}
+
+fn hashes(balancer: &Balancer, at: &Scope<'_>) -> Silence {
+    let hashes = balancer.algorithm == Algorithm::Hash;
+    first_of([has_a_choice(balancer, at), unless(hashes, "only `algorithm` = \"hash\" looks at keys")])
 }
 
 fn takes_time(_: &Balancer, at: &Scope<'_>) -> Silence {
@@ -354,15 +376,16 @@ impl World {
         try_.asks_before = try_.asks;
         try_.connects = 0;
         try_.since = k.now();
+        let members = &mut self.backends[try_.fleet as usize].members;
         if !std::mem::take(&mut try_.keeps_place) {
             self.connections[server as usize] += 1;
+            members.load_changes(server);
         }
         if try_.dispatches == 1 {
             // Long before it is needed, so that nothing waits for it.
             let plan = &self.plans[try_.fleet as usize][try_.plan as usize];
             try_.work = plan.work_ahead(try_.salt, try_.attempt);
         }
-        let members = &mut self.backends[try_.fleet as usize].members;
         if members.listens() {
             if self.spec.balancer.rules().remember_tried() {
                 note_tried(&mut self.tried, t, try_.dispatches == 1, server);
@@ -614,7 +637,9 @@ impl World {
     #[inline(always)]
     fn release_server_at<K: Kernel>(&mut self, k: &mut K, fleet: u16, server: u32) {
         self.connections[server as usize] -= 1;
-        if self.backends[fleet as usize].queued > 0 {
+        let backend = &mut self.backends[fleet as usize];
+        backend.members.load_changes(server);
+        if backend.queued > 0 {
             self.serve_queue(k, fleet);
         }
     }

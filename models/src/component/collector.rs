@@ -10,12 +10,14 @@
 //! Not modelled: garbage-collection pauses, context switches, a file-descriptor limit.
 
 mod asking;
+mod bad;
 mod death;
 mod faults;
 mod guard;
 mod spool;
 mod work;
 
+pub use bad::Bad;
 pub use guard::{Guard, GuardTurns};
 
 use crate::component::balancer::Backend;
@@ -210,6 +212,8 @@ settings! {
         pub serves: Option<Vec<Name>> = None => always;
         /// Connection pools, by store or by a name of their own; a store not listed gets the default pool.
         pub pools: Named<Pool> = Named::default() => always;
+        /// Servers that are bad alone, for the whole run; none: all are good.
+        pub bad: Option<Bad> = None => always;
         /// How long a process whose error nobody handles goes on serving before it is gone. (time)
         pub dies_after: Ns = Ns::ZERO, "0s" ..= "1min" => may_die_of_errors;
         /// What the supervisor does then.

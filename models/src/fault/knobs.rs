@@ -1,6 +1,6 @@
 //! The knobs that faults turn: what each part of the world does at present.
 
-use super::Fault;
+use super::{BadAnswer, Fault};
 use crate::units::Ns;
 
 /// What stacked faults make of a part of the world; the default is sound.
@@ -83,6 +83,8 @@ pub struct ServerKnobs {
     pub still: bool,
     /// Factor on computing times.
     pub slow: f64,
+    /// What it answers a share of calls with in place of doing them.
+    pub bad: Option<BadAnswer>,
     /// After how long a process that has started dies.
     pub dies_after: Option<Ns>,
     /// How fast its clock runs.
@@ -91,7 +93,7 @@ pub struct ServerKnobs {
 
 impl Default for ServerKnobs {
     fn default() -> Self {
-        ServerKnobs { still: false, slow: 1.0, dies_after: None, clock: 1.0 }
+        ServerKnobs { still: false, slow: 1.0, bad: None, dies_after: None, clock: 1.0 }
     }
 }
 

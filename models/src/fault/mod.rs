@@ -14,6 +14,7 @@ mod ranges;
 mod stack;
 mod target;
 
+mod bad_answers;
 mod check_storm;
 mod checker_stopped;
 mod clock_skew;
@@ -48,6 +49,7 @@ pub use ranges::{Range, Severity};
 pub use stack::{Effects, Layer, Stack};
 pub use target::{Between, Part, Target, Which};
 
+pub use bad_answers::{BadAnswer, BadAnswers};
 pub use check_storm::CheckStorm;
 pub use checker_stopped::CheckerStopped;
 pub use clock_skew::ClockSkew;
@@ -191,6 +193,7 @@ faults! {
     CrashLoop;
     Pause;
     GrayFailure;
+    BadAnswers;
     WorkerLeak;
     MemoryLeak;
     ClockSkew;

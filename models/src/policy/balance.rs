@@ -8,11 +8,11 @@
 //! - random, and both draws of two choices, by weight;
 //! - least requests and two choices compare connections per weight, ties by the weighted round robin (nginx `least_conn`).
 //!
-//! Not modelled: weights of a configuration, sticky sessions, hashes; the weight that nginx takes off a server after a
+//! Not modelled: weights of a configuration, sticky sessions; the weight that nginx takes off a server after a
 //! failure; Envoy's schedule of deadlines under unequal weights (same proportions) and its `aggression`.
 
 use crate::choices;
-use crate::random::{Purpose, draw};
+use crate::random::{Purpose, draw, mix, unit};
 use crate::units::Ns;
 
 choices! {
@@ -24,8 +24,11 @@ choices! {
         Random = "random",
         /// The one with the fewest open connections; ties go round.
         LeastRequests = "least-requests",
-        /// The less loaded of two drawn at random.
+        /// The less loaded of two drawn at random (nginx `random two`, HAProxy `random`, Envoy `LEAST_REQUEST`).
         TwoChoices = "two-choices",
+        /// By a key of the call: as long as the same servers may be chosen, a key goes to the same one (HAProxy `source`
+        /// and `uri`, nginx `hash`, Envoy `RING_HASH`).
+        Hash = "hash",
     }
 }
 
@@ -47,6 +50,45 @@ choices! {
         Haproxy = "haproxy",
         /// As "linear", but never below a tenth (Envoy `slow_start_config` with its defaults).
         Envoy = "envoy",
+    }
+}
+
+choices! {
+    /// Which of the servers with equally few connections gets the next call under "least-requests".
+    pub enum Ties = InTurn {
+        /// They take turns.
+        InTurn = "in-turn",
+        /// The one whose number of connections has been the same for the longest time (HAProxy `leastconn`): a server that
+        /// is soon done goes to the end of the line each time.
+        Longest = "longest-unchanged",
+        /// By a smooth round robin of those that are equal (nginx `least_conn`).
+        Smooth = "smooth",
+    }
+}
+
+/// Since when the number of connections of each server is what it is, by the order of the changes (HAProxy's tree of
+/// `leastconn` appends a server behind those with as many connections, src/lb_fwlc.c).
+#[derive(Clone, PartialEq, Debug)]
+pub struct Recency {
+    changes: u64,
+    last: Vec<u64>,
+}
+
+impl Recency {
+    /// So many servers, in their order.
+    pub fn new(servers: usize) -> Recency {
+        Recency { changes: servers as u64, last: (0..servers as u64).collect() }
+    }
+
+    /// The number of connections of a server changes, or it comes into rotation.
+    pub fn changes(&mut self, server: usize) {
+        self.changes += 1;
+        self.last[server] = self.changes;
+    }
+
+    /// Which change that of a server was: the lower, the longer ago.
+    pub fn of(&self, server: usize) -> u64 {
+        self.last[server]
     }
 }
 
@@ -153,6 +195,12 @@ pub struct Choice {
     pub number: u32,
     /// A server to pass over unless it is the only one.
     pub avoid: Option<u32>,
+    /// Whether the two of two choices are two servers, if there are two.
+    pub distinct: bool,
+    /// How many keys the calls have, for a hash; none: each has its own.
+    pub keys: Option<u32>,
+    /// How often a server has been drawn anew for this choice: a hash then takes the next one for the key.
+    pub redraw: u32,
 }
 
 /// The servers that may be chosen: those in rotation, in a fixed order, and the turn of round robin.
@@ -216,13 +264,15 @@ impl Rotation {
             Algorithm::RoundRobin => self.next_in_turn(open),
             Algorithm::Random => self.from(draw(salt, Purpose::Route, number), open),
             Algorithm::TwoChoices => self.from(draw(salt, Purpose::Route, number), open).map(|first| {
-                let second = self.from(draw(salt, Purpose::RouteSecond, number), |s| s != first && open(s));
+                let other = |s: u32| (s != first || !by.distinct) && open(s);
+                let second = self.from(draw(salt, Purpose::RouteSecond, number), other);
                 second.filter(|s| load(*s) < load(first)).unwrap_or(first)
             }),
             Algorithm::LeastRequests => {
                 let least = self.servers.iter().copied().filter(|s| open(*s)).map(&load).min();
                 least.and_then(|least| self.next_in_turn(|s| open(s) && load(s) == least))
             }
+            Algorithm::Hash => self.by_key(by, &is_open, |_| FULL_WEIGHT),
         };
         // The one to avoid is better than none at all.
         chosen.or_else(|| avoid.filter(|s| self.servers.contains(s) && is_open(*s)))
@@ -237,7 +287,7 @@ impl Rotation {
         load: impl Fn(u32) -> u32,
         weight: impl Fn(u32) -> u32,
     ) -> Option<u32> {
-        let Choice { algorithm, salt, number, avoid } = by;
+        let Choice { algorithm, salt, number, avoid, .. } = by;
         let open = |s: u32| Some(s) != avoid && is_open(s);
         // Connections per weight, compared without division.
         let busier = |a: u32, b: u32| {
@@ -248,7 +298,7 @@ impl Rotation {
             Algorithm::RoundRobin => self.richest(open, &weight),
             Algorithm::Random => self.drawn(draw(salt, Purpose::Route, number), open, &weight),
             Algorithm::TwoChoices => self.drawn(draw(salt, Purpose::Route, number), open, &weight).map(|first| {
-                let others = |s: u32| s != first && open(s);
+                let others = |s: u32| (s != first || !by.distinct) && open(s);
                 let second = self.drawn(draw(salt, Purpose::RouteSecond, number), others, &weight);
                 second.filter(|s| busier(*s, first).is_lt()).unwrap_or(first)
             }),
@@ -256,8 +306,39 @@ impl Rotation {
                 let least = self.servers.iter().copied().filter(|s| open(*s)).min_by(|a, b| busier(*a, *b));
                 least.and_then(|least| self.richest(|s| open(s) && busier(s, least).is_eq(), &weight))
             }
+            Algorithm::Hash => self.by_key(by, &is_open, &weight),
         };
         chosen.or_else(|| avoid.filter(|s| self.servers.contains(s) && is_open(*s)))
+    }
+
+    /// The open server with the fewest connections, of several the one whose number has been the same for the longest time.
+    #[inline(never)]
+    pub fn longest_unchanged(
+        &self,
+        by: Choice,
+        is_open: impl Fn(u32) -> bool,
+        load: impl Fn(u32) -> u32,
+        changed: impl Fn(u32) -> u64,
+    ) -> Option<u32> {
+        let open = |s: &u32| Some(*s) != by.avoid && is_open(*s);
+        let chosen = self.servers.iter().copied().filter(open).min_by_key(|s| (load(*s), changed(*s)));
+        chosen.or_else(|| by.avoid.filter(|s| self.servers.contains(s) && is_open(*s)))
+    }
+
+    /// The server for the key of a call: of those open the one with the highest score, weight over minus the logarithm of a
+    /// hash of key and server (weighted rendezvous hashing), so that keys move only from a server that leaves, and to one that
+    /// grows. It does not avoid a server, as HAProxy does not under its map-based hash; where a call has been does not count
+    /// as open.
+    #[inline(never)]
+    fn by_key(&self, by: Choice, is_open: impl Fn(u32) -> bool, weight: impl Fn(u32) -> u32) -> Option<u32> {
+        let bits = draw(by.salt, Purpose::Route, 0);
+        let key = by.keys.map_or(bits, |keys| mix(((u128::from(bits) * u128::from(keys)) >> 64) as u64));
+        let score = |s: u32| f64::from(weight(s)) / -libm::log(unit(mix(key ^ mix(u64::from(s) + 1))));
+        let open = self.servers.iter().copied().filter(|s| is_open(*s));
+        let mut scored: Vec<(f64, u32)> = open.map(|s| (score(s), s)).collect();
+        scored.sort_unstable_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
+        let at = by.redraw as usize % scored.len().max(1);
+        scored.get(at).map(|(_, server)| *server)
     }
 
     /// The next by smooth weighted round robin.
@@ -326,7 +407,7 @@ mod tests {
     use std::collections::VecDeque;
 
     fn by(algorithm: Algorithm, salt: u64) -> Choice {
-        Choice { algorithm, salt, number: 0, avoid: None }
+        Choice { algorithm, salt, number: 0, avoid: None, distinct: true, keys: None, redraw: 0 }
     }
 
     fn row(algorithm: Algorithm, loads: [u32; 4], n: u64) -> Vec<u32> {
@@ -357,6 +438,61 @@ mod tests {
         let random = row(Algorithm::Random, [8, 0, 0, 0], 4000);
         let share = random.iter().filter(|s| **s == 0).count() as f64 / 4000.0;
         assert!((share - 0.25).abs() < 0.03, "{share}");
+    }
+
+    #[test]
+    fn two_independent_draws_meet_the_loaded_server_when_both_fall_on_it() {
+        let mut rotation = Rotation::new(vec![0, 1]);
+        let by = |salt| Choice { distinct: false, ..by(Algorithm::TwoChoices, salt) };
+        let loaded = |server: u32| if server == 0 { 8 } else { 0 };
+        let hits = (0..4000).filter(|salt| rotation.choose(by(*salt), |_| true, loaded) == Some(0)).count();
+        assert!((hits as f64 / 4000.0 - 0.25).abs() < 0.03, "{hits}");
+    }
+
+    /// Feeds starts of calls ('+') and their ends (the number of the server) to HAProxy's `leastconn`: who is chosen.
+    #[test]
+    fn of_equals_the_one_that_has_not_changed_for_longest_is_chosen() {
+        let (rotation, mut recency, mut loads) = (Rotation::new(vec![0, 1, 2]), Recency::new(3), [0_u32; 3]);
+        let mut chosen = String::new();
+        for event in "++1+0+12++".chars() {
+            if let Some(server) = event.to_digit(10) {
+                loads[server as usize] -= 1;
+                recency.changes(server as usize);
+                continue;
+            }
+            let by = by(Algorithm::LeastRequests, 0);
+            let server = rotation
+                .longest_unchanged(by, |_| true, |s| loads[s as usize], |s| recency.of(s as usize))
+                .unwrap() as usize;
+            loads[server] += 1;
+            recency.changes(server);
+            chosen.push_str(&server.to_string());
+        }
+        // 0 and 1 are taken, 1 is done; 2 has been idle longer than 1. 0 is done after 1, so 1 is next. Then 1 is done, then 2:
+        // 0, 1.
+        assert_eq!(chosen, "012101");
+    }
+
+    #[test]
+    fn a_key_goes_to_one_server_and_moves_only_when_that_leaves() {
+        let mut rotation = Rotation::new(vec![0, 1, 2, 3, 4]);
+        let by = |salt, redraw| Choice { keys: Some(200), redraw, ..by(Algorithm::Hash, salt) };
+        let all = |rotation: &mut Rotation, redraw| -> Vec<u32> {
+            (0..2000).filter_map(|salt| rotation.choose(by(salt, redraw), |_| true, |_| 0)).collect()
+        };
+        let before = all(&mut rotation, 0);
+        let share = |server| before.iter().filter(|s| **s == server).count() as f64 / 2000.0;
+        assert!((0..5).all(|server| (0.1..0.3).contains(&share(server))), "{:?}", [0, 1, 2, 3, 4].map(share));
+        let redrawn = all(&mut rotation, 1);
+        assert!(before.iter().zip(&redrawn).all(|(a, b)| a != b), "drawn anew, the next one for the key");
+        rotation.remove(3);
+        let after = all(&mut rotation, 0);
+        assert!(before.iter().zip(&after).all(|(a, b)| a == b || *a == 3), "keys of the others stay");
+        assert!(before.iter().zip(&redrawn).zip(&after).all(|((a, second), b)| *a != 3 || b == second));
+        // One key: all calls go to one server.
+        let one = |salt| Choice { keys: Some(1), ..by(salt, 0) };
+        let first = rotation.choose(one(0), |_| true, |_| 0);
+        assert!((0..100).all(|salt| rotation.choose(one(salt), |_| true, |_| 0) == first));
     }
 
     #[test]

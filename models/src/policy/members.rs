@@ -5,7 +5,7 @@
 //! outlier detection has it out. Whoever owns [`Members`] tells what happens (a check has a result, a call has ended), then
 //! calls [`Members::settle`] for each server concerned, and acts on what has changed. Timers are the owner's.
 
-use crate::policy::balance::{Choice, Easing, Rotation};
+use crate::policy::balance::{Choice, Easing, FULL_WEIGHT, Recency, Rotation, Ties};
 use crate::policy::health::{Health, HealthCheck};
 use crate::policy::max_fails::{self, Peer};
 use crate::policy::observe::{self, Observed};
@@ -37,6 +37,8 @@ pub struct Rules<'a> {
     pub redraws: u32,
     /// Most connections to one server.
     pub max_connections: Option<u32>,
+    /// Which of several servers with equally few connections is chosen, where the fewest are looked for.
+    pub ties: Ties,
 }
 
 impl Rules<'_> {
@@ -47,6 +49,7 @@ impl Rules<'_> {
             && health.slow_start.is_none()
             && !health.is_passive()
             && !self.remember_tried()
+            && self.ties == Ties::InTurn
     }
 
     /// Whether it matters where a call has been.
@@ -76,6 +79,7 @@ pub struct Members {
     members: Vec<Member>,
     outliers: Option<Outliers>,
     easing: Option<Easing>,
+    recency: Option<Recency>,
     /// Whom the last sweep concerned: kept for its memory.
     changes: Vec<(usize, bool)>,
 }
@@ -103,6 +107,7 @@ impl Members {
             members: vec![member; count as usize],
             outliers: None,
             easing: health.slow_start.map(|over| Easing::new(health.slow_start_rule, over, count as usize)),
+            recency: (rules.ties == Ties::Longest).then(|| Recency::new(count as usize)),
             changes: Vec::new(),
         };
         members.forget_calls(health);
@@ -177,7 +182,7 @@ impl Members {
             if !chosen.zip(tried).is_some_and(|(server, tried)| tried.has(server)) {
                 break;
             }
-            let by = Choice { number: by.number ^ redraw << 24, ..by };
+            let by = Choice { number: by.number ^ redraw << 24, redraw, ..by };
             chosen = self.choose_with_care(rules, by, limit, tried, now, &load);
         }
         chosen
@@ -197,7 +202,7 @@ impl Members {
         let health = rules.health;
         let tried = tried.filter(|_| rules.redispatch == Redispatch::Untried);
         let (first, alone) = (self.first, self.is_alone());
-        let Members { rotation, all, members, easing, fails_open, .. } = self;
+        let Members { rotation, all, members, easing, recency, fails_open, .. } = self;
         let at = |server: u32| (server - first) as usize;
         // nginx lets one call at a time try a server that was out.
         let is_forgiven = |s: u32| match &health.max_fails {
@@ -205,11 +210,17 @@ impl Members {
             _ => true,
         };
         let is_open = |s: u32| !tried.is_some_and(|tried| tried.has(s)) && is_forgiven(s);
+        let has_room = |s: u32| load(s) < limit && is_open(s);
+        let choose = |among: &mut Rotation| match (rules.ties, recency) {
+            (Ties::Longest, Some(recency)) => among.longest_unchanged(by, has_room, load, |s| recency.of(at(s))),
+            (Ties::Smooth, _) => among.choose_by_weight(by, has_room, load, |_| FULL_WEIGHT),
+            _ => among.choose(by, has_room, load),
+        };
         if *fails_open {
-            return all.choose(by, |s| load(s) < limit && is_open(s), load);
+            return choose(all);
         }
         match easing.as_ref().filter(|easing| easing.is_on(now)) {
-            None => rotation.choose(by, |s| load(s) < limit && is_open(s), load),
+            None => choose(rotation),
             Some(easing) => {
                 let has_room = |s: u32| load(s) < easing.limit(at(s), limit, now);
                 rotation.choose_by_weight(by, |s| has_room(s) && is_open(s), load, |s| easing.weight(at(s), now))
@@ -230,6 +241,14 @@ impl Members {
         if let (false, Some(spec)) = (self.is_plain, &health.max_fails) {
             let at = self.at(server);
             self.members[at].peer.on_chosen(spec, now);
+        }
+    }
+
+    /// The number of connections to a server is another.
+    #[inline(always)]
+    pub fn load_changes(&mut self, server: u32) {
+        if let (false, Some(recency)) = (self.is_plain, &mut self.recency) {
+            recency.changes((server - self.first) as usize);
         }
     }
 
@@ -382,6 +401,7 @@ impl Members {
                 easing.back_at(at, now, self.rotation.servers().iter().map(|other| (other - first) as usize));
             }
             self.rotation.insert(server);
+            self.load_changes(server);
         } else {
             self.rotation.remove(server);
         }
@@ -402,7 +422,7 @@ fn is_ejected(outliers: &Option<Outliers>, at: usize) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::policy::balance::{Algorithm, FULL_WEIGHT};
+    use crate::policy::balance::Algorithm;
     use crate::policy::fail_open::FailOpenBelow;
     use crate::policy::max_fails::MaxFails;
     use crate::policy::observe::{Observe, OnError};
@@ -415,12 +435,16 @@ mod tests {
     const GOOD: Verdict = Verdict::Answered { status: 200, retried: false };
 
     fn rules(health: &HealthCheck) -> Rules<'_> {
-        Rules { health, redispatch: Redispatch::Haproxy, redraws: 0, max_connections: None }
+        Rules { health, redispatch: Redispatch::Haproxy, redraws: 0, max_connections: None, ties: Ties::InTurn }
+    }
+
+    fn by(algorithm: Algorithm, salt: u64) -> Choice {
+        Choice { algorithm, salt, number: 0, avoid: None, distinct: true, keys: None, redraw: 0 }
     }
 
     /// The server that a call gets, its draws aside, with so many connections to each.
     fn choose(members: &mut Members, rules: Rules<'_>, tried: Option<&Tried>, now: Ns, load: [u32; 3]) -> Option<u32> {
-        let by = Choice { algorithm: Algorithm::LeastRequests, salt: 1, number: 0, avoid: None };
+        let by = by(Algorithm::LeastRequests, 1);
         members.choose(rules, by, tried, now, |server| load[(server - FIRST) as usize])
     }
 
@@ -607,7 +631,7 @@ mod tests {
                 prop_assert!(members.settle_fail_open(&health).is_none());
                 let up: Vec<u32> = members.servers().filter(|server| members.is_in_rotation(*server)).collect();
                 prop_assert_eq!(members.rotation.servers(), &up[..]);
-                let by = Choice { algorithm: Algorithm::RoundRobin, salt: 7, number: 0, avoid: None };
+                let by = by(Algorithm::RoundRobin, 7);
                 let chosen = members.choose(rules, by, None, now, |_| 0);
                 let open = members.fails_open();
                 if let Some(server) = chosen {

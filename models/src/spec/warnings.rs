@@ -4,7 +4,9 @@
 //! ([`Scope::written`], [`Scope::place`]), and gives the place, what is wrong, and what to do. Keys without effect are not
 //! its business: they are declared beside the keys (see [`crate::setting::Effect`]).
 
-use super::products;
+use super::{WorldSpec, products};
+use crate::component::operator::{Action, Entry};
+use crate::fault::Fault;
 use crate::setting::{Data, Problem, Scope, Setting};
 
 /// A warning: nothing, or one problem for each place.
@@ -14,15 +16,27 @@ pub(super) type Warning = fn(&Scope<'_>) -> Vec<Problem>;
 pub(super) const ALL: &[Warning] =
     &[unanswered_statuses, powerless_outliers, unaffordable_retries, products::older_names, products::no_kubelet];
 
-/// Statuses that a server of this model answers with.
+/// Statuses that a server of this model answers with by itself.
 const ANSWERED: [u16; 4] = [200, 499, 500, 503];
+
+/// Statuses that servers answer with because they are bad.
+fn bad_statuses(world: &WorldSpec) -> Vec<u16> {
+    let of_fault = |entry: &Entry| match &entry.action {
+        Action::Fault(Fault::BadAnswers(bad), _) => Some(bad.status),
+        _ => None,
+    };
+    let of_fleets = world.fleets.iter().filter_map(|(_, fleet)| fleet.bad.as_ref().map(|bad| bad.status));
+    world.timeline.iter().filter_map(of_fault).chain(of_fleets).collect()
+}
 
 /// `retry_statuses` are those of servers; what the balancer answers by itself is not tried again.
 fn unanswered_statuses(at: &Scope<'_>) -> Vec<Problem> {
     const PATH: &str = "balancer.retry_statuses";
     let Some(Data::List(items)) = at.written(PATH).map(|value| &value.data) else { return Vec::new() };
     let statuses = at.world.balancer.retry_statuses.iter().zip(items);
-    let never = statuses.filter(|(status, _)| !ANSWERED.contains(status) && (400..=599).contains(*status));
+    let bad = bad_statuses(at.world);
+    let is_answered = |status: &u16| ANSWERED.contains(status) || bad.contains(status);
+    let never = statuses.filter(|(status, _)| !is_answered(status) && (400..=599).contains(*status));
     let warn = |(status, item): (&u16, &crate::setting::Value)| Problem {
         span: item.span,
         message: format!("no server here answers {status}"),

@@ -23,9 +23,10 @@ use crate::town::{Day, Exit, HEALTH, HTTP, Meter, ServerMeters, Town};
 use asking::Asker;
 use brownout_models::component::collector::{CallPlan, CheckKind, Concurrency, Fleet};
 use brownout_models::component::probe::checks_of;
+use brownout_models::fault::BadAnswer;
 use brownout_models::ledger::Cause;
 use brownout_models::policy::guards;
-use brownout_models::random::{Purpose, draw};
+use brownout_models::random::{Purpose, draw, unit};
 use brownout_models::units::Ns;
 use bytes::Bytes;
 use guard::{Guards, Inside};
@@ -275,7 +276,9 @@ impl<P: Platform> Process<P> {
             Ok(turn) => turn,
             Err(left) => return left,
         };
-        self.compute(&self.check, ticket).await;
+        if let Some(bad) = self.compute(&self.check, ticket).await {
+            return bad;
+        }
         let Some(store) = self.store_of(&self.check) else { return (200, None) };
         let turn = self.let_go(turn);
         let result = self.ask(store, &self.check, None, ticket, Asker::Check).await;
@@ -337,7 +340,9 @@ impl<P: Platform> Process<P> {
 
     async fn work_and_ask(&self, at: usize, ticket: &Ticket, turn: Option<turns::Turn>) -> Ended {
         let plan = &self.fleet().calls.0[at].1;
-        self.compute(plan, ticket).await;
+        if let Some(bad) = self.compute(plan, ticket).await {
+            return bad;
+        }
         let Some(store) = self.store_of(plan) else { return (200, None) };
         if let Some(ended) = self.accept_into_spool(at, ticket).await {
             return ended;
@@ -367,16 +372,34 @@ impl<P: Platform> Process<P> {
         turn.filter(|_| self.fleet().concurrency == Concurrency::Workers)
     }
 
-    async fn compute(&self, plan: &CallPlan, ticket: &Ticket) {
+    /// Computes for a request; how it ends, if the server answers it with an error of its own in place of doing it.
+    async fn compute(&self, plan: &CallPlan, ticket: &Ticket) -> Option<Ended> {
         let mut time = plan.work.sample(ticket.salt, Purpose::Work, u32::from(ticket.attempt));
-        let slow = self.town.day().read(|day| day.servers[self.server as usize].knobs.slow);
-        if slow != 1.0 {
+        let (slow, bad) = self.town.day().read(|day| {
+            let knobs = &day.servers[self.server as usize].knobs;
+            (knobs.slow, knobs.bad)
+        });
+        let bad = bad.filter(|bad| self.answers_badly(bad, ticket));
+        if bad.is_none() && slow != 1.0 {
             self.town.witness().affected_server(self.server, |knobs| knobs.slow != 1.0);
-            time = time.scaled(slow);
         }
+        time = bad.and_then(|bad| bad.takes).unwrap_or(time.scaled(slow));
         if time > Ns::ZERO {
             self.platform.sleep(time).await;
         }
+        bad.map(|bad| (bad.status, Some(Cause::BadAnswer)))
+    }
+
+    /// Whether a request is answered with an error in place of being done. Each try of a call has a chance of its own.
+    fn answers_badly(&self, bad: &BadAnswer, ticket: &Ticket) -> bool {
+        let is_check = ticket.call == 0;
+        let meets = !is_check || bad.checks;
+        let answers = meets && unit(draw(ticket.salt, Purpose::BadAnswer, ticket.chance as u32)) <= bad.share;
+        if answers {
+            let witness = self.town.witness();
+            witness.affected_server(self.server, |knobs| knobs.bad.is_some_and(|bad| !is_check || bad.checks));
+        }
+        answers
     }
 
     /// How long a span of the process's own clock takes. As on the kernel, three digits of it are kept.

@@ -42,6 +42,7 @@ pub const ROWS: &[(&str, &[&str])] = &[
     (
         "it names what is meant, and no more",
         &[
+            "The status.",
             "Its start.",
             "Its end.",
             "Its name, for `done:<id>`.",

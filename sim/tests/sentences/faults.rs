@@ -100,6 +100,32 @@ pub const ROWS: &[Shown] = &[
         |o| effects(&o[0]) == 50 && near(latency(&o[0]), 1.0 + 1.5 + 25.0, 0.02),
     ),
     (
+        &[
+            "A share of calls is answered with an error status in place of being done, by servers that are bad alone", "Effects: calls and checks answered so.",
+            "Share of calls that are answered so; each try draws anew.", "How long a worker takes for such an answer; none: as long as computing takes, and no store is asked.",
+        ],
+        &[
+            "fleets.f.calls.get.work=40ms; @5s do=bad-answers fleet=f for=5s",
+            "fleets.f.calls.get.work=40ms; @5s do=bad-answers fleet=f share=30% status=503 takes=2ms for=10s",
+            // One of two: a retry goes to the other, and round robin then begins with the bad one again.
+            "fleets.f.count=2; balancer={ retries = 1, retry_statuses = [500] }; @5s do=bad-answers fleet=f servers=1 for=10s",
+            "clients.c.rate=50/s; balancer={ retries = 3, redispatch = \"never\", retry_statuses = [500] }; @0s do=bad-answers fleet=f share=50%",
+        ],
+        |o| cause(&o[0], "bad_answer") == 50 && seen(&o[0], "500") == 50 && effects(&o[0]) == 50 && (149..=150).contains(&o[0].stores["db"].queries)
+            && (20..40).contains(&seen(&o[1], "503")) && effects(&o[1]) == seen(&o[1], "503") && get(&o[2]).failed == 0 && effects(&o[2]) == 100
+            && (35..95).contains(&get(&o[3]).failed),
+    ),
+    (
+        &["Whether health checks that pass through the accept queue are answered so too."],
+        &[
+            "balancer.health={ preset = \"haproxy\", status_ejects = true }; fleets.f.health=shared; @5s do=bad-answers fleet=f",
+            "balancer.health={ preset = \"haproxy\", status_ejects = true }; fleets.f.health=shared; @5s do=bad-answers fleet=f checks=true",
+            "balancer.health={ preset = \"haproxy\", status_ejects = true }; fleets.f={ health = \"shared\", bad = { } }",
+            "balancer.health={ preset = \"haproxy\", status_ejects = true }; fleets.f={ health = \"shared\", bad = { checks = true } }",
+        ],
+        |o| o[0].rotation.downs["f-1"] == 0 && o[1].rotation.downs["f-1"] == 1 && o[2].rotation.downs["f-1"] == 0 && o[3].rotation.downs["f-1"] == 1,
+    ),
+    (
         &["Each process loses a worker (or a core of its event loop) now and then, until none is left; a process that starts afresh has all of them.", "When it ends, those that it has taken are back", "Effects: workers lost.", "How often each process loses one."],
         &[
             "clients.c.timeout=1s; fleets.f.workers=2; @5s do=worker-leak fleet=f every=1s for=8s",

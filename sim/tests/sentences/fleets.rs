@@ -27,6 +27,15 @@ pub const ROWS: &[Shown] = &[
         |o| o[0].fleets["g"].servers == 3 && get(&o[0]).ok == 0 && o[0].calls["put"].ok == 200,
     ),
     (
+        &["Servers that are bad alone, for the whole run; none: all are good.", "Share of their calls that are answered with an error in place of being done; each try draws anew.", "The status of that.", "Factor on the computing times of these servers."],
+        &[
+            "fleets.f={ count = 2, bad = { share = \"50%\", status = 502, takes = \"2ms\" } }; clients.c.rate=50/s",
+            "fleets.f={ count = 2, bad = { servers = \"f-2\", share = \"0%\", factor = 50.0 }, calls.get.work = \"2ms\" }",
+        ],
+        // Half of half; half of the calls take 50 times as long (2 ms and a millisecond of the store, 0.5 ms of connecting at first).
+        |o| (200..300).contains(&seen(&o[0], "502")) && cause(&o[0], "bad_answer") == get(&o[0]).failed && near(latency(&o[1]), 3.0 + 49.0, 0.03),
+    ),
+    (
         &["A pool of workers: a call holds one from start to answer, waiting for a store included.", "An event loop: a call holds a core only while it computes; pending calls hold memory.", "Workers of a server.", "Workers or event loop."],
         &[
             "stores.db.service=990ms; fleets.f={ workers = 2, pools.db.size = 100 }; clients.c.timeout=1h",

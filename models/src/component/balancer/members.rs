@@ -5,7 +5,7 @@
 
 use super::Balancer;
 use crate::kernel::{Event, Fact, Kernel};
-use crate::policy::balance::Choice;
+use crate::policy::balance::{Algorithm, Choice, Ties};
 use crate::policy::members::{Members, Rules};
 use crate::policy::redispatch::Redispatch;
 use crate::policy::verdict::Verdict;
@@ -21,7 +21,15 @@ impl Balancer {
             redispatch: self.redispatch,
             redraws: if self.redispatch == Redispatch::Afresh { self.redraws } else { 0 },
             max_connections: self.max_connections,
+            ties: if self.algorithm == Algorithm::LeastRequests { self.ties } else { Ties::InTurn },
         }
+    }
+
+    /// By what a server is chosen for a call with that salt; each of its choices has a number of its own.
+    #[inline(always)]
+    pub fn choice(&self, salt: u64, number: u32, avoid: Option<u32>) -> Choice {
+        let (algorithm, distinct, keys) = (self.algorithm, self.distinct_choices, self.hash_keys);
+        Choice { algorithm, salt, number, avoid, distinct, keys, redraw: 0 }
     }
 }
 
@@ -30,7 +38,7 @@ impl Try {
     #[inline(always)]
     fn choice(&self, balancer: &Balancer, avoid: Option<u32>) -> Choice {
         let number = (u32::from(self.attempt) << 16) | u32::from(self.dispatches);
-        Choice { algorithm: balancer.algorithm, salt: self.salt, number, avoid }
+        balancer.choice(self.salt, number, avoid)
     }
 }
 

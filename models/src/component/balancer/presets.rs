@@ -1,7 +1,7 @@
 //! Load balancers as they come.
 
 use super::{Balancer, Surge};
-use crate::policy::balance::Algorithm;
+use crate::policy::balance::{Algorithm, Ties};
 use crate::policy::health::HealthCheck;
 use crate::policy::redispatch::{Redispatch, Retries};
 use crate::policy::resend::{RetryOn, RetryPause};
@@ -19,7 +19,13 @@ pub const PRESETS: &[Preset<Balancer>] = &[
               set connect_timeout and idle_timeout. Source: doc/configuration.txt, src/proxy.c, src/backend.c. Not \
               modelled: the bare close with which it answers when a reused connection breaks, `maxqueue`, `retry-on`'s need of \
               the whole request in a buffer, `junk-response`, cookies, its own `maxconn`.",
-        make: || Balancer { health: HealthCheck::haproxy(), redispatch: Redispatch::Never, ..Balancer::default() },
+        make: || Balancer {
+            ties: Ties::Longest,
+            distinct_choices: false,
+            health: HealthCheck::haproxy(),
+            redispatch: Redispatch::Never,
+            ..Balancer::default()
+        },
     },
     Preset {
         name: "classic-elb-2015",
@@ -67,6 +73,7 @@ pub const PRESETS: &[Preset<Balancer>] = &[
               the cluster's other circuit breakers (1,024 connections, pending and requests), retry budgets, workers that balance \
               for themselves.",
         make: || Balancer {
+            distinct_choices: false,
             health: HealthCheck::envoy(),
             connect_timeout: Ns::secs(5),
             retries: Retries::Count(0),
@@ -103,6 +110,7 @@ pub const PRESETS: &[Preset<Balancer>] = &[
 
 fn nginx(health: HealthCheck) -> Balancer {
     Balancer {
+        ties: Ties::Smooth,
         health,
         connect_timeout: Ns::secs(60),
         retries: Retries::EachServer,

@@ -8,11 +8,12 @@ use super::{Fleet, PoolAt};
 use crate::component::rest::which;
 use crate::fault::{Layer, Leak, Onset, ServerKnobs, Which};
 use crate::kernel::{Event, Kernel, Lane, Timer};
+use crate::ledger::Cause;
 use crate::policy::listen;
-use crate::random::Purpose as Draw;
+use crate::random::{Purpose as Draw, draw, unit};
 use crate::slab::Ref;
 use crate::units::Ns;
-use crate::world::{Back, World};
+use crate::world::{Back, Purpose, World};
 
 /// What a process has lost, and what waits while it stands still.
 #[derive(Default)]
@@ -230,6 +231,7 @@ impl World {
         match event {
             Event::AtServer(t)
             | Event::WorkDone(t, _)
+            | Event::BadAnswer(t, _)
             | Event::Connected(t)
             | Event::QueryReply(t, _)
             | Event::AskRefused(t)
@@ -268,6 +270,44 @@ impl World {
         }
         if self.servers[number as usize].alive {
             self.spools_start(k, number);
+        }
+    }
+
+    /// Whether a server answers a try with an error in place of doing it: then the answer is raised here.
+    pub(super) fn answers_badly<K: Kernel>(&mut self, k: &mut K, t: Ref) -> bool {
+        let try_ = &mut self.tries[t];
+        let server = &self.servers[try_.server as usize];
+        let Some(bad) = server.knobs.bad else { return false };
+        let meets = |purpose: Purpose, checks: bool| match purpose {
+            Purpose::Call => true,
+            Purpose::Check(_) => checks,
+            Purpose::Background | Purpose::Replay => false,
+        };
+        let number = (u32::from(try_.attempt) << 16) | u32::from(try_.dispatches);
+        if !meets(try_.purpose, bad.checks) || unit(draw(try_.salt, Draw::BadAnswer, number)) > bad.share {
+            return false;
+        }
+        let (purpose, gap) = (try_.purpose, try_.since.minus(k.now()));
+        server
+            .stack
+            .credit(&mut self.effects, |knobs: &ServerKnobs| knobs.bad.is_some_and(|bad| meets(purpose, bad.checks)));
+        let computing = || {
+            let plan = &self.plans[try_.fleet as usize][try_.plan as usize];
+            plan.work.sample(try_.salt, Draw::Work, u32::from(try_.attempt)).scaled(server.knobs.slow)
+        };
+        let time = bad.takes.unwrap_or_else(computing);
+        try_.back = Back::Working;
+        try_.status = bad.status;
+        k.at(k.now().plus(gap).plus(time), Event::BadAnswer(t, try_.dispatches));
+        true
+    }
+
+    /// A server that answers badly is done with a try.
+    pub(crate) fn bad_answer_done<K: Kernel>(&mut self, k: &mut K, t: Ref, dispatch: u16) {
+        let Some(try_) = self.tries.get(t) else { return };
+        if try_.back == Back::Working && try_.dispatches == dispatch {
+            let status = try_.status;
+            self.finish(k, t, status, Cause::BadAnswer);
         }
     }
 

@@ -203,7 +203,7 @@ impl World {
     /// Computing begins; a request that is still on its way is waited for.
     #[inline(always)]
     fn work<K: Kernel>(&mut self, k: &mut K, t: Ref) {
-        if self.trouble.on && self.is_slowed(k, t) {
+        if self.trouble.on && (self.answers_badly(k, t) || self.is_slowed(k, t)) {
             return;
         }
         let try_ = &mut self.tries[t];

@@ -139,7 +139,8 @@ impl World {
         }
     }
 
-    fn lay<K: Kernel>(&mut self, k: &mut K, layer: Layer) {
+    /// Lays a fault on its target.
+    pub(crate) fn lay<K: Kernel>(&mut self, k: &mut K, layer: Layer) {
         let fault = layer.fault.clone();
         let counts = fault.class() != Class::Store && !fault.course().ends_itself();
         if counts {

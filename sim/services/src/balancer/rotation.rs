@@ -4,7 +4,6 @@ use crate::platform::{Platform, first};
 use crate::town::{Held, Town};
 use brownout_models::component::balancer::Balancer as Spec;
 use brownout_models::ledger::Cause;
-use brownout_models::policy::balance::Choice;
 use brownout_models::policy::health::Health;
 use brownout_models::policy::members::Members;
 use brownout_models::policy::redispatch::{Next, Tried};
@@ -76,10 +75,24 @@ impl State {
     fn pick(&mut self, spec: &Spec, asks: &Asks, now: Ns) -> Option<u32> {
         let Asks { fleet, salt, number, ref tried, avoid } = *asks;
         let State { servers, backends } = self;
-        let by = Choice { algorithm: spec.algorithm, salt, number, avoid };
+        let by = spec.choice(salt, number, avoid);
         let tried = spec.rules().remember_tried().then_some(tried);
         let load = |server: u32| servers[server as usize].connections;
         backends[fleet as usize].members.choose(spec.rules(), by, tried, now, load)
+    }
+}
+
+impl State {
+    /// One connection more to a server.
+    fn take(&mut self, fleet: u16, server: u32) {
+        self.servers[server as usize].connections += 1;
+        self.backends[fleet as usize].members.load_changes(server);
+    }
+
+    /// One connection less to a server.
+    fn give_back(&mut self, fleet: u16, server: u32) {
+        self.servers[server as usize].connections -= 1;
+        self.backends[fleet as usize].members.load_changes(server);
     }
 }
 
@@ -141,7 +154,7 @@ impl Rotator {
         let mut wait = {
             let mut state = self.state();
             if let Some(server) = state.pick(spec, &asks, now) {
-                state.servers[server as usize].connections += 1;
+                state.take(fleet, server);
                 return Ok(Place { server, rotator: Some(self.clone()) });
             }
             if state.backends[fleet as usize].members.nobody_can_serve(spec.rules()) {
@@ -185,13 +198,13 @@ impl Rotator {
                     state.backends[fleet as usize].waiting.push_front(waiting);
                     return;
                 };
-                state.servers[server as usize].connections += 1;
+                state.take(fleet, server);
                 (waiting, server)
             };
             if let Err(mut back) = waiting.give.send(Place { server, rotator: Some(self.clone()) }) {
                 // It has left at this very moment: the place is free again, for the next in the queue.
                 back.rotator = None;
-                self.state().servers[server as usize].connections -= 1;
+                self.state().give_back(fleet, server);
             }
         }
     }
@@ -200,7 +213,7 @@ impl Rotator {
         let fleet = self.fleet_of(server);
         let queued = {
             let mut state = self.state();
-            state.servers[server as usize].connections -= 1;
+            state.give_back(fleet, server);
             !state.backends[fleet as usize].waiting.is_empty()
         };
         if queued {

@@ -11,6 +11,7 @@ mod measured;
 mod pools;
 #[cfg(madsim)]
 mod products;
+mod proxies;
 mod real;
 #[cfg(madsim)]
 mod search;
