@@ -6,12 +6,14 @@
 //! capacity, TLS, a limit on client connections.
 
 mod again;
+mod effects;
 mod faults;
 mod log;
 mod members;
 mod presets;
 
 use again::note_tried;
+use effects::{breaks_ties, chooses_of_two, has_a_choice, hashes};
 pub use log::{Log, LogAt};
 pub use presets::PRESETS;
 
@@ -127,25 +129,6 @@ const NO_RETRIES: &str = "`retries` is 0: no call is tried again";
 
 fn queues(queue: &Surge, _: &Scope<'_>) -> Silence {
     unless(queue.limit != Some(0), "`limit` is 0: no call waits")
-}
-
-fn has_a_choice(_: &Balancer, at: &Scope<'_>) -> Silence {
-    unless(!at.world.has_lone_servers(), "each fleet has one server: there is nothing to choose")
-}
-
-fn breaks_ties(balancer: &Balancer, at: &Scope<'_>) -> Silence {
-    let looks = balancer.algorithm == Algorithm::LeastRequests;
-    first_of([has_a_choice(balancer, at), unless(looks, "only `algorithm` = \"least-requests\" has ties to break")])
-}
-
-fn chooses_of_two(balancer: &Balancer, at: &Scope<'_>) -> Silence {
-    let draws = balancer.algorithm == Algorithm::TwoChoices;
-    first_of([has_a_choice(balancer, at), unless(draws, "only `algorithm` = \"two-choices\" draws two servers")])
-}
-
-fn hashes(balancer: &Balancer, at: &Scope<'_>) -> Silence {
-    let hashes = balancer.algorithm == Algorithm::Hash;
-    first_of([has_a_choice(balancer, at), unless(hashes, "only `algorithm` = \"hash\" looks at keys")])
 }
 
 fn takes_time(_: &Balancer, at: &Scope<'_>) -> Silence {

@@ -1,0 +1,24 @@
+//! When keys of the balancer have an effect: those of choosing a server.
+
+use super::Balancer;
+use crate::policy::balance::Algorithm;
+use crate::setting::{Scope, Silence, first_of, unless};
+
+pub(super) fn has_a_choice(_: &Balancer, at: &Scope<'_>) -> Silence {
+    unless(!at.world.has_lone_servers(), "each fleet has one server: there is nothing to choose")
+}
+
+pub(super) fn breaks_ties(balancer: &Balancer, at: &Scope<'_>) -> Silence {
+    let looks = balancer.algorithm == Algorithm::LeastRequests;
+    first_of([has_a_choice(balancer, at), unless(looks, "only `algorithm` = \"least-requests\" has ties to break")])
+}
+
+pub(super) fn chooses_of_two(balancer: &Balancer, at: &Scope<'_>) -> Silence {
+    let draws = balancer.algorithm == Algorithm::TwoChoices;
+    first_of([has_a_choice(balancer, at), unless(draws, "only `algorithm` = \"two-choices\" draws two servers")])
+}
+
+pub(super) fn hashes(balancer: &Balancer, at: &Scope<'_>) -> Silence {
+    let hashes = balancer.algorithm == Algorithm::Hash;
+    first_of([has_a_choice(balancer, at), unless(hashes, "only `algorithm` = \"hash\" looks at keys")])
+}
