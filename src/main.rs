@@ -33,6 +33,8 @@ enum Command {
     Hunt(Box<command::hunt::Args>),
     /// Make one HTML file for a design review, from a scenario or from what was saved
     Report(Box<command::report::Args>),
+    /// Make one HTML file to play with: the scenario first, its report second
+    Play(command::play::Args),
     /// Compare two saved outcomes or matrices in words and numbers, as Markdown
     Diff(command::diff::Args),
     /// Read scenario files and report every mistake; run nothing
@@ -70,6 +72,7 @@ impl Command {
             Command::Test(args) => command::test::run(args, terminal),
             Command::Hunt(args) => command::hunt::run(args, terminal),
             Command::Report(args) => command::report::run(args, terminal),
+            Command::Play(args) => command::play::run(args, terminal),
             Command::Diff(args) => command::diff::run(args, terminal),
             Command::Check(args) => command::check::run(args, terminal),
             Command::Init(args) => command::init::run(args, terminal),

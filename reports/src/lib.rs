@@ -18,32 +18,50 @@
 //!
 //! Not here: the HTML report.
 //! | [`report`] | a report for a design review, one HTML file |
+//! | [`live`] | a run as a living page shows it, for the page and for the engine in it |
 //! | [`diff`] | two saved outcomes or matrices, compared as Markdown |
 //! | [`saved`] | documents that were saved, read back |
 
 #![warn(clippy::unwrap_used)]
+// A page's engine takes the pictures and the words of a run, and leaves the rest of what serves documents unused.
+#![cfg_attr(not(feature = "documents"), allow(dead_code, unused_imports))]
 
 mod clock;
+#[cfg(feature = "documents")]
 pub mod compare;
+#[cfg(feature = "documents")]
 pub mod csv;
+#[cfg(feature = "documents")]
 pub mod diff;
+mod figure;
+#[cfg(feature = "documents")]
 pub mod files;
+#[cfg(feature = "documents")]
 pub mod hunt;
 pub mod json;
+pub mod live;
 #[cfg(feature = "png")]
 pub mod png;
+#[cfg(feature = "documents")]
 pub mod ranges;
+#[cfg(feature = "documents")]
 pub mod report;
+#[cfg(feature = "documents")]
 pub mod runtimes;
+#[cfg(feature = "documents")]
 pub mod saved;
+#[cfg(feature = "documents")]
 pub mod story;
+#[cfg(feature = "documents")]
 pub mod suite;
 pub mod svg;
 pub mod terminal;
 mod text;
 mod thin;
+#[cfg(feature = "documents")]
 pub mod trace;
 mod view;
 
+#[cfg(feature = "documents")]
 pub use files::write_all;
 pub use text::shell;

@@ -4,16 +4,18 @@
 //! sentences are made here from documents that `run`, `compare` and `run --ranges` saved. Nothing is simulated.
 
 mod days;
-mod figure;
 mod hunts;
+mod living;
 mod matrix;
 mod pictures;
 mod sensitivity;
 mod words;
 
+pub use living::{File, Living};
 pub use pictures::{Picture, pictures};
 
 use crate::compare::repeat;
+use crate::figure::Figures;
 use crate::saved::Hunted;
 use crate::svg::PlotError;
 use crate::terminal;
@@ -38,6 +40,8 @@ pub struct Material {
     pub hunts: Vec<Hunted>,
     /// The command that made the report; empty if it cannot be repeated by one.
     pub command: String,
+    /// What makes the page live, if it is to be.
+    pub living: Option<Living>,
 }
 
 /// Why a report could not be made.
@@ -49,8 +53,6 @@ pub enum ReportError {
     Plot(PlotError),
     /// The page could not be filled.
     Page(askama::Error),
-    /// A picture's values could not be written.
-    Data(serde_json::Error),
 }
 
 impl fmt::Display for ReportError {
@@ -59,7 +61,6 @@ impl fmt::Display for ReportError {
             ReportError::Nothing => f.write_str("there is nothing to report: neither a run nor a comparison"),
             ReportError::Plot(why) => write!(f, "{why}"),
             ReportError::Page(why) => write!(f, "cannot fill the page: {why}"),
-            ReportError::Data(why) => write!(f, "cannot write a picture's values: {why}"),
         }
     }
 }
@@ -78,6 +79,11 @@ struct Page {
     version: String,
     css: &'static str,
     js: &'static str,
+    live_css: &'static str,
+    live_js: &'static str,
+    live_worker: &'static str,
+    strip_js: &'static str,
+    live: Option<living::Live>,
     title: String,
     question: String,
     answer: Vec<String>,
@@ -155,7 +161,7 @@ impl<'a> Context<'a> {
 /// [`ReportError`]; drawing and filling to memory give no reason for any but [`ReportError::Nothing`].
 pub fn html(material: &Material) -> Result<String, ReportError> {
     let context = Context::new(material)?;
-    let mut figures = figure::Figures::default();
+    let mut figures = Figures::default();
     let (panels, recovery) = (days::panels(&context, &mut figures)?, days::recovery(&context, &mut figures)?);
     let evidence = days::evidence(&context);
     let assumptions = days::assumptions(&context);
@@ -164,6 +170,11 @@ pub fn html(material: &Material) -> Result<String, ReportError> {
         version: version(&context),
         css: include_str!("../templates/report.css"),
         js: include_str!("../templates/report.js"),
+        live_css: include_str!("../templates/live.css"),
+        live_js: include_str!("../templates/live.js"),
+        live_worker: include_str!("../templates/worker.js"),
+        strip_js: include_str!("../templates/strip.js"),
+        live: living::live(&context)?,
         title: context.title(),
         question: words::question(&context),
         answer: words::answer(&context),
@@ -202,6 +213,7 @@ pub fn html(material: &Material) -> Result<String, ReportError> {
 fn sections(context: &Context<'_>, evidence: bool, assumptions: bool) -> Vec<(&'static str, &'static str)> {
     let (days, matrix) = (!context.days.is_empty(), context.matrix.is_some());
     let all = [
+        (context.material.living.is_some(), ("ask", "Ask it again")),
         (days, ("day", "The day")),
         (matrix, ("matrix", "The designs")),
         (matrix, ("differences", "Differences")),

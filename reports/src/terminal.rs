@@ -3,6 +3,7 @@
 mod command;
 mod glance;
 pub(crate) mod page;
+#[cfg(feature = "documents")]
 mod tables;
 
 use crate::clock::Clock;
@@ -51,6 +52,7 @@ const LONG_MS: f64 = 1000.0;
 /// Marks shown unless the timeline is asked for.
 const MARKS_MAX: usize = 12;
 
+#[cfg(feature = "documents")]
 /// The text of `brownout run`, ending in a newline.
 ///
 /// No line is wider than the style's width, except where a word of a command, which must stay fit for pasting, is.
@@ -75,6 +77,23 @@ pub fn run(outcome: &Outcome, style: &Style) -> String {
     command::repeat_and_next(&context, &mut page);
     context.cost(&mut page);
     page.render(style.color)
+}
+
+/// What came of a run, as [`run`] says it first: the answer, and what became of rotation, a sentence or two each.
+pub(crate) fn headline(outcome: &Outcome) -> Vec<String> {
+    // One line for each: the reader of a page has lines of another length.
+    let style = Style { width: 10_000, ..Style::default() };
+    let context = Context { outcome, style, clock: Clock::new(&outcome.span), kind: view::headline_kind(outcome) };
+    let mut page = Page::new(style.width, true);
+    context.headline(&mut page);
+    let mut said: Vec<String> = page.render(false).lines().map(|line| line.trim().to_owned()).collect();
+    said.retain(|line| !line.is_empty());
+    // On a terminal a gap sets the reported figure apart.
+    for line in &mut said {
+        *line = line.split("   ").map(str::trim).filter(|part| !part.is_empty()).collect::<Vec<_>>().join("; ");
+    }
+    said.extend(context.rotation_words().map(|words| format!("{}{}", words[..1].to_uppercase(), &words[1..])));
+    said
 }
 
 /// The command that repeats a run, in one line.
@@ -202,10 +221,17 @@ impl Context<'_> {
     }
 
     fn rotation(&self, page: &mut Page) {
+        if let Some(words) = self.rotation_words() {
+            self.section(page, "rotation", &words);
+            page.gap();
+        }
+    }
+
+    fn rotation_words(&self) -> Option<String> {
         let rotation = &self.outcome.rotation;
         let n = rotation.servers.len();
         if n == 0 {
-            return;
+            return None;
         }
         let outage = view::outage(self.outcome).is_some();
         let over = if outage { "the outage" } else { "the run" };
@@ -237,8 +263,7 @@ impl Context<'_> {
             }
             _ => {}
         }
-        self.section(page, "rotation", &format!("{}.", said.join("; ")));
-        page.gap();
+        Some(format!("{}.", said.join("; ")))
     }
 
     /// `words` wrapped beside a label.
@@ -274,6 +299,7 @@ impl Context<'_> {
         page.gap();
     }
 
+    #[cfg(feature = "documents")]
     fn assumptions(&self, page: &mut Page) {
         let all = &self.outcome.assumptions;
         if all.is_empty() {

@@ -34,7 +34,7 @@
   addEventListener("beforeprint", () => all("details").forEach((part) => { part.open = true; }));
 
   // The time axis, one for all pictures.
-  const plots = all("svg[data-plot]").map((svg) => {
+  const plot_of = (svg) => {
     const [left, right, top, bottom] = svg.dataset.plot.split(" ").map(Number);
     const windowed = svg.querySelector("svg.plot");
     const axis = svg.querySelector("g.axis");
@@ -45,7 +45,8 @@
       length: Number(svg.dataset.length), start: svg.dataset.start === "" ? null : Number(svg.dataset.start),
       data: data ? JSON.parse(data.textContent) : null,
     };
-  });
+  };
+  const plots = all("svg[data-plot]").map(plot_of);
   const length = Math.max(1, ...plots.map((plot) => plot.length));
   let view = [0, length];
 
@@ -121,7 +122,7 @@
     });
     return [clock(plot, index * plot.data.d, plot.data.d < 60), ...lines].join("\n");
   };
-  plots.forEach((plot) => {
+  const listen = (plot) => {
     const { svg } = plot;
     svg.setAttribute("tabindex", "0");
     const part = (event) => {
@@ -182,7 +183,19 @@
       }
     });
     svg.addEventListener("blur", () => { hush(); mark.style.display = "none"; });
-  });
+  };
+  plots.forEach(listen);
+  // Pictures that come later, over the same time, zoom along; those that have left the page are forgotten.
+  window.brownout = {
+    adopt: (svg) => {
+      const plot = plot_of(svg);
+      for (let i = plots.length - 1; i >= 0; i -= 1) if (!plots[i].svg.isConnected) plots.splice(i, 1);
+      if (plot.length !== length) return;
+      plots.push(plot);
+      listen(plot);
+      if (view[1] - view[0] < length) zoom(...view);
+    },
+  };
 
   // Cells of a matrix tell more: one stop of the tab key for each table, arrows inside it.
   all("table.heat").forEach((table) => {

@@ -43,19 +43,23 @@ impl Calendar {
 
     /// The zone's abbreviation at the start, "PDT"; empty without a calendar.
     pub fn zone_abbreviation(&self) -> String {
-        self.start.as_ref().map_or(String::new(), |s| s.strftime("%Z").to_string())
+        let abbreviation = |s: &Zoned| s.time_zone().to_offset_info(s.timestamp()).abbreviation().to_string();
+        self.start.as_ref().map_or(String::new(), abbreviation)
     }
 
     /// A time of the run, in full: "2015-10-28 11:46:00", or "20s" without a calendar.
     pub fn wall(&self, at: Ns) -> String {
-        self.format(at, "%Y-%m-%d %H:%M:%S", true)
+        self.zoned(at).map_or_else(|| at.to_string(), |time| format!("{} {}", time.date(), to_the_second(&time)))
     }
 
     /// A time of the run, short: "11:46", or "11:46:30" where there are seconds, or "20s" without a calendar.
     pub fn clock(&self, at: Ns) -> String {
         match self.zoned(at) {
-            Some(time) if time.second() == 0 && time.subsec_nanosecond() == 0 => self.format(at, "%H:%M", false),
-            _ => self.format(at, "%H:%M:%S", true),
+            Some(time) if time.second() == 0 && time.subsec_nanosecond() == 0 => {
+                format!("{:02}:{:02}", time.hour(), time.minute())
+            }
+            Some(time) => to_the_second(&time),
+            None => at.to_string(),
         }
     }
 
@@ -72,16 +76,6 @@ impl Calendar {
     fn zoned(&self, at: Ns) -> Option<Zoned> {
         let nanos = i64::try_from(at.0).ok()?;
         self.start.as_ref()?.checked_add(SignedDuration::from_nanos(nanos)).ok()
-    }
-
-    fn format(&self, at: Ns, pattern: &str, fraction: bool) -> String {
-        match self.zoned(at) {
-            Some(time) if fraction && time.subsec_nanosecond() != 0 => {
-                time.strftime(&format!("{pattern}%.f")).to_string()
-            }
-            Some(time) => time.strftime(pattern).to_string(),
-            None => at.to_string(),
-        }
     }
 
     /// The run's bounds for a message, with dates only where it spans several days.
@@ -111,6 +105,15 @@ impl Calendar {
             (at, _) => at,
         };
         at.filter(|at| *at <= self.length).ok_or_else(outside)
+    }
+}
+
+/// "11:46:30", "11:46:30.5". By hand: a page's engine has no room for all that a pattern could say.
+fn to_the_second(time: &Zoned) -> String {
+    let text = format!("{:02}:{:02}:{:02}", time.hour(), time.minute(), time.second());
+    match time.subsec_nanosecond() {
+        0 => text,
+        nanos => format!("{text}.{}", format!("{nanos:09}").trim_end_matches('0')),
     }
 }
 

@@ -4,12 +4,12 @@ use crate::clock::{AnyTime, Calendar, read_zoned};
 use crate::evidence::EvidenceEntry;
 use crate::expect::ExpectEntry;
 use crate::limits::{CLAIMS, SEEDS};
+use crate::zones;
 use brownout_models::setting::{
-    Clock, Data, Form, Moment, Name, Problem, Reader, Setting, Settings, Span, Table, Value, always, closest,
+    Clock, Data, Form, Moment, Name, Problem, Reader, Setting, Settings, Span, Table, Value, always,
 };
 use brownout_models::settings;
 use brownout_models::units::{Bytes, Ns, parse_duration};
-use jiff::tz::TimeZoneDatabase;
 
 /// The version of the file format that this crate reads.
 pub const FORMAT: u64 = 1;
@@ -303,13 +303,9 @@ pub(crate) fn read_calendar(table: &Table, problems: &mut Vec<Problem>) -> Optio
 }
 
 fn dated(days: &Days, zone: &Name) -> Result<Calendar, Problem> {
-    let database = TimeZoneDatabase::bundled();
-    let known = database.get(&zone.text).map_err(|_| {
-        let names: Vec<String> = database.available().map(|name| name.to_string()).collect();
-        let near = closest(&zone.text, names.iter().map(String::as_str));
-        let help =
-            near.map_or("such as \"America/Los_Angeles\" or \"UTC\"".into(), |n| format!("did you mean \"{n}\"?"));
-        Problem { span: zone.span, message: format!("no time zone \"{}\"", zone.text), help: Some(help) }
+    let known = zones::zone(&zone.text).map_err(|help| {
+        let message = format!("no time zone \"{}\"", zone.text);
+        Problem { span: zone.span, message, help: Some(help) }
     })?;
     let read = |name: &Name| {
         read_zoned(&name.text, &known).map_err(|message| Problem { span: name.span, message, help: None })

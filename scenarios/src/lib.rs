@@ -28,7 +28,9 @@ mod reference;
 mod schema;
 mod silence;
 mod trace;
+pub mod values;
 mod words;
+mod zones;
 
 #[cfg(test)]
 mod tests;
@@ -49,6 +51,10 @@ pub use overlay::Axis;
 pub use reference::reference;
 pub use schema::schema;
 pub use words::{Meaning, ProductWord, product_words, words_table};
+#[cfg(target_family = "wasm")]
+pub use zones::give_zone;
+#[cfg(not(target_family = "wasm"))]
+pub use zones::zone_rules;
 
 use brownout_models::setting::{Field, Settings};
 use brownout_models::spec::{WorldPlan, WorldSpec};

@@ -83,8 +83,12 @@ fn load_all(
     if set.len() + design.len() > TEXTS {
         return Err(Diagnostics::nowhere(format!("more than {TEXTS} settings and designs")));
     }
+    let work = || Load::run(name, text, base_dir, (set, design), tell);
+    // A page has no threads; who runs it there gives it a stack, and bounds the text.
+    if cfg!(target_family = "wasm") {
+        return work();
+    }
     std::thread::scope(|scope| {
-        let work = || Load::run(name, text, base_dir, (set, design), tell);
         let thread = std::thread::Builder::new().stack_size(STACK).spawn_scoped(scope, work);
         match thread.map(|t| t.join()) {
             Ok(Ok(result)) => result,

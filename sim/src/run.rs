@@ -1,8 +1,10 @@
 //! The main loop: a world, a queue, the books.
 
+mod cells;
 mod observed;
 mod relay;
 
+pub use cells::Cell;
 pub use observed::Observer;
 pub use relay::{Counted, Gauges, Relay};
 

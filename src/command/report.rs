@@ -1,5 +1,6 @@
 //! `brownout report`: a document for a design review, from a scenario or from what was saved.
 
+use super::living::{engine, living};
 use super::loading::Strictness;
 use super::prose::counted;
 use crate::patience::{bar_of_runs, lose_a_call};
@@ -8,9 +9,9 @@ use brownout::exit::Exit;
 use brownout::lab::compare::{Ask, Comparison, Plan, days, pairs};
 use brownout::lab::ranges;
 use brownout::output::files::{self, folder, probe, probe_folder, write_within};
-use brownout::reports::report::{self, Material};
+use brownout::reports::report::{self, Living, Material};
 use brownout::reports::saved::{Files, Saved};
-use brownout::scenarios::Request;
+use brownout::scenarios::{Request, load, read_file};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 
@@ -26,6 +27,12 @@ pub struct Args {
     /// Write every picture by itself into this folder, as SVG and as PNG
     #[arg(long, value_name = "DIR")]
     plots: Option<PathBuf>,
+    /// Put the engine and the scenario into the page, so that a reader can ask it again
+    #[arg(long, help_heading = "With a scenario")]
+    live: bool,
+    /// The engine to put into it [default: the one that reports/live/build made]
+    #[arg(long, value_name = "FILE", requires = "live", help_heading = "With a scenario")]
+    engine: Option<PathBuf>,
     /// The design to set beside the baseline: bulkhead, health=shallow [default: safe everywhere at the least cost]
     #[arg(long, value_name = "DESIGN")]
     chosen: Vec<String>,
@@ -148,9 +155,10 @@ fn gather(args: &Args, files: &[PathBuf]) -> Made {
     if !(args.axis.is_empty() && args.sweep.is_empty() && args.design.is_empty() && args.set.is_empty())
         || args.ranges.is_some()
         || args.confirm
+        || args.live
         || args.strictness.strict
     {
-        let why = "error: saved documents are shown as they are; --axis, --sweep, --ranges, --design, --set, --confirm and --strict need a scenario file";
+        let why = "error: saved documents are shown as they are; --axis, --sweep, --ranges, --design, --set, --confirm, --live and --strict need a scenario file";
         return Err((Exit::Usage, why.to_owned()));
     }
     let mut material = Material { command: said(args), ..Material::default() };
@@ -225,7 +233,11 @@ fn simulate(args: &Args, scenario: &Path, terminal: &Terminal) -> Made {
     let stop = terminal.stop();
     let request = Request { path: scenario, set: &args.set, design: &args.design };
     args.strictness.allows(&request, terminal).map_err(|exit| (exit, String::new()))?;
-    let mut material = Material { command: said(args), ..Material::default() };
+    let living = match args.live {
+        false => None,
+        true => Some(live(args, &request, terminal)?),
+    };
+    let mut material = Material { command: said(args), living, ..Material::default() };
     let matrix = compare(args, scenario, (&args.axis, &args.design, &[]), terminal)?;
     let pairs = pairs(&matrix, &args.chosen).map_err(|why| (Exit::Usage, format!("error: --chosen: {why}")))?;
     let cells: Vec<usize> = pairs.iter().flat_map(|pair| [Some(pair.baseline), pair.chosen]).flatten().collect();
@@ -251,6 +263,16 @@ fn simulate(args: &Args, scenario: &Path, terminal: &Terminal) -> Made {
         material.walks.push(walk.map_err(|why| refuse(why, terminal))?);
     }
     Ok((material, stopped()))
+}
+
+/// What makes the page live. Before anything is run, so that nothing is run in vain.
+fn live(args: &Args, request: &Request<'_>, terminal: &Terminal) -> Result<Living, (Exit, String)> {
+    let scenario = load(request).map_err(|mistakes| refuse(ranges::Failure::Scenario(mistakes), terminal))?;
+    let made = engine(args.engine.as_deref()).and_then(|engine| {
+        let text = read_file(request.path)?;
+        living(engine, (&scenario, text), &[], false)
+    });
+    made.map_err(|why| (Exit::Usage, format!("error: {why}")))
 }
 
 /// Options of `compare` that a sweep needs, so that it runs only what goes wrong by default, the baseline and the chosen
@@ -355,6 +377,7 @@ fn said(args: &Args) -> String {
     if args.files.iter().any(|file| file.extension().is_some_and(|end| end == "toml")) {
         words.push(format!("--seeds {} --first-seed {}", args.seeds, args.first_seed));
         words.extend(args.confirm.then(|| "--confirm".to_owned()));
+        words.extend(args.live.then(|| "--live".to_owned()));
     }
     words.join(" ")
 }

@@ -399,6 +399,10 @@ impl Fleet {
         self.serves.as_ref().is_none_or(|kinds| kinds.iter().any(|name| name.text == kind))
     }
 
+    /// Workers of a pool, each busy with one call; none for an event loop.
+    pub fn pool_of_workers(&self) -> Option<u32> {
+        (self.concurrency == Concurrency::Workers).then_some(self.workers)
+    }
     /// Workers, or cores of an event loop.
     pub fn workers_or_cores(&self) -> u32 {
         if self.concurrency == Concurrency::EventLoop { self.cores } else { self.workers }

@@ -237,7 +237,7 @@ impl Kind {
     fn of<T: FaultKind>(make: fn() -> Fault) -> Kind {
         Kind {
             word: T::WORD,
-            doc: T::DOC,
+            doc: crate::setting::told(T::DOC),
             class: T::CLASS,
             course: T::COURSE,
             counts: T::COUNTS,

@@ -194,6 +194,7 @@ pub const ALL: &[Metric] = {
 
 const fn metric(name: &'static str, scope: Scope, unit: Unit, doc: &'static str, rule: Rule) -> Metric {
     let needs_calls = matches!(rule, Rule::Calls(_));
+    let doc = crate::setting::told(doc);
     Metric { name, unit, scope, doc, per_step: false, is_loss: false, less_is_worse: false, needs_calls, rule }
 }
 

@@ -35,6 +35,11 @@ pub enum Form {
     Either(Vec<Form>),
 }
 
+/// What explains a name. A page's engine reads files and explains nothing: it has no room for what it never says.
+pub const fn told(doc: &'static str) -> &'static str {
+    if cfg!(target_family = "wasm") { "" } else { doc }
+}
+
 /// One key of a table.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Field {
@@ -88,8 +93,10 @@ impl<T: Setting> Preset<T> {
     /// What it looks like in a file.
     pub fn word(&self) -> Word {
         let mut values = Vec::new();
-        (self.make)().rows("", &mut values);
-        Word { name: self.name, doc: self.doc, values: Some(values) }
+        if !cfg!(target_family = "wasm") {
+            (self.make)().rows("", &mut values);
+        }
+        Word { name: self.name, doc: told(self.doc), values: Some(values) }
     }
 
     /// The settings of the preset of that name.
@@ -363,7 +370,7 @@ macro_rules! settings {
                 let _ = &defaults; // not read where every key is required
                 vec![ $( $crate::setting::Field {
                     name: $crate::setting_name!($field),
-                    doc: concat!($($doc, "\n"),*).trim(),
+                    doc: $crate::setting::told(concat!($($doc, "\n"),*)).trim(),
                     form: <$ty as $crate::setting::Setting>::form(),
                     default: $crate::setting_default!($($req)? ; $crate::setting::Setting::show(&defaults.$field)),
                     range: $crate::setting_range!($($lo, $hi)?),
@@ -545,7 +552,7 @@ macro_rules! choices {
             }
             /// What it means.
             pub const fn doc(self) -> &'static str {
-                match self { $( $name::$variant => concat!($($doc),*) ),* }
+                match self { $( $name::$variant => $crate::setting::told(concat!($($doc),*)) ),* }
             }
         }
 

@@ -1,12 +1,11 @@
 //! The runs of a report: which is the baseline, and their pictures side by side.
 
-use super::figure::{Data, Figures, Part};
 use super::{Context, ReportError};
 use crate::clock::Clock;
 use crate::compare::label_of;
-use crate::svg::panel::{self, Chart, Sheet};
+use crate::figure::{self, Figures, Part};
+use crate::svg::panel::{Chart, Sheet};
 use crate::svg::{self, panels};
-use crate::thin::thin;
 use crate::{text, view};
 use brownout_lab::compare::Comparison;
 use brownout_sim::outcome::Outcome;
@@ -113,18 +112,8 @@ pub(super) fn events(context: &Context<'_>) -> Vec<Event> {
 /// The share of calls dropped over the day with its events, a picture for each day.
 pub(super) fn timeline(context: &Context<'_>, figures: &mut Figures) -> Result<Vec<String>, ReportError> {
     let one = |(i, day): (usize, &Day<'_>)| {
-        let kind = view::headline_kind(day.outcome).unwrap_or("").to_owned();
-        let share = |failed: bool| {
-            thin(day.outcome, 240, |step| {
-                let calls = step.calls.get(&kind).filter(|calls| calls.offered > 0)?;
-                let hit = if failed { calls.failed } else { view::dropped(step, &kind) };
-                Some(100.0 * hit as f64 / calls.offered as f64)
-            })
-        };
-        let (dropped, failed) = (share(false), share(true));
-        let data = Data::of(&[("% dropped".to_owned(), &dropped[..]), ("% failed".to_owned(), &failed[..])]);
-        let svg = svg::dropped(day.outcome)?;
-        figures.html(&Part { svg: &svg, caption: &day.label, day: Some(i), wide: true, data })
+        let (svg, data) = figure::dropped(day.outcome)?;
+        Ok(figures.html(&Part { svg: &svg, caption: &day.label, day: Some(i), wide: true, data })?)
     };
     context.days.iter().enumerate().map(one).collect()
 }
@@ -155,10 +144,7 @@ pub(super) fn panels(context: &Context<'_>, figures: &mut Figures) -> Result<Vec
                     (most.max(other.most), least.min(other.least))
                 });
                 let chart = Chart { most, least, ..(*chart).clone() };
-                let svg = panel::draw(day.outcome, &chart, &sheet)?;
-                let named = chart.series.iter().filter(|series| !series.name.is_empty());
-                let series: Vec<_> = named.map(|series| (series.name.clone(), &series.points[..])).collect();
-                let data = Data::of(&series);
+                let (svg, data) = figure::chart(day.outcome, &chart)?;
                 made.push(figures.html(&Part { svg: &svg, caption: &day.label, day: Some(i), wide: false, data })?);
             }
             rows.push(PanelRow { figures: made, words: Vec::new() });
@@ -177,10 +163,8 @@ fn setting(context: &Context<'_>, day: &Day<'_>) -> Option<usize> {
 
 fn lanes(context: &Context<'_>, figures: &mut Figures) -> Result<Vec<String>, ReportError> {
     let one = |(i, day): (usize, &Day<'_>)| {
-        let points = thin(day.outcome, Sheet::COLUMN.points, |step| Some(step.in_rotation));
-        let data = Data::of(&[("servers in rotation".to_owned(), &points[..])]);
-        let svg = svg::lanes(day.outcome)?;
-        figures.html(&Part { svg: &svg, caption: &day.label, day: Some(i), wide: false, data })
+        let (svg, data) = figure::lanes(day.outcome)?;
+        Ok(figures.html(&Part { svg: &svg, caption: &day.label, day: Some(i), wide: false, data })?)
     };
     context.days.iter().enumerate().map(one).collect()
 }

@@ -1,9 +1,9 @@
 //! The matrix as a table, its differences, and every cell.
 
-use super::figure::{Figures, Part};
 use super::words::{rate, signed};
 use super::{Context, ReportError};
 use crate::compare::{self, figure, grids, heat, label_of, repeat};
+use crate::figure::{Figures, Part};
 use crate::svg;
 use brownout_lab::compare::{Cell, Comparison, How};
 

@@ -1,8 +1,8 @@
 //! What the conclusion hangs on: sweeps and walks through ranges.
 
-use super::figure::{Figures, Part};
 use super::{Context, ReportError};
 use crate::compare;
+use crate::figure::{Figures, Part};
 use crate::svg;
 use crate::text;
 

@@ -1,16 +1,23 @@
 //! A sheet to draw on: shapes and safe text over plotters' SVG backend.
 
+use super::style::{RGBAColor, RGBColor, Shape, Words};
 use super::tidy::tidy;
 use crate::text;
-use plotters::backend::{DrawingBackend, SVGBackend};
-use plotters::style::text_anchor::{HPos, Pos, VPos};
-use plotters::style::{Color, FontFamily, FontStyle, FontTransform, RGBAColor, RGBColor, ShapeStyle, TextStyle};
+use plotters_backend::text_anchor::HPos;
+use plotters_backend::{DrawingBackend, FontTransform};
+use plotters_svg::SVGBackend;
 use std::fmt;
 use unicode_width::UnicodeWidthChar;
 
 /// Why a picture could not be drawn: the drawing library's words.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PlotError(String);
+
+impl PlotError {
+    pub(crate) fn because(why: impl fmt::Display) -> PlotError {
+        PlotError(why.to_string())
+    }
+}
 
 impl fmt::Display for PlotError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -22,7 +29,7 @@ impl std::error::Error for PlotError {}
 
 /// Colours by what they mean.
 pub(super) mod ink {
-    use plotters::style::RGBColor;
+    use super::super::style::RGBColor;
     pub const PAPER: RGBColor = RGBColor(0xff, 0xff, 0xff);
     pub const TEXT: RGBColor = RGBColor(0x1f, 0x29, 0x33);
     pub const MUTED: RGBColor = RGBColor(0x5b, 0x67, 0x75);
@@ -112,7 +119,7 @@ pub(super) fn layer(
         let pixels = (units(size.0).unsigned_abs(), units(size.1).unsigned_abs());
         let mut canvas = Canvas { backend: SVGBackend::with_string(&mut body, pixels) };
         paint(&mut canvas)?;
-        canvas.backend.present().map_err(error)?;
+        canvas.backend.present().map_err(PlotError::because)?;
     }
     // plotters closes the whole drawing in an element of its own, without a view box; `document` and `window` make theirs.
     let inside = body.split_once('>').map_or("", |(_, rest)| rest);
@@ -142,10 +149,6 @@ pub(super) fn window(from: (f64, f64), to: (f64, f64), body: &str) -> String {
         "<svg class=\"plot\" x=\"{x}\" y=\"{y}\" width=\"{w}\" height=\"{h}\" viewBox=\"{x} {y} {w} {h}\" \
          preserveAspectRatio=\"none\">\n{body}</svg>\n"
     )
-}
-
-fn error(error: impl fmt::Display) -> PlotError {
-    PlotError(error.to_string())
 }
 
 pub(super) fn units(value: f64) -> i32 {
@@ -219,16 +222,16 @@ impl Canvas<'_> {
         if to.0 <= from.0 || to.1 <= from.1 {
             return Ok(());
         }
-        self.backend.draw_rect(from, to, &ShapeStyle::from(color).filled(), true).map_err(error)
+        self.backend.draw_rect(from, to, &Shape { color: *color, width: 1 }, true).map_err(PlotError::because)
     }
 
     pub(super) fn line(&mut self, points: &[(f64, f64)], width: f64, color: &RGBAColor) -> Result<(), PlotError> {
         if points.len() < 2 {
             return Ok(());
         }
-        let style = ShapeStyle::from(color).stroke_width((width * SCALE).round().max(1.0) as u32);
+        let style = Shape { color: *color, width: (width * SCALE).round().max(1.0) as u32 };
         let points: Vec<(i32, i32)> = points.iter().map(|(x, y)| (units(*x), units(*y))).collect();
-        self.backend.draw_path(points, &style).map_err(error)
+        self.backend.draw_path(points, &style).map_err(PlotError::because)
     }
 
     pub(super) fn area(&mut self, points: &[(f64, f64)], color: &RGBAColor) -> Result<(), PlotError> {
@@ -236,7 +239,7 @@ impl Canvas<'_> {
             return Ok(());
         }
         let points: Vec<(i32, i32)> = points.iter().map(|(x, y)| (units(*x), units(*y))).collect();
-        self.backend.fill_polygon(points, &ShapeStyle::from(color).filled()).map_err(error)
+        self.backend.fill_polygon(points, &Shape { color: *color, width: 1 }).map_err(PlotError::because)
     }
 
     /// A dashed horizontal line.
@@ -267,17 +270,16 @@ impl Canvas<'_> {
         look: Type,
         turn: FontTransform,
     ) -> Result<(), PlotError> {
-        let h_pos = match anchor {
+        let anchor = match anchor {
             Anchor::Start => HPos::Left,
             Anchor::Middle => HPos::Center,
             Anchor::End => HPos::Right,
         };
-        let style = if look.bold { FontStyle::Bold } else { FontStyle::Normal };
-        let style = TextStyle::from((FontFamily::Name(FONT), look.size * SCALE * PLOTTERS_FONT, style))
-            .color(&look.color)
-            .pos(Pos::new(h_pos, VPos::Center))
-            .transform(turn);
-        self.backend.draw_text(&text::clean(words, true), &style, (units(at.0), units(at.1))).map_err(error)
+        let size = look.size * SCALE * PLOTTERS_FONT;
+        let style = Words { font: FONT, size, bold: look.bold, color: look.color, anchor, turn };
+        self.backend
+            .draw_text(&text::clean(words, true), &style, (units(at.0), units(at.1)))
+            .map_err(PlotError::because)
     }
 }
 

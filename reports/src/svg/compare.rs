@@ -1,9 +1,9 @@
 //! A comparison as pictures: the matrix as a heat map, and the differences to the baseline with their intervals.
 
 use super::canvas::{Anchor, Canvas, PlotError, Type, draw, fit, ink, text_width};
+use super::style::RGBAColor;
 use crate::compare::{Grid, figure, grids, heat};
 use brownout_lab::compare::{Comparison, Difference};
-use plotters::style::{Color, RGBAColor};
 
 const MARGIN: f64 = 40.0;
 const NAMES: f64 = 190.0;

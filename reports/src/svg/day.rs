@@ -4,7 +4,6 @@ use super::canvas::{Anchor, Canvas, PlotError, Type, fit, ink, text_width};
 use crate::clock::Clock;
 use crate::{text, view};
 use brownout_sim::outcome::Outcome;
-use plotters::style::Color;
 
 pub(super) const WIDTH: f64 = 1200.0;
 const MARGIN: f64 = 40.0;

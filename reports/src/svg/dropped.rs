@@ -7,7 +7,6 @@ use super::panel::axis_data;
 use crate::text;
 use crate::view::{self, Bucket};
 use brownout_sim::outcome::Outcome;
-use plotters::style::Color;
 
 const HEIGHT: f64 = 660.0;
 const BOTTOM: f64 = HEIGHT - 86.0;

@@ -4,7 +4,6 @@ use super::canvas::{Anchor, Canvas, PlotError, Type, fit, ink, text_width};
 use super::day::Day;
 use crate::view;
 use brownout_sim::outcome::Mark;
-use plotters::style::Color;
 
 const SIZE: f64 = 13.0;
 /// Height of a row of labels.

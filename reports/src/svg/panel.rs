@@ -5,10 +5,10 @@
 
 use super::canvas::{Anchor, Canvas, PlotError, Type, document, fit, ink, layer, text_width, units, window};
 use super::day::Day;
+use super::style::RGBColor;
 use crate::text;
 use crate::thin::Reach;
 use brownout_sim::outcome::Outcome;
-use plotters::style::{Color, RGBColor};
 
 /// Where things stand on a sheet, in units of a drawing.
 #[derive(Clone, Copy, Debug)]

@@ -2,12 +2,12 @@
 
 use super::canvas::ink;
 use super::panel::{Chart, Lane, Series, Shape, Sheet};
+use super::style::RGBColor;
 use crate::clock::Clock;
 use crate::text;
 use crate::thin::{Reach, peak, thin};
 use crate::view;
 use brownout_sim::outcome::{FleetGauge, Outcome, Percentiles, Step};
-use plotters::style::RGBColor;
 use std::collections::BTreeMap;
 
 /// Causes beyond these are drawn as one.

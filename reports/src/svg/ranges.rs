@@ -3,7 +3,6 @@
 use super::canvas::{Anchor, Canvas, PlotError, Type, draw, fit, ink};
 use crate::text;
 use brownout_lab::ranges::{Point, Range, Walk};
-use plotters::style::Color;
 
 const WIDTH: f64 = 1000.0;
 const TOP: f64 = 100.0;

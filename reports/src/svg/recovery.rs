@@ -1,9 +1,9 @@
 //! How calls came back after the cause had ended, several runs in one picture.
 
 use super::canvas::{Anchor, Canvas, PlotError, Type, draw, fit, ink};
+use super::style::RGBColor;
 use crate::{text, view};
 use brownout_sim::outcome::{Outcome, Step};
-use plotters::style::{Color, RGBColor};
 
 const WIDTH: f64 = 1000.0;
 const HEIGHT: f64 = 330.0;

@@ -3,10 +3,10 @@
 use super::canvas::{Anchor, Canvas, PlotError, Type, document, fit, ink, layer, text_width, window};
 use super::day::{Day, WIDTH};
 use super::panel::{Sheet, axis_data};
+use super::style::RGBColor;
 use crate::text;
 use crate::view;
 use brownout_sim::outcome::Outcome;
-use plotters::style::{Color, RGBColor};
 
 /// A lane per server, filled while it was in rotation, with the number in rotation above and the stores' outages
 /// below. Where a column of the picture holds several changes it is drawn lighter: an absence too short for a

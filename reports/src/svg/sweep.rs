@@ -2,10 +2,10 @@
 
 use super::canvas::{Anchor, Canvas, PlotError, Type, draw, fit, ink, text_width};
 use super::compare::{heading, matrix};
+use super::style::RGBColor;
 use crate::compare::{Grid, grids};
 use brownout_lab::compare::{Comparison, Estimate, How};
 use brownout_lab::values;
-use plotters::style::{Color, RGBColor};
 
 const WIDTH: f64 = 1000.0;
 const TOP: f64 = 118.0;

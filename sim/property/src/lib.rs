@@ -52,11 +52,11 @@ pub mod schedule;
 #[doc(hidden)]
 pub mod shrink;
 #[doc(hidden)]
-pub mod values;
-#[doc(hidden)]
 pub mod vocabulary;
 
 pub use brownout_models::units::Ns;
+#[doc(hidden)]
+pub use brownout_scenarios::values;
 pub use brownout_scenarios::{Diagnostics, Scenario};
 pub use brownout_sim::outcome::{self, Outcome, Standing, Verdict};
 pub use error::{Error, NotShown};

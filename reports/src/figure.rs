@@ -1,18 +1,22 @@
 //! Pictures inside the page, each with the values that a reader may hover for.
 
-use super::ReportError;
-use crate::thin::Reach;
+use crate::svg::panel::{self, Chart, Sheet};
+use crate::svg::{self, PlotError};
+use crate::thin::{Reach, thin};
+use crate::view;
+use brownout_sim::outcome::Outcome;
 use serde::Serialize;
 
 /// Hands out the names of figures: "f1", "f2".
 #[derive(Default)]
-pub(super) struct Figures {
+pub(crate) struct Figures {
+    prefix: &'static str,
     made: usize,
 }
 
 /// The values of a picture, evenly spaced over time.
 #[derive(Serialize)]
-pub(super) struct Data {
+pub(crate) struct Data {
     /// Points.
     n: usize,
     /// Seconds from one to the next.
@@ -32,7 +36,7 @@ struct Values {
 
 impl Data {
     /// Values of series that share their points; none without any.
-    pub(super) fn of(series: &[(String, &[Reach])]) -> Option<Data> {
+    pub(crate) fn of(series: &[(String, &[Reach])]) -> Option<Data> {
         let points = series.iter().map(|(_, points)| *points).max_by_key(|points| points.len())?;
         let first = points.first()?;
         let values = |(name, points): &(String, &[Reach])| Values {
@@ -51,21 +55,26 @@ fn rounded(value: f64) -> f64 {
 }
 
 /// A picture ready for the page.
-pub(super) struct Part<'a> {
-    pub(super) svg: &'a str,
+pub(crate) struct Part<'a> {
+    pub(crate) svg: &'a str,
     /// Shown above it; empty for none.
-    pub(super) caption: &'a str,
+    pub(crate) caption: &'a str,
     /// The day that it is of, if it goes when that day is hidden.
-    pub(super) day: Option<usize>,
-    pub(super) wide: bool,
-    pub(super) data: Option<Data>,
+    pub(crate) day: Option<usize>,
+    pub(crate) wide: bool,
+    pub(crate) data: Option<Data>,
 }
 
 impl Figures {
+    /// Names that begin so, for pictures that come into a page which has others.
+    pub(crate) fn named(prefix: &'static str) -> Figures {
+        Figures { prefix, made: 0 }
+    }
+
     /// The picture as a `figure` element.
-    pub(super) fn html(&mut self, part: &Part<'_>) -> Result<String, ReportError> {
+    pub(crate) fn html(&mut self, part: &Part<'_>) -> Result<String, PlotError> {
         self.made += 1;
-        let id = format!("f{}", self.made);
+        let id = format!("{}f{}", self.prefix, self.made);
         let class = if part.wide { " class=\"wide scroll\"" } else { "" };
         let day = part.day.map(|day| format!(" data-day=\"{day}\"")).unwrap_or_default();
         let caption = match part.caption {
@@ -76,12 +85,44 @@ impl Figures {
             None => String::new(),
             Some(data) => {
                 // "<" would end the element where a name holds "</script".
-                let json = serde_json::to_string(data).map_err(ReportError::Data)?.replace('<', "\\u003c");
+                let json = serde_json::to_string(data).map_err(PlotError::because)?.replace('<', "\\u003c");
                 format!("<script type=\"application/json\" id=\"data-{id}\">{json}</script>\n")
             }
         };
         Ok(format!("<figure id=\"{id}\"{class}{day}>\n{caption}{}{data}</figure>", part.svg))
     }
+}
+
+/// A picture with its values.
+pub(crate) type Drawn = (String, Option<Data>);
+
+/// The share of calls dropped and failed over the day, with its events.
+pub(crate) fn dropped(outcome: &Outcome) -> Result<Drawn, PlotError> {
+    let kind = view::headline_kind(outcome).unwrap_or("").to_owned();
+    let share = |failed: bool| {
+        thin(outcome, 240, |step| {
+            let calls = step.calls.get(&kind).filter(|calls| calls.offered > 0)?;
+            let hit = if failed { calls.failed } else { view::dropped(step, &kind) };
+            Some(100.0 * hit as f64 / calls.offered as f64)
+        })
+    };
+    let (dropped, failed) = (share(false), share(true));
+    let data = Data::of(&[("% dropped".to_owned(), &dropped[..]), ("% failed".to_owned(), &failed[..])]);
+    Ok((svg::dropped(outcome)?, data))
+}
+
+/// Servers in rotation, as lanes.
+pub(crate) fn lanes(outcome: &Outcome) -> Result<Drawn, PlotError> {
+    let points = thin(outcome, Sheet::COLUMN.points, |step| Some(step.in_rotation));
+    let data = Data::of(&[("servers in rotation".to_owned(), &points[..])]);
+    Ok((svg::lanes(outcome)?, data))
+}
+
+/// A chart of the day, as wide as a column.
+pub(crate) fn chart(outcome: &Outcome, chart: &Chart) -> Result<Drawn, PlotError> {
+    let named = chart.series.iter().filter(|series| !series.name.is_empty());
+    let series: Vec<_> = named.map(|series| (series.name.clone(), &series.points[..])).collect();
+    Ok((panel::draw(outcome, chart, &Sheet::COLUMN)?, Data::of(&series)))
 }
 
 /// Words for HTML.
