@@ -5,7 +5,7 @@
 //! narrow, light and dark, are left in `target/tmp/browser/`; `BROWNOUT_PAGE=report.html` opens a report of one's own too.
 
 #[path = "browser/devtools.rs"]
-mod devtools;
+pub(crate) mod devtools;
 
 use devtools::{Page, browser};
 use serde_json::{Value, json};
@@ -170,16 +170,6 @@ fn values(page: &mut Page) {
 
 /// Words stand out from their ground by 4.5 to 1 (WCAG AA), in the light and in the dark, also after the button.
 fn colours(page: &mut Page) {
-    const AUDIT: &str = "(() => {
-        const parts = (c) => c.match(/[\\d.]+/g).map(Number);
-        const lum = (c) => { const [r, g, b] = parts(c).map(v => { v /= 255; return v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4; }); return 0.2126 * r + 0.7152 * g + 0.0722 * b; };
-        const ground = (e) => { for (; e; e = e.parentElement) { const c = getComputedStyle(e).backgroundColor; const p = parts(c); if (p.length < 4 || p[3] > 0) return c; } return 'rgb(255,255,255)'; };
-        const bad = [];
-        const see = (e, ink, what) => { const [a, b] = [lum(ink), lum(ground(e))]; const ratio = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05); if (ratio < 4.5) bad.push(`${what}: ${ratio.toFixed(2)}`); };
-        document.querySelectorAll('h1, h2, h3, p, td, th, li, button, label, legend, a, code, span, caption, figcaption, dt, dd, summary').forEach(e => { if (e.offsetParent && e.textContent.trim()) see(e, getComputedStyle(e).color, `${e.tagName}.${e.className} ${e.textContent.slice(0, 20)}`); });
-        document.querySelectorAll('figure svg text').forEach(e => { if (e.closest('figure').offsetParent && e.getAttribute('fill') !== '#FFFFFF') see(e.closest('figure'), getComputedStyle(e).fill, `text ${e.textContent.slice(0, 20)}`); });
-        return [...new Set(bad)];
-    })()";
     for dark in [false, true] {
         page.look((1280, 900), dark);
         assert_eq!(page.eval(AUDIT), json!([]), "dark: {dark}");
@@ -193,6 +183,18 @@ fn colours(page: &mut Page) {
     page.click("#theme");
     assert_eq!(page.eval(paper), light);
 }
+
+/// Words that do not stand out from their ground by 4.5 to 1.
+pub(crate) const AUDIT: &str = "(() => {
+        const parts = (c) => c.match(/[\\d.]+/g).map(Number);
+        const lum = (c) => { const [r, g, b] = parts(c).map(v => { v /= 255; return v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4; }); return 0.2126 * r + 0.7152 * g + 0.0722 * b; };
+        const ground = (e) => { for (; e; e = e.parentElement) { const c = getComputedStyle(e).backgroundColor; const p = parts(c); if (p.length < 4 || p[3] > 0) return c; } return 'rgb(255,255,255)'; };
+        const bad = [];
+        const see = (e, ink, what) => { const [a, b] = [lum(ink), lum(ground(e))]; const ratio = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05); if (ratio < 4.5) bad.push(`${what}: ${ratio.toFixed(2)}`); };
+        document.querySelectorAll('h1, h2, h3, p, td, th, li, button, label, legend, a, code, span, caption, figcaption, dt, dd, summary').forEach(e => { if (e.offsetParent && e.textContent.trim()) see(e, getComputedStyle(e).color, `${e.tagName}.${e.className} ${e.textContent.slice(0, 20)}`); });
+        document.querySelectorAll('figure svg text').forEach(e => { if (e.closest('figure').offsetParent && e.getAttribute('fill') !== '#FFFFFF') see(e.closest('figure'), getComputedStyle(e).fill, `text ${e.textContent.slice(0, 20)}`); });
+        return [...new Set(bad)];
+    })()";
 
 /// Without scripts everything is shown but the tools that need them.
 fn without_scripts(page: &mut Page, file: &Path) {

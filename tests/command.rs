@@ -13,6 +13,8 @@ mod finds;
 mod hostile_words;
 #[path = "hunt.rs"]
 mod hunt;
+#[path = "live.rs"]
+mod live;
 #[path = "output.rs"]
 mod output;
 #[path = "recipes.rs"]

@@ -163,6 +163,7 @@ const COMMANDS: &[&str] = &[
     "explain-call {} --id 3 --json",
     "run {} --trace @/trace.json --out @/run",
     "report {} --seeds 1 -o @/page.html",
+    "play {} --engine @/engine.wasm -o @/play.html",
 ];
 
 #[test]
@@ -186,6 +187,8 @@ fn words_stay_words_whatever_a_command_prints() {
         let file = here.join(&name);
         fs::write(&file, scenario(words)).expect("a file");
         let file = file.display().to_string();
+        let engine = format!("{}{}", brownout::live::MARK, brownout::live::FINGERPRINT);
+        fs::write(here.join("engine.wasm"), engine).expect("a file");
         for (command, color) in COMMANDS.iter().flat_map(|command| [(command, "never"), (command, "always")]) {
             let command = command.replace('@', &here.display().to_string());
             let mut args: Vec<&str> =

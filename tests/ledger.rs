@@ -21,14 +21,21 @@ use brownout::sim::{orders, write_up};
 use proptest::option;
 use proptest::prelude::*;
 use proptest::sample::select;
+use proptest::strategy::ValueTree;
 use proptest::test_runner::{Config, FileFailurePersistence, RngSeed, TestRunner};
 use std::cell::RefCell;
 use std::collections::BTreeSet;
+use std::io::Write;
 use std::path::Path;
+use std::process::{Command, Stdio};
 
 /// What metrics say of these worlds.
 #[path = "support/exact.rs"]
 mod exact;
+
+/// The engine of living pages.
+#[path = "support/engine.rs"]
+mod engine;
 
 /// Far more events than any of these worlds has; one that reaches it hangs.
 const EVENT_LIMIT: u64 = 30_000_000;
@@ -599,5 +606,38 @@ fn what_was_found_once_stays_fixed() {
     for (what, world, seed) in FOUND {
         println!("{what}");
         check(&World(format!("brownout = 1\ntitle = 'found'\nspan = '20s'\nstep = '1s'\n{world}")), seed);
+    }
+}
+
+/// Fifty worlds on the engine of a living page, under Node, come to the digests that they have here.
+#[test]
+fn the_engine_of_a_page_gives_the_same_digests() {
+    let Some(engine) = engine::engine("random worlds under Node") else { return };
+    let Ok(mut node) = Command::new("node")
+        .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/reports/live/run.mjs"))
+        .arg(engine)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+    else {
+        eprintln!("skipped, no Node on the path: random worlds under Node");
+        return;
+    };
+    let mut runner = TestRunner::new(Config { cases: 50, ..config() });
+    let drawn: Vec<(World, u64)> =
+        (0..50).map(|_| (worlds(), 0..1000_u64).new_tree(&mut runner).expect("a world").current()).collect();
+    let mut stdin = node.stdin.take().expect("it is piped");
+    for (world, seed) in &drawn {
+        let wish = serde_json::json!({ "name": "world.toml", "text": world.0, "seed": seed.to_string(), "run": true });
+        writeln!(stdin, "{wish}").expect("Node listens");
+    }
+    drop(stdin);
+    let answers = node.wait_with_output().expect("Node ends");
+    let answers = String::from_utf8(answers.stdout).expect("UTF-8");
+    let digests: Vec<serde_json::Value> =
+        answers.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+    assert_eq!(digests.len(), drawn.len());
+    for ((world, seed), there) in drawn.iter().zip(&digests) {
+        assert_eq!(there["digest"], run(&load(world), *seed).digest, "seed {seed} of {world:?}: {there}");
     }
 }

@@ -71,6 +71,7 @@ fn printing(command: &str, saved: &Path) -> Vec<String> {
         "test" => &[&file("test.in/holds.toml")],
         "hunt" => &[&file("hunt.in/shop.toml"), "--no-file", "--runs", "1"],
         "report" => &[&document, "-o", &saved.join("page.html").display().to_string()],
+        "play" => &[&minute, "--engine", &engine(saved), "-o", &saved.join("play.html").display().to_string()],
         "diff" => &[&document, &document.replace("outcome", "other")],
         "check" => &[&minute],
         "init" => &["--stdout"],
@@ -83,6 +84,13 @@ fn printing(command: &str, saved: &Path) -> Vec<String> {
     let mut all = vec![command.to_string()];
     all.extend(owned(words));
     all
+}
+
+/// What the command takes for an engine of its own sources.
+fn engine(folder: &Path) -> String {
+    let file = folder.join("engine.wasm");
+    fs::write(&file, format!("{}{}", brownout::live::MARK, brownout::live::FINGERPRINT)).expect("a file");
+    file.display().to_string()
 }
 
 /// Two saved outcomes, made once for a test.
@@ -161,6 +169,7 @@ fn writing() -> Vec<(Vec<String>, Option<&'static str>)> {
         (owned(&["hunt", &shop, "--runs", "64", "--only", "hang", "--no-file"]), Some("--corpus")),
         (owned(&["report", &minute, "--seeds", "1", "--axis", "failure"]), Some("--out")),
         (owned(&["report", &minute, "--seeds", "1", "--axis", "failure", "-o", "/dev/stdout"]), Some("--plots")),
+        (owned(&["play", &minute, "--engine", &engine(&folder("engine"))]), Some("--out")),
         (owned(&["init"]), None),
     ]
 }
@@ -176,7 +185,8 @@ fn with_place((words, option): &(Vec<String>, Option<&str>), place: &Path) -> Ve
 fn every_option_that_names_a_file_or_a_folder_is_tried_below() {
     let tried: BTreeSet<(String, String)> =
         writing().into_iter().filter_map(|(words, option)| Some((words[0].clone(), option?.to_string()))).collect();
-    let reads = [("explain".to_string(), "--file".to_string())];
+    let reads = [("explain", "--file"), ("play", "--engine"), ("report", "--engine")];
+    let reads = reads.map(|(command, option)| (command.to_string(), option.to_string()));
     for command in commands().iter().filter(|command| *command != "help") {
         let help = text(&finished(&[command.clone(), "--help".into()]).stdout);
         for line in help.lines().filter(|line| line.trim_start().starts_with('-')) {
@@ -309,6 +319,7 @@ fn that_results_cannot_be_written_is_said_before_anything_long_is_run() {
         ([begin(&["compare", &forever]), owned(&["--sweep", "fleets.collectors.count=1,2"])].concat(), "--out"),
         ([begin(&["report", &forever]), owned(&["--seeds", "3"])].concat(), "--out"),
         ([begin(&["report", &forever]), owned(&["--seeds", "3"])].concat(), "--plots"),
+        ([begin(&["play", &forever]), owned(&["--engine", &engine(&folder("engine-of-forever"))])].concat(), "--out"),
         (begin(&["test", &forever]), "--junit"),
         (hunt.clone(), "--out"),
         ([hunt, owned(&["--no-file"])].concat(), "--corpus"),

@@ -157,12 +157,16 @@
       const focused = document.activeElement && document.activeElement.dataset ? document.activeElement.dataset.path : null;
       box.dataset.shape = shape;
       box.replaceChildren();
-      let group = "";
+      let group = null, inside = box;
       reading.numbers.forEach((number, i) => {
         const parts = number.path.split(".");
         const head = parts.slice(0, Math.min(2, parts.length - 1)).join(".");
-        if (head !== group) { group = head; box.append(make("h4", { textContent: head })); }
-        box.append(slider(number, parts.slice(head ? head.split(".").length : 0).join("."), i));
+        if (head !== group) {
+          group = head;
+          inside = make("div", { className: "group" }, make("h4", { textContent: head || "the scenario" }));
+          box.append(inside);
+        }
+        inside.append(slider(number, parts.slice(head ? head.split(".").length : 0).join("."), i));
       });
       const again = focused && [...box.querySelectorAll("input")].find((input) => input.dataset.path === focused);
       if (again) again.focus();

@@ -6,7 +6,7 @@ use crate::fixture::{Rng, october};
 use crate::made_up::made_up;
 use brownout_lab::compare::{Comparison, Panel};
 use brownout_lab::ranges::{Point, Range, Walk};
-use brownout_reports::report::{Material, ReportError, html, pictures};
+use brownout_reports::report::{File, Living, Material, ReportError, html, pictures};
 use brownout_reports::saved::{Found, Hunted, Kind, Line, Safe, Saved, read};
 use brownout_reports::{compare, json};
 use brownout_sim::outcome::*;
@@ -141,6 +141,7 @@ fn material() -> Material {
         walks: vec![walk()],
         hunts: vec![hunt()],
         command: "brownout report scenarios/october-28.toml --seeds 5".into(),
+        living: None,
     }
 }
 
@@ -388,4 +389,32 @@ fn a_long_run_makes_no_long_page() {
     let days = (0..6).map(|seed| Outcome { seed, ..outcome.clone() }).collect();
     let page = html(&Material { days, ..Material::default() }).expect("a page");
     assert!(page.len() < 5_000_000, "{} bytes", page.len());
+}
+
+/// What a scenario says goes into a living page as data; only the page's own scripts have the word that lets one run.
+#[test]
+fn no_word_of_a_scenario_runs_in_a_living_page() {
+    let file = File { name: EVIL.into(), title: EVIL.into(), text: EVIL.into() };
+    let engine = b"\0asm".to_vec();
+    let living = Living { engine, zones: vec![(EVIL.into(), vec![1, 2, 3])], scenarios: vec![file], play: false };
+    let mut material = material();
+    material.days.iter_mut().for_each(|day| day.title = EVIL.into());
+    let plain = html(&material).expect("a page");
+    let page = html(&Material { living: Some(living), ..material }).expect("a page");
+    let policy = page.split("Content-Security-Policy\" content=\"").nth(1).and_then(|rest| rest.split('"').next());
+    let policy = policy.expect("a policy").split(';').find(|part| part.contains("script-src")).expect("about scripts");
+    assert!(policy.contains("'nonce-") && !policy.contains("unsafe-inline"), "{policy}");
+    let nonce = policy.split("'nonce-").nth(1).and_then(|rest| rest.split('\'').next()).expect("a nonce");
+    let tags = page.split("<script").skip(1).map(|rest| &rest[..rest.find('>').expect("tags end")]);
+    let (own, data): (Vec<_>, Vec<_>) = tags.partition(|tag| *tag == format!(" nonce=\"{nonce}\""));
+    assert_eq!(own.len(), 3);
+    assert!(
+        data.iter().all(|tag| tag.starts_with(" type=\"application/json\"") || tag.starts_with(" type=\"text/plain\""))
+    );
+    assert!(!page.contains("<img"));
+    // The pictures are those of the page that is not live, byte for byte.
+    let pictures = |page: &str| {
+        page.split("<figure").skip(1).map(|f| f[..f.find("</figure>").expect("it ends")].to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(pictures(&page), pictures(&plain));
 }

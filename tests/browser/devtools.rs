@@ -117,13 +117,22 @@ impl Page {
 
     /// Opens a file and waits until it is loaded.
     pub fn go(&mut self, file: &Path) {
-        self.loaded = false;
-        let url = format!("file://{}", file.display());
-        self.call("Page.navigate", json!({ "url": url }));
-        while !self.loaded {
-            self.next();
+        self.go_to(file, "");
+    }
+
+    /// Opens a file anew at a place in it: `#ask?seed=7`.
+    pub fn go_to(&mut self, file: &Path, place: &str) {
+        let url = format!("file://{}{place}", file.display());
+        // By way of an empty page: where only the place in a file changes, nothing is loaded.
+        for url in ["about:blank", &url] {
+            self.loaded = false;
+            self.call("Page.navigate", json!({ "url": url }));
+            while !self.loaded {
+                self.next();
+            }
         }
-        self.requests.retain(|request| *request != url);
+        let own = format!("file://{}", file.display());
+        self.requests.retain(|request| *request != own && request != "about:blank");
     }
 
     /// Width and height of the window; whether the reader's system is dark.
