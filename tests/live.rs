@@ -251,7 +251,7 @@ fn mistakes_stand_there_as_the_command_shows_them_and_a_run_can_be_cancelled() {
     page.eval("document.getElementById('ask-seed').value = '1'; document.getElementById('ask-seed').dispatchEvent(new Event('change')); true");
     // A day without an end in sight: the page goes on living, and the newest wish wins.
     let endless =
-        text.replacen("rate = \"180/s\"", "rate = \"300000/s\"", 1).replacen("span = \"3min\"", "span = \"600min\"", 1);
+        text.replacen("rate = \"90/s\"", "rate = \"300000/s\"", 1).replacen("span = \"90s\"", "span = \"600min\"", 1);
     assert_ne!(endless, text);
     let endless = format!("limits.events = 1000000000000\n{endless}");
     page.eval(&write(&endless));

@@ -58,6 +58,10 @@ pub(crate) struct Calls {
 /// What is wrong with the file, each with its line.
 pub(crate) fn read(folder: &Path, how: &Recording, kind: &str, end: Ns, most: u64) -> Result<Calls, Vec<Wrong>> {
     let shown = &how.file;
+    if cfg!(target_family = "wasm") {
+        let help = "the command `brownout` replays it".to_string();
+        return Err(vec![wrong(format!("cannot read trace {shown}: a page has no files"), help)]);
+    }
     let unreadable = |why: &dyn std::fmt::Display| wrong(format!("cannot read trace {shown}: {why}"), None);
     let file = input::open(&folder.join(shown)).map_err(|why| {
         let help = "its path is taken from the folder of the scenario".to_string();

@@ -17,6 +17,6 @@ pub use effect::{Effect, Heard, NO_EFFECT, Scope, Silence, always, first_of, lis
 pub use reader::{Clock, Problem, Reader, closest};
 pub use table::{
     Field, Form, Preset, Setting, Settings, Word, Written, below, inline, quoted, read_choice, read_field, read_preset,
-    read_settings, read_settings_over, told, unknown_keys,
+    read_settings, read_settings_over, shown, told, unknown_keys,
 };
 pub use value::{Data, Key, Mark, Span, Table, Value};

@@ -40,6 +40,11 @@ pub const fn told(doc: &'static str) -> &'static str {
     if cfg!(target_family = "wasm") { "" } else { doc }
 }
 
+/// A default as a file would write it; a page's engine only asks whether there is one.
+pub fn shown(default: &impl Setting) -> String {
+    if cfg!(target_family = "wasm") { String::new() } else { default.show() }
+}
+
 /// One key of a table.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Field {
@@ -372,7 +377,7 @@ macro_rules! settings {
                     name: $crate::setting_name!($field),
                     doc: $crate::setting::told(concat!($($doc, "\n"),*)).trim(),
                     form: <$ty as $crate::setting::Setting>::form(),
-                    default: $crate::setting_default!($($req)? ; $crate::setting::Setting::show(&defaults.$field)),
+                    default: $crate::setting_default!($($req)? ; $crate::setting::shown(&defaults.$field)),
                     range: $crate::setting_range!($($lo, $hi)?),
                     says_when: $crate::setting_says_when!($($effect)?),
                 }, )* ]
