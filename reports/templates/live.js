@@ -339,6 +339,8 @@
     data.days.forEach((day, i) => $("ask-day").append(make("option", { value: String(i), textContent: day.label })));
     fresh(data.scenarios[0].name, 0);
     controls();
+    // On a small screen the answer would stand far below.
+    if (innerWidth < 700) $("ask-numbers").open = false;
     $("ask-desk").hidden = false;
     say("The engine is being made ready.");
     module = await WebAssembly.compile(await unpack(bytes_of($("live-engine").textContent.trim()), 16 << 20));

@@ -14,6 +14,7 @@ use std::path::PathBuf;
 /// Scenarios that a page offers beside its own: those of the repository that need no file beside them.
 pub const SHIPPED: &[(&str, &str)] = &[
     ("scenarios/october-28.toml", include_str!("../../scenarios/october-28.toml")),
+    ("scenarios/bad-instance.toml", include_str!("../../scenarios/bad-instance.toml")),
     ("scenarios/template.toml", include_str!("../../scenarios/template.toml")),
     ("scenarios/flap-gap.toml", include_str!("../../scenarios/flap-gap.toml")),
     ("scenarios/reference-mmc.toml", include_str!("../../scenarios/reference-mmc.toml")),
@@ -93,5 +94,26 @@ pub fn run(args: &Args, terminal: &Terminal) -> Exit {
             Exit::Fine
         }
         Err(why) => refuse(Exit::Limit, why.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::SHIPPED;
+    use std::path::Path;
+
+    #[test]
+    fn what_ships_is_offered_if_it_needs_no_file_beside_it() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+        for folder in ["scenarios", "scenarios/degradation", "scenarios/guidance"] {
+            let inside = std::fs::read_dir(root.join(folder)).expect("a folder").flatten();
+            let files = inside.map(|entry| entry.file_name().to_string_lossy().into_owned());
+            for file in files.filter(|file| file.ends_with(".toml") && file != "Cargo.toml") {
+                let (name, needs) = (format!("{folder}/{file}"), "trace = ");
+                let text = std::fs::read_to_string(root.join(&name)).expect("it is there");
+                let offered = SHIPPED.iter().any(|(shipped, _)| *shipped == name);
+                assert_eq!(offered, !text.contains(needs), "{name}");
+            }
+        }
     }
 }
