@@ -81,7 +81,10 @@ mod space {
     ];
     pub const LINK: Keys = &[("latency", &["'0s'", "'1ms'", "'40ms'"]), ("jitter", &["'0.5ms'", "'30ms'", "'2s'"])];
     pub const BALANCER: Keys = &[
-        ("preset", &["'haproxy'", "'classic-elb-2015'", "'alb'", "'envoy'", "'nginx'", "'nginx-before-1.11.5'"]),
+        (
+            "preset",
+            &["'haproxy'", "'classic-elb-2015'", "'alb'", "'envoy'", "'istio'", "'nginx'", "'nginx-before-1.11.5'"],
+        ),
         ("algorithm", &["'random'", "'least-requests'", "'two-choices'", "'round-robin'", "'hash'"]),
         ("ties", &["'longest-unchanged'", "'smooth'"]),
         ("distinct_choices", &["false"]),
@@ -113,6 +116,12 @@ mod space {
         ("retry_pause", &["{}", "{ base = '1ms', most = '1s' }"]),
         ("retry_within", &["'100ms'", "'1s'"]),
         ("retries_at_once", &["0", "1", "3"]),
+        ("retry_budget", &["{}", "{ share = '50%', at_least = 0 }"]),
+        (
+            "fleet_limits",
+            &["{}", "{ connections = 2 }", "{ connections = 3, pending = 2 }", "{ requests = 2, pending = 'none' }"],
+        ),
+        ("on_marked_down", &["'shutdown-sessions'"]),
         ("redraws", &["1", "2"]),
         ("call_timeout", &["'50ms'", "'1s'"]),
         ("unavailable_status", &["502"]),
@@ -126,6 +135,8 @@ mod space {
         ("interval", &["'1s'", "'50ms'"]),
         ("fast_interval", &["'100ms'"]),
         ("down_interval", &["'300ms'"]),
+        ("no_traffic_interval", &["'2s'"]),
+        ("merge_window", &["'1s'", "'100ms'"]),
         ("jitter", &["'50%'"]),
         ("timeout", &["'20ms'", "'1s'", "'4s'"]),
         ("rise", &["1", "3"]),
@@ -143,11 +154,20 @@ mod space {
             "outlier",
             &[
                 "'envoy'",
+                "{ consecutive_errors = 1, interval = '300ms', base_ejection = '2s', max_share = '60%', ends_by_check = false }",
                 "{ consecutive_errors = 2, interval = '300ms', base_ejection = '1s', max_share = '60%' }",
                 "{ consecutive_errors = 0, gateway_errors = 2, interval = '300ms', base_ejection = '1s', max_share = '50%', counts_before = true }",
             ],
         ),
-        ("observe", &["'haproxy'", "{ errors = 1, on_error = 'mark-down' }", "{ errors = 2, on_error = 'fastinter' }"]),
+        (
+            "observe",
+            &[
+                "'haproxy'",
+                "{ errors = 1, on_error = 'mark-down' }",
+                "{ errors = 2, on_error = 'fastinter' }",
+                "{ errors = 1, layer = 'layer4' }",
+            ],
+        ),
         ("max_fails", &["'nginx'", "{ fails = 2, window = '1s', reset_all = true }"]),
     ];
     pub const FLEET: Keys = &[

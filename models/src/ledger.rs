@@ -55,6 +55,10 @@ choices! {
         BalancerTimeout = "balancer_timeout",
         /// The server answered with an error of its own in place of doing the call (fault `bad-answers`; its status).
         BadAnswer = "bad_answer",
+        /// The server was marked down, and the balancer cut the connections to it (502).
+        MarkedDown = "marked_down",
+        /// A limit on what is under way to the whole fleet was reached at the balancer (503).
+        Overflow = "overflow",
     }
 }
 

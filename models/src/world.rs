@@ -17,6 +17,7 @@ use crate::ledger::{Cause, Seen};
 use crate::level::{Levels, StoreFound};
 use crate::policy::breaker::Permit;
 use crate::policy::guards::Inside;
+use crate::policy::limits::Counted;
 use crate::policy::redispatch::Tried;
 use crate::slab::{Ref, Slab};
 use crate::spec::{WorldPlan, WorldSpec};
@@ -197,6 +198,8 @@ pub struct Try {
     pub keeps_place: bool,
     /// Whether it is one of the retries whose number is bounded.
     pub holds_slot: bool,
+    /// As what it counts, where what is under way to a fleet is bounded.
+    pub counted: Counted,
     /// Whether it is inside its bulkhead.
     pub in_bulkhead: bool,
     /// Whether it holds a worker.
@@ -455,6 +458,7 @@ impl World {
             Event::Headroom(store, estimate) => self.headroom_due(k, store, estimate),
             Event::PeerReopens(server) => self.peer_reopens(k, server),
             Event::OutlierSweep(fleet) => self.sweep_outliers(k, fleet),
+            Event::MergedChanges(fleet) => self.merged_changes(k, fleet),
             Event::Drain(server, plan) => self.drain_due(k, server, plan),
             Event::Failover(store) => self.failover_due(k, store),
             Event::Replicated(store, number) => self.replicated(k, store, number),

@@ -134,6 +134,12 @@ const KEYS: &[(&str, &[&str])] = &[
     ("balancer.retry_pause.most", &["\"250ms\"", "\"10ms\""]),
     ("balancer.retry_within", &["\"none\"", "\"100ms\""]),
     ("balancer.retries_at_once", &["\"none\"", "0", "1"]),
+    ("balancer.retry_budget.share", &["\"20%\"", "\"0%\""]),
+    ("balancer.retry_budget.at_least", &["3", "0"]),
+    ("balancer.fleet_limits.connections", &["1024", "2"]),
+    ("balancer.fleet_limits.pending", &["1024", "0"]),
+    ("balancer.fleet_limits.requests", &["1024", "2"]),
+    ("balancer.on_marked_down", &["\"keep\"", "\"shutdown-sessions\""]),
     ("balancer.redraws", &["0", "2"]),
     ("balancer.call_timeout", &["\"none\"", "\"300ms\""]),
     ("balancer.max_connections", &["\"none\"", "3", "8"]),
@@ -152,6 +158,8 @@ const KEYS: &[(&str, &[&str])] = &[
     ("balancer.log.capacity", &["\"none\"", "2"]),
     ("balancer.health.interval", &["\"2s\"", "\"500ms\""]),
     ("balancer.health.fast_interval", &["\"none\"", "\"200ms\""]),
+    ("balancer.health.no_traffic_interval", &["\"none\"", "\"4s\""]),
+    ("balancer.health.merge_window", &["\"none\"", "\"2s\""]),
     ("balancer.health.down_interval", &["\"none\"", "\"300ms\""]),
     ("balancer.health.jitter", &["\"0%\"", "\"30%\""]),
     ("balancer.health.timeout", &["\"none\"", "\"50ms\""]),
@@ -176,6 +184,7 @@ const KEYS: &[(&str, &[&str])] = &[
     ("balancer.health.outlier.max_share", &["\"10%\"", "\"60%\""]),
     ("balancer.health.outlier.counts_before", &["false", "true"]),
     ("balancer.health.outlier.gateway_errors", &["0", "3"]),
+    ("balancer.health.outlier.ends_by_check", &["true", "false"]),
     ("balancer.health.outlier.at_least_one", &["true", "false"]),
     ("balancer.health.outlier.success_rate", &["true", "false"]),
     ("balancer.health.outlier.success_rate_hosts", &["5", "2"]),
@@ -184,6 +193,7 @@ const KEYS: &[(&str, &[&str])] = &[
     ("balancer.health.max_fails.fails", &["1", "0", "4"]),
     ("balancer.health.max_fails.window", &["\"10s\"", "\"1s\""]),
     ("balancer.health.max_fails.reset_all", &["false", "true"]),
+    ("balancer.health.observe.layer", &["\"layer7\"", "\"layer4\""]),
     ("balancer.health.observe.errors", &["10", "2"]),
     ("balancer.health.observe.on_error", &["\"fail-check\"", "\"mark-down\"", "\"fastinter\"", "\"sudden-death\""]),
     ("fleets.app.count", &["3", "1", "6"]),
@@ -498,6 +508,58 @@ const STAGED: &[(&str, &str, [&str; 2])] = &[
          balancer.health.outlier.success_rate_factor = 0.5\nbalancer.idle_timeout = \"200ms\"\n\
          stores.db.service = \"2ms\"\n[[timeline]]\nat = \"2s\"\ndo = \"pause\"\nfleet = \"f\"\nservers = 1\n",
         ["100000", "1"],
+    ),
+    (
+        "balancer.retry_budget.share",
+        "balancer.retries = 3\nbalancer.redispatch = \"afresh\"\nbalancer.retry_on = [\"5xx\"]\nbalancer.retry_pause = {}\n\
+         balancer.retry_budget.at_least = 0\nfleets.f.count = 3\nstores.db.service = \"100ms\"\n\
+         [[timeline]]\nat = \"2s\"\ndo = \"error\"\nstore = \"db\"\nfor = \"3s\"\n",
+        ["\"20%\"", "\"100%\""],
+    ),
+    (
+        "balancer.retry_budget.at_least",
+        "balancer.retries = 3\nbalancer.redispatch = \"afresh\"\nbalancer.retry_on = [\"5xx\"]\nbalancer.retry_pause = {}\n\
+         fleets.f.count = 3\nstores.db.service = \"10ms\"\n\
+         [[timeline]]\nat = \"2s\"\ndo = \"error\"\nstore = \"db\"\nfor = \"3s\"\n",
+        ["3", "0"],
+    ),
+    ("balancer.fleet_limits.connections", "fleets.f.count = 3\nstores.db.service = \"100ms\"\n", ["1024", "2"]),
+    (
+        "balancer.fleet_limits.pending",
+        "balancer.connection = \"per-call\"\nbalancer.fleet_limits.connections = 2\nstores.db.service = \"100ms\"\n",
+        ["1024", "0"],
+    ),
+    ("balancer.fleet_limits.requests", "fleets.f.count = 3\nstores.db.service = \"100ms\"\n", ["1024", "2"]),
+    (
+        "balancer.on_marked_down",
+        "balancer.health.interval = \"500ms\"\nbalancer.health.fall = 1\nfleets.f.count = 3\nfleets.f.health = \"shallow\"\n\
+         stores.db.service = \"2ms\"\n[[timeline]]\nat = \"2s\"\ndo = \"pause\"\nfleet = \"f\"\nservers = 1\n",
+        ["\"keep\"", "\"shutdown-sessions\""],
+    ),
+    (
+        "balancer.health.merge_window",
+        "balancer.health.outlier.consecutive_errors = 1\nbalancer.health.outlier.max_share = \"100%\"\nfleets.f.count = 4\n\
+         stores.db.service = \"2ms\"\n[[timeline]]\nat = \"2s\"\ndo = \"bad-answers\"\nfleet = \"f\"\nservers = 2\n",
+        ["\"none\"", "\"2s\""],
+    ),
+    (
+        "balancer.health.no_traffic_interval",
+        "clients.c.profile = [[\"0s\", 0.0], [\"8s\", 1.0]]\nfleets.f.count = 3\nstores.db.service = \"2ms\"\n\
+         balancer.retries = 0\nfleets.f.restart.delay = \"1h\"\n\
+         [[timeline]]\nat = \"1s\"\ndo = \"crash\"\nfleet = \"f\"\nservers = 1\n",
+        ["\"none\"", "\"1h\""],
+    ),
+    (
+        "balancer.health.outlier.ends_by_check",
+        "balancer.health.outlier.consecutive_errors = 2\nbalancer.health.outlier.max_share = \"50%\"\nfleets.f.count = 4\n\
+         fleets.f.health = \"shallow\"\nstores.db.service = \"2ms\"\nfleets.f.bad = {}\n",
+        ["true", "false"],
+    ),
+    (
+        "balancer.health.observe.layer",
+        "balancer.health.observe.errors = 2\nfleets.f.count = 4\nfleets.f.health = \"shallow\"\nstores.db.service = \"2ms\"\n\
+         balancer.health.observe.on_error = \"mark-down\"\nfleets.f.bad = {}\n",
+        ["\"layer7\"", "\"layer4\""],
     ),
     (
         "fleets.f.memory_per_call",

@@ -8,12 +8,13 @@
 mod again;
 mod effects;
 mod faults;
+mod limits;
 mod log;
 mod members;
 mod presets;
 
 use again::note_tried;
-use effects::{breaks_ties, chooses_of_two, has_a_choice, hashes};
+use effects::{breaks_ties, chooses_of_two, has_a_choice, hashes, is_marked_down};
 pub use log::{Log, LogAt};
 pub use presets::PRESETS;
 
@@ -23,17 +24,28 @@ use crate::ledger::Cause;
 use crate::policy::balance::{Algorithm, Ties};
 use crate::policy::guards::Inside;
 use crate::policy::health::HealthCheck;
+use crate::policy::limits::{Counted, FleetLimits, UnderWay};
 use crate::policy::members::Members;
 use crate::policy::redispatch::{ConnectFailure, Redispatch, Retries, Rule};
-use crate::policy::resend::{Failure, Policy, RetryOn, RetryPause, Slots};
+use crate::policy::resend::{Failure, Policy, RetryBudget, RetryOn, RetryPause, Slots};
 use crate::policy::verdict::Verdict;
 use crate::random::{Purpose, draw, unit};
 use crate::setting::{Scope, Silence, always, first_of, unless};
-use crate::settings;
 use crate::slab::Ref;
 use crate::units::Ns;
 use crate::world::{self, Back, Front, Try, World};
+use crate::{choices, settings};
 use std::collections::VecDeque;
+
+choices! {
+    /// What becomes of the calls of a server that checks take out of rotation.
+    pub enum OnMarkedDown = Keep {
+        /// They go on.
+        Keep = "keep",
+        /// Their connections are cut, as if they had broken (HAProxy `on-marked-down shutdown-sessions`).
+        ShutdownSessions = "shutdown-sessions",
+    }
+}
 
 settings! {
     /// Calls that wait at the balancer for a server with room.
@@ -74,8 +86,9 @@ settings! {
         /// is taken (Envoy `previous_hosts` with its `host_selection_retry_max_attempts`).
         pub redraws: u32 = 0, 0 ..= 100 => draws_afresh;
         /// Statuses of a server after which the call is tried again, within `retries` and where `redispatch` says, without a
-        /// pause (nginx `proxy_next_upstream http_503`, HAProxy `retry-on 503`, Envoy `retry_on: 5xx`); to `max_fails` they
-        /// are failures, if another try is left.
+        /// pause (nginx `proxy_next_upstream http_503`, HAProxy `retry-on 503`, Envoy `retriable_status_codes`); to
+        /// `max_fails` they are failures, if another try is left. With nginx's words in `retry_on` a call that writes goes on only
+        /// with "non_idempotent" among them.
         pub retry_statuses: Vec<u16> = Vec::new(), 400 ..= 599 => tries_again_or_watches;
         /// Whether a call is tried again, likewise, if its connection breaks before the answer, though it may have been
         /// executed (as "empty-response" in `retry_on`).
@@ -92,6 +105,11 @@ settings! {
         /// Most retries to a fleet at once, pauses included; one more failure is passed on at once; none: no limit (Envoy
         /// `max_retries` of a cluster's circuit breaker).
         pub retries_at_once: Option<u32> = None, 0 ..= 1000000 => tries_again;
+        /// The same as a share of what is under way to the fleet; none: `retries_at_once` (Envoy `retry_budget`).
+        pub retry_budget: Option<RetryBudget> = None => tries_again;
+        /// Limits on what is under way to a whole fleet (circuit breakers of an Envoy cluster); none: no limits. With them a
+        /// call that finds its server at `max_connections` waits for that server.
+        pub fleet_limits: Option<FleetLimits> = None => always;
         /// Most connections open to one server (HAProxy `maxconn`); none: no limit. Health checks are not counted.
         pub max_connections: Option<u32> = None, 1 ..= 1000000 => always;
         /// Queue for calls that find every server at its limit. With `health.max_fails`, and with redispatch = "untried", no
@@ -109,6 +127,8 @@ settings! {
         /// Whether, beyond that, the connection to a server is closed on which the call of a client that has left is
         /// awaited (nginx, Envoy).
         pub close_on_departure: bool = false => notices_departure;
+        /// What becomes of the calls of a server that checks, active or passive, take out.
+        pub on_marked_down: OnMarkedDown = OnMarkedDown::Keep => is_marked_down;
         /// Status of the balancer's own answer when no server may take the call, or the queue is full or too slow (HAProxy,
         /// ELB, Envoy: 503; nginx: 502).
         pub unavailable_status: u16 = 503, 500 ..= 599 => always;
@@ -201,6 +221,7 @@ impl Balancer {
             within: self.retry_within,
             pause: self.retry_pause.as_ref(),
             at_once: self.retries_at_once,
+            budget: self.retry_budget.as_ref(),
             rule: Rule {
                 redispatch: self.redispatch,
                 interval: self.redispatch_interval,
@@ -235,14 +256,28 @@ pub struct Backend {
     pub queued: u32,
     /// Retries under way, where their number is bounded.
     slots: Slots,
+    /// What is under way, where that is bounded.
+    under_way: UnderWay,
     /// Share of calls that operators turn away, by plan.
     pub shed: Vec<f64>,
 }
 
 impl Backend {
+    /// Whether nothing that is bounded is under way.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.under_way == UnderWay::default() && self.slots.is_empty()
+    }
+
     /// A fleet with so many plans; nothing queued.
     pub fn new(members: Members, plans: usize) -> Backend {
-        Backend { members, queue: VecDeque::new(), queued: 0, slots: Slots::default(), shed: vec![0.0; plans] }
+        Backend {
+            members,
+            queue: VecDeque::new(),
+            queued: 0,
+            slots: Slots::default(),
+            under_way: UnderWay::default(),
+            shed: vec![0.0; plans],
+        }
     }
 }
 
@@ -267,6 +302,7 @@ impl Try {
             client_gone: false,
             keeps_place: false,
             holds_slot: false,
+            counted: Counted::No,
             in_bulkhead: false,
             holds_worker: false,
             at_store: false,
@@ -316,6 +352,7 @@ impl World {
     fn choose<K: Kernel>(&mut self, k: &mut K, t: Ref, avoid: Option<u32>) {
         let status = self.spec.balancer.unavailable_status;
         match self.pick(k, t, avoid) {
+            Some(server) if self.spec.balancer.fleet_limits.is_some() => self.enter_limits(k, t, server),
             Some(server) => self.dispatch(k, t, server),
             None if self.backends[self.tries[t].fleet as usize]
                 .members
@@ -375,6 +412,7 @@ impl World {
             }
             members.on_chosen(&self.spec.balancer.health, server, k.now());
         }
+        self.count(t, Counted::Connecting);
         self.send_connect(k, t);
     }
 
@@ -412,6 +450,10 @@ impl World {
         try_.front = Front::Waiting;
         match try_.purpose {
             world::Purpose::Call => {
+                if try_.counted == Counted::Connecting {
+                    self.count(t, Counted::Request);
+                }
+                let try_ = &mut self.tries[t];
                 if self.spec.balancer.idle_timeout.is_some() {
                     try_.timer = k.arm(self.lanes.idle, Event::IdleTimeout(t));
                 }
@@ -435,6 +477,7 @@ impl World {
         if again && self.try_again_after(k, t, Failure::Status(status)) {
             return;
         }
+        self.count(t, Counted::No);
         self.release_server_at(k, fleet, server);
         self.answer_now(k, t, status);
         self.close_front_now(k, t);
@@ -475,7 +518,7 @@ impl World {
         if self.check_ends(k, t, 0) {
             return;
         }
-        self.judge(k, t, Verdict::Unreached);
+        self.judge(k, t, Verdict::Unconnected);
         if !self.try_again_after(k, t, failure.into()) {
             self.tries[t].front = Front::Pending;
             self.release_server(k, t);
@@ -516,6 +559,20 @@ impl World {
         }
     }
 
+    /// A server is marked down: the connections to it are cut.
+    #[inline(never)]
+    fn cut_sessions<K: Kernel>(&mut self, k: &mut K, server: u32) {
+        let is_there = |t: &Try| t.server == server && t.purpose == world::Purpose::Call;
+        let there: Vec<Ref> = self.tries.refs().filter(|t| is_there(&self.tries[*t])).collect();
+        for t in there {
+            match self.tries.get(t).map(|t| t.front) {
+                Some(Front::Waiting) => self.connection_breaks(k, t, Cause::MarkedDown),
+                Some(Front::Connecting) => self.connect_failed(k, t, ConnectFailure::Refused, Cause::MarkedDown),
+                _ => {}
+            }
+        }
+    }
+
     /// The server took too long. What it has of the call stays with it.
     pub(crate) fn idle_timed_out<K: Kernel>(&mut self, k: &mut K, t: Ref) {
         self.tries[t].timer = Timer::NONE;
@@ -531,12 +588,10 @@ impl World {
     pub(crate) fn call_timed_out<K: Kernel>(&mut self, k: &mut K, t: Ref) {
         match self.tries.get(t).map_or(Front::Closed, |t| t.front) {
             Front::Closed => return,
-            Front::Queued => {
-                self.backends[self.tries[t].fleet as usize].queued -= 1;
-                self.levels.here.queued.remove(k.now(), 1);
-            }
-            Front::Connecting | Front::Waiting => {
-                self.judge(k, t, Verdict::Unreached);
+            Front::Queued => self.leaves_queue(k, t),
+            front @ (Front::Connecting | Front::Waiting) => {
+                let connecting = front == Front::Connecting;
+                self.judge(k, t, if connecting { Verdict::Unconnected } else { Verdict::Unreached });
                 self.release_server(k, t);
             }
             Front::Pending => {
@@ -572,9 +627,7 @@ impl World {
         }
         match self.tries[t].front {
             Front::Queued => {
-                let fleet = self.tries[t].fleet as usize;
-                self.backends[fleet].queued -= 1;
-                self.levels.here.queued.remove(k.now(), 1);
+                self.leaves_queue(k, t);
                 self.give_up(k, t, Cause::ClientLeft);
             }
             Front::Connecting => {
@@ -612,6 +665,7 @@ impl World {
 
     /// One connection less to the server of a try.
     fn release_server<K: Kernel>(&mut self, k: &mut K, t: Ref) {
+        self.count(t, Counted::No);
         let Try { server, fleet, .. } = self.tries[t];
         self.release_server_at(k, fleet, server);
     }
@@ -623,6 +677,15 @@ impl World {
         let backend = &mut self.backends[fleet as usize];
         backend.members.load_changes(server);
         if backend.queued > 0 {
+            self.serve_queue_of(k, fleet, server);
+        }
+    }
+
+    /// Sends on what queues for a fleet now that a server has room.
+    fn serve_queue_of<K: Kernel>(&mut self, k: &mut K, fleet: u16, server: u32) {
+        if self.spec.balancer.fleet_limits.is_some() {
+            self.serve_waiting(k, fleet, server);
+        } else {
             self.serve_queue(k, fleet);
         }
     }

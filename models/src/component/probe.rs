@@ -257,16 +257,17 @@ impl World {
     /// Foresees the next check of a server, after one that began at `started` and is over now.
     fn expect_check<K: Kernel>(&mut self, k: &mut K, server: u32, started: Ns) {
         let check = &self.spec.balancer.health;
-        let health = self.backends[self.servers[server as usize].fleet as usize].members.health(server);
+        let members = &self.backends[self.servers[server as usize].fleet as usize].members;
+        let (health, has_calls) = (members.health(server), members.has_calls());
         let checker = &mut self.checkers[server as usize];
-        if check.jitter.0 == 0.0 && check.pace == Pace::FromEnd {
+        if check.jitter.0 == 0.0 && check.pace == Pace::FromEnd && check.no_traffic_interval.is_none() {
             let interval = health.interval(check);
             let lane = checker.lanes.iter().find(|(i, _)| *i == interval).map_or(checker.lanes[0].1, |(_, lane)| *lane);
             checker.due = k.now().plus(interval);
             k.after(lane, Event::Check(server));
         } else {
             let dice = checker.stream.unit();
-            checker.due = check.next_check(health, started, k.now(), dice);
+            checker.due = check.next_check(health, has_calls, started, k.now(), dice);
             k.at(checker.due, Event::Check(server));
         }
     }

@@ -47,6 +47,7 @@ impl World {
             (self.tries.len() > checks, "a try is under way"),
             (self.queries.len() > checks, "a store has a query"),
             (self.backends.iter().any(|b| b.queued > 0), "a call queues at the balancer"),
+            (self.backends.iter().any(|b| !b.is_idle()), "the balancer counts calls or retries under way"),
             (
                 self.backends.iter().any(|b| b.members.let_in() < b.members.servers().len()),
                 "a server is not to be chosen",

@@ -9,7 +9,7 @@
 //! Beside the checks stand what else decides who gets calls: fail-open ([`super::fail_open`]), passive checks
 //! ([`super::outlier`], [`super::max_fails`], [`super::observe`]) and slow start ([`super::balance::Easing`]).
 //!
-//! Not modelled here: agent checks, Envoy's interval before the first call, gRPC checks.
+//! Not modelled here: agent checks, gRPC checks.
 
 use super::balance::SlowStart;
 use super::fail_open::FailOpenBelow;
@@ -49,6 +49,9 @@ settings! {
         pub fast_interval: Option<Ns> = None, "1ms" ..= "1h" => is_ever_between;
         /// Interval while a server is fully down; none: as `interval` (HAProxy `downinter`). (time)
         pub down_interval: Option<Ns> = None, "1ms" ..= "1h" => checks;
+        /// Interval as long as no call has come to a fleet; none: as later. The balancer, which has run for long when the run
+        /// begins, then has had none before either (Envoy `no_traffic_interval`: 60s). (time)
+        pub no_traffic_interval: Option<Ns> = None, "1ms" ..= "24h" => checks;
         /// Each interval is lengthened or shortened at random by up to this share (HAProxy `spread-checks`).
         pub jitter: Share = Share(0.0), "0%" ..= "50%" => checks;
         /// How long an accepted check may take to answer; none: `interval` bounds connecting and answering together. (time)
@@ -84,6 +87,9 @@ settings! {
         pub slow_start: Option<Ns> = None, "1ms" ..= "24h" => comes_back;
         /// How that share grows.
         pub slow_start_rule: SlowStart = SlowStart::Linear => is_eased_in;
+        /// How long after a change of who is in rotation a further one waits, so that those that come meanwhile take effect
+        /// together; none: each takes effect at once (Envoy `update_merge_window`: 1s). (time)
+        pub merge_window: Option<Ns> = None, "1ms" ..= "1h" => may_be_out;
         /// Fail-open: with fewer healthy servers than this (a count, or a share of all), health is ignored and all get
         /// calls. 1: when none is left. None: no server, no service.
         pub fail_open_below: Option<FailOpenBelow> = None => may_be_out;
@@ -190,9 +196,11 @@ pub const PRESETS: &[Preset<HealthCheck>] = &[
         name: "envoy",
         doc: "Envoy 1.40 (2026): an unexpected status ejects at once, missing answers count up to the threshold, the first \
               pass is enough; panic threshold 50%. Interval, timeout and thresholds have no defaults and must be given: \
-              here 1s, 1s, 3 and 2. Outlier detection is off unless configured: outlier = \"envoy\". Slow start off. Source: \
-              Envoy's health_check.proto and cluster.proto, architecture overview on health checking. Not modelled: the interval \
-              of 60s before a cluster's first call, `fail_traffic_on_panic`, degraded hosts, priorities and localities.",
+              here 1s, 1s, 3 and 2. Changes of the host set take effect merged, within update_merge_window 1s (merge_window). Calls are \
+              taken to have come before the run: no_traffic_interval = \"60s\" says that none has. Outlier detection is off unless \
+              configured: outlier = \"envoy\". Slow start off. Source: Envoy's health_check.proto and cluster.proto, architecture \
+              overview on health checking, source/common/upstream/cluster_manager_impl.cc. Not modelled: \
+              `fail_traffic_on_panic`, degraded hosts, priorities and localities.",
         make: HealthCheck::envoy,
     },
     Preset {
@@ -283,6 +291,7 @@ impl HealthCheck {
             status_ejects: true,
             fail_open_below: Some(FailOpenBelow::Share(0.5)),
             slow_start_rule: SlowStart::Envoy,
+            merge_window: Some(Ns::secs(1)),
             ..HealthCheck::default()
         }
     }
@@ -337,10 +346,12 @@ impl HealthCheck {
 
     /// When the next check of a server in this state begins, after one that began at `started` and is over at `ended`.
     /// `dice`, from 0 to 1, says where within `jitter` it falls. A check that is due and not made is over as it begins.
-    pub fn next_check(&self, health: Health, started: Ns, ended: Ns, dice: f64) -> Ns {
+    /// `has_calls`: whether any call has come to the fleet yet.
+    pub fn next_check(&self, health: Health, has_calls: bool, started: Ns, ended: Ns, dice: f64) -> Ns {
+        let interval = self.no_traffic_interval.filter(|_| !has_calls).unwrap_or(health.interval(self));
         let stretch = 1.0 + self.jitter.0 * (2.0 * dice - 1.0);
         let from = if self.pace == Pace::FromEnd { ended } else { started };
-        from.plus(health.interval(self).scaled(stretch)).max(ended)
+        from.plus(interval.scaled(stretch)).max(ended)
     }
 
     /// Whether an answer of that status passes.

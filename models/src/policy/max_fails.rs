@@ -76,7 +76,7 @@ const fn whole_seconds(time: Ns) -> u64 {
 pub fn is_failure(verdict: Verdict) -> bool {
     match verdict {
         Verdict::Answered { status, retried } => retried && !matches!(status, 403 | 404),
-        Verdict::Unreached => true,
+        Verdict::Unconnected | Verdict::Unreached => true,
         Verdict::Abandoned => false,
     }
 }

@@ -13,6 +13,10 @@ use crate::policy::outlier::{self, Outliers};
 use crate::policy::redispatch::{Redispatch, Tried};
 use crate::policy::verdict::Verdict;
 use crate::units::Ns;
+use std::ops::Range;
+
+/// Nanoseconds in a millisecond.
+const MILLISECOND: u64 = 1_000_000;
 
 /// What is known of one server.
 #[derive(Clone, Debug)]
@@ -20,6 +24,8 @@ struct Member {
     health: Health,
     is_held: bool,
     in_rotation: bool,
+    /// Where it should be, as it was last settled: the change may still be on its way.
+    announced: bool,
     peer: Peer,
     observed: Observed,
     /// Whether max_fails has it out.
@@ -50,6 +56,7 @@ impl Rules<'_> {
             && !health.is_passive()
             && !self.remember_tried()
             && self.ties == Ties::InTurn
+            && health.no_traffic_interval.is_none()
     }
 
     /// Whether it matters where a call has been.
@@ -67,6 +74,25 @@ pub struct Judged {
     pub check_within: Option<Ns>,
 }
 
+/// What is to be done about a server whose standing may have changed.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Settling {
+    /// Nothing: it has not changed, or the change will be delivered with others.
+    Nothing,
+    /// [`Members::deliver`] is due then: changes follow one another so quickly that they are merged.
+    At(Ns),
+    /// [`Members::apply`] is due for these.
+    Now(Range<u32>),
+}
+
+/// Changes of servers on their way to whoever chooses among them (Envoy: `scheduleUpdate` in
+/// source/common/upstream/cluster_manager_impl.cc).
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+struct Merging {
+    last: Option<Ns>,
+    due: Option<Ns>,
+}
+
 /// The servers of a fleet.
 #[derive(Clone, Debug)]
 pub struct Members {
@@ -80,6 +106,9 @@ pub struct Members {
     outliers: Option<Outliers>,
     easing: Option<Easing>,
     recency: Option<Recency>,
+    merging: Merging,
+    /// Whether any call has come yet.
+    has_calls: bool,
     /// Whom the last sweep concerned: kept for its memory.
     changes: Vec<(usize, bool)>,
 }
@@ -94,6 +123,7 @@ impl Members {
             health: fresh,
             is_held: false,
             in_rotation: up,
+            announced: up,
             peer: Peer::default(),
             observed: Observed::default(),
             is_out: false,
@@ -108,6 +138,8 @@ impl Members {
             outliers: None,
             easing: health.slow_start.map(|over| Easing::new(health.slow_start_rule, over, count as usize)),
             recency: (rules.ties == Ties::Longest).then(|| Recency::new(count as usize)),
+            merging: Merging::default(),
+            has_calls: false,
             changes: Vec::new(),
         };
         members.forget_calls(health);
@@ -116,7 +148,7 @@ impl Members {
     }
 
     /// The servers.
-    pub fn servers(&self) -> std::ops::Range<u32> {
+    pub fn servers(&self) -> Range<u32> {
         self.first..self.first + self.members.len() as u32
     }
 
@@ -140,10 +172,20 @@ impl Members {
         self.members[self.at(server)].in_rotation
     }
 
+    /// Whether operators hold a server out.
+    pub fn is_held(&self, server: u32) -> bool {
+        self.members[self.at(server)].is_held
+    }
+
     /// Whether a server is in rotation and has its full share.
     pub fn is_fully_up(&self, server: u32, now: Ns) -> bool {
         let at = self.at(server);
         self.members[at].in_rotation && !self.easing.as_ref().is_some_and(|easing| easing.is_easing(at, now))
+    }
+
+    /// Whether any call has come yet; not known where nothing depends on it.
+    pub fn has_calls(&self) -> bool {
+        self.has_calls
     }
 
     /// What the checks have made of a server.
@@ -238,6 +280,7 @@ impl Members {
     /// A call goes to a server.
     #[inline(always)]
     pub fn on_chosen(&mut self, health: &HealthCheck, server: u32, now: Ns) {
+        self.has_calls = true;
         if let (false, Some(spec)) = (self.is_plain, &health.max_fails) {
             let at = self.at(server);
             self.members[at].peer.on_chosen(spec, now);
@@ -277,7 +320,8 @@ impl Members {
                 member.is_out &= member.peer.reopens_at(spec).is_some();
             }
         }
-        if let (Some(spec), Some(good)) = (&health.observe, observe::is_good(verdict))
+        if let Some(spec) = &health.observe
+            && let Some(good) = observe::is_good(spec.layer, verdict)
             && let Some(finding) = member.observed.on_result(spec, good)
         {
             if let Some(degrade) = finding.degrade {
@@ -310,13 +354,14 @@ impl Members {
         forgets
     }
 
-    /// A check has a result: a status, 0 for none. A passing one ends an ejection (Envoy:
-    /// `successful_active_health_check_uneject_host`, on by default).
+    /// A check has a result: a status, 0 for none. A passing one ends an ejection, unless
+    /// `ends_by_check` says otherwise.
     pub fn on_check(&mut self, health: &HealthCheck, server: u32, status: u16) {
         let at = self.at(server);
         let member = &mut self.members[at];
         member.health.on_result(health, health.result(status));
-        if let Some(outliers) = &mut self.outliers
+        if let (Some(outliers), Some(spec)) = (&mut self.outliers, &health.outlier)
+            && spec.ends_by_check
             && health.passes(status)
             && member.health.is_up(health)
         {
@@ -386,12 +431,52 @@ impl Members {
         self.easing.iter_mut().for_each(Easing::forget);
     }
 
-    /// Compares whether a server should be in rotation with whether it is: what it is from now on, if that is new.
-    pub fn settle(&mut self, health: &HealthCheck, server: u32, now: Ns) -> Option<bool> {
+    /// Whether a server should be in rotation: its checks, operators and the calls agree.
+    fn should_be_in(&self, at: usize, health: &HealthCheck) -> bool {
+        let member = &self.members[at];
+        member.health.is_up(health) && !member.is_held && !member.is_out && !is_ejected(&self.outliers, at)
+    }
+
+    /// Compares whether a server should be in rotation with whether it is, and says what is to be done about that. A server
+    /// that operators hold out leaves at once.
+    pub fn settle(&mut self, health: &HealthCheck, server: u32, now: Ns) -> Settling {
+        let at = self.at(server);
+        let up = self.should_be_in(at, health);
+        if up == self.members[at].announced {
+            return Settling::Nothing;
+        }
+        self.members[at].announced = up;
+        let Some(window) = health.merge_window else { return Settling::Now(server..server + 1) };
+        // Whole milliseconds are compared, as in Envoy.
+        let is_soon = self.merging.last.is_some_and(|last| now.minus(last).0 / MILLISECOND <= window.0 / MILLISECOND);
+        if is_soon && !self.members[at].is_held {
+            if self.merging.due.is_some() {
+                return Settling::Nothing;
+            }
+            self.merging.due = Some(now.plus(window));
+            return Settling::At(now.plus(window));
+        }
+        let waited = self.merging.due.is_some();
+        self.merging = Merging { last: Some(now), due: None };
+        // What waits comes along.
+        Settling::Now(if waited { self.servers() } else { server..server + 1 })
+    }
+
+    /// Merged changes are due, unless an earlier one took them along: [`Members::apply`] is due for these.
+    pub fn deliver(&mut self, now: Ns) -> Option<Range<u32>> {
+        if self.merging.due != Some(now) {
+            return None;
+        }
+        self.merging = Merging { last: Some(now), due: None };
+        Some(self.servers())
+    }
+
+    /// Takes a server into rotation or out of it, if that is where it should be: what it is from now on, if that is new.
+    pub fn apply(&mut self, health: &HealthCheck, server: u32, now: Ns) -> Option<bool> {
         let (at, first) = (self.at(server), self.first);
-        let ejected = is_ejected(&self.outliers, at);
+        let up = self.should_be_in(at, health);
         let member = &mut self.members[at];
-        let up = member.health.is_up(health) && !member.is_held && !member.is_out && !ejected;
+        member.announced = up;
         if up == member.in_rotation {
             return None;
         }
@@ -420,228 +505,5 @@ fn is_ejected(outliers: &Option<Outliers>, at: usize) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::policy::balance::Algorithm;
-    use crate::policy::fail_open::FailOpenBelow;
-    use crate::policy::max_fails::MaxFails;
-    use crate::policy::observe::{Observe, OnError};
-    use crate::policy::outlier::Outlier;
-    use proptest::prelude::*;
-    use proptest::test_runner::RngSeed;
-
-    const FIRST: u32 = 3;
-    const FAILED: Verdict = Verdict::Answered { status: 500, retried: true };
-    const GOOD: Verdict = Verdict::Answered { status: 200, retried: false };
-
-    fn rules(health: &HealthCheck) -> Rules<'_> {
-        Rules { health, redispatch: Redispatch::Haproxy, redraws: 0, max_connections: None, ties: Ties::InTurn }
-    }
-
-    fn by(algorithm: Algorithm, salt: u64) -> Choice {
-        Choice { algorithm, salt, number: 0, avoid: None, distinct: true, keys: None, redraw: 0 }
-    }
-
-    /// The server that a call gets, its draws aside, with so many connections to each.
-    fn choose(members: &mut Members, rules: Rules<'_>, tried: Option<&Tried>, now: Ns, load: [u32; 3]) -> Option<u32> {
-        let by = by(Algorithm::LeastRequests, 1);
-        members.choose(rules, by, tried, now, |server| load[(server - FIRST) as usize])
-    }
-
-    fn fails(members: &mut Members, health: &HealthCheck, server: u32, times: usize, at: Ns) -> Judged {
-        let judged = (0..times).map(|_| members.on_call(health, server, FAILED, at)).last().unwrap_or_default();
-        members.settle(health, server, at);
-        members.settle_fail_open(health);
-        judged
-    }
-
-    #[test]
-    fn who_may_be_chosen() {
-        let plain = HealthCheck::default();
-        let nginx = HealthCheck { max_fails: Some(MaxFails::default()), ..HealthCheck::default() };
-        let open = HealthCheck { fail_open_below: Some(FailOpenBelow::Count(2)), ..HealthCheck::default() };
-        let now = Ns::secs(100);
-
-        // Room, and nothing else, where nothing else matters.
-        let limited = Rules { max_connections: Some(2), ..rules(&plain) };
-        let mut members = Members::new(limited, FIRST, 3);
-        assert_eq!(choose(&mut members, limited, None, now, [2, 1, 2]), Some(4));
-        assert_eq!(choose(&mut members, limited, None, now, [2, 2, 2]), None);
-        assert!(!members.nobody_can_serve(limited), "one may have room soon");
-
-        // Whom checks or operators have out gets nothing, unless so few are left that health is ignored; whom operators
-        // hold out gets nothing then either.
-        for (health, with_one_up, with_none_held) in [(&plain, 5, 5), (&open, 3, 4)] {
-            let mut members = Members::new(rules(health), FIRST, 3);
-            for server in [3, 4] {
-                (0..3).for_each(|_| members.on_check(health, server, 500));
-                members.settle(health, server, now);
-                members.settle_fail_open(health);
-            }
-            assert_eq!(choose(&mut members, rules(health), None, now, [0, 1, 2]), Some(with_one_up));
-            members.hold_out(3, true);
-            members.settle_fail_open(health);
-            assert_eq!(choose(&mut members, rules(health), None, now, [0, 1, 2]), Some(with_none_held));
-        }
-
-        // nginx's peers: out after a failure, one trial once they have rested, and no waiting for room.
-        let mut members = Members::new(rules(&nginx), FIRST, 3);
-        let judged = fails(&mut members, &nginx, 3, 1, now);
-        assert_eq!(choose(&mut members, rules(&nginx), None, now, [0, 1, 2]), Some(4));
-        let rested = judged.reopens_at.unwrap();
-        assert_eq!(rested, Ns::secs(111), "a second after fail_timeout, in whole seconds");
-        members.reopens(&nginx, 3, rested);
-        assert_eq!(members.settle(&nginx, 3, rested), Some(true));
-        assert_eq!(choose(&mut members, rules(&nginx), None, rested, [0, 1, 2]), Some(3));
-        members.on_chosen(&nginx, 3, rested);
-        assert_eq!(choose(&mut members, rules(&nginx), None, rested, [0, 1, 2]), Some(4), "one call at a time");
-        assert!(members.nobody_can_serve(rules(&nginx)));
-
-        // Where a call goes on to servers that it has not tried.
-        let untried = Rules { redispatch: Redispatch::Untried, ..rules(&plain) };
-        let (mut members, mut tried) = (Members::new(untried, FIRST, 3), Tried::default());
-        for should_be in [Some(3), Some(4), Some(5), None] {
-            let is = choose(&mut members, untried, Some(&tried), now, [0, 1, 2]);
-            assert_eq!(is, should_be);
-            is.into_iter().for_each(|server| tried.add(server));
-        }
-        assert!(members.nobody_can_serve(untried));
-    }
-
-    #[test]
-    fn a_server_that_is_back_has_a_small_share_and_those_from_the_start_have_theirs() {
-        let health = HealthCheck { slow_start: Some(Ns::secs(10)), ..HealthCheck::default() };
-        let mut members = Members::new(rules(&health), FIRST, 3);
-        (0..3).for_each(|_| members.on_check(&health, 3, 0));
-        assert_eq!(members.settle(&health, 3, Ns::secs(1)), Some(false));
-        (0..2).for_each(|_| members.on_check(&health, 3, 200));
-        assert_eq!(members.settle(&health, 3, Ns::secs(2)), Some(true));
-        let full = |members: &Members, at| [3, 4, 5].map(|server| members.is_fully_up(server, Ns::secs(at)));
-        assert_eq!((full(&members, 3), full(&members, 12)), ([false, true, true], [true, true, true]));
-        // Least requests per weight: a tenth of the weight with one connection is as ten.
-        assert_eq!(choose(&mut members, rules(&health), None, Ns::secs(3), [1, 5, 6]), Some(4));
-        assert_eq!(members.easing.as_ref().unwrap().weight(0, Ns::secs(3)), FULL_WEIGHT / 10);
-        members.ease_nobody_in();
-        assert_eq!(full(&members, 3), [true, true, true]);
-    }
-
-    #[test]
-    fn calls_take_a_server_out_and_a_passed_check_or_time_brings_it_back() {
-        let (now, outlier) = (Ns::secs(5), Outlier { max_share: crate::units::Share(0.5), ..Outlier::default() });
-        let envoy = HealthCheck { outlier: Some(outlier), ..HealthCheck::default() };
-        let mut members = Members::new(rules(&envoy), FIRST, 3);
-        assert_eq!(fails(&mut members, &envoy, 4, 5, now), Judged::default());
-        assert!(!members.is_in_rotation(4) && members.let_in() == 3);
-        // A check that does not pass ends nothing; one that passes does (Envoy).
-        members.on_check(&envoy, 4, 500);
-        assert_eq!(members.settle(&envoy, 4, now), None);
-        members.on_check(&envoy, 4, 200);
-        assert_eq!(members.settle(&envoy, 4, now), Some(true));
-        fails(&mut members, &envoy, 4, 5, now);
-        let concerned: Vec<Vec<u32>> = (1..=7).map(|n| members.sweep(&envoy, now.plus(Ns::secs(10 * n)))).collect();
-        assert_eq!(concerned.iter().position(|who| who == &[4]), Some(5), "twice the base time: {concerned:?}");
-
-        // nginx never takes a lone server out, and before 1.11.5 forgets when nobody is left.
-        let old = MaxFails { reset_all: true, ..MaxFails::default() };
-        let nginx = HealthCheck { max_fails: Some(old), ..HealthCheck::default() };
-        let mut lone = Members::new(rules(&nginx), FIRST, 1);
-        assert_eq!(fails(&mut lone, &nginx, 3, 9, now), Judged::default());
-        assert!(lone.is_in_rotation(3));
-        let mut two = Members::new(rules(&nginx), FIRST, 2);
-        for server in [3, 4] {
-            fails(&mut two, &nginx, server, 1, now);
-        }
-        assert_eq!(two.in_rotation(), 0);
-        assert!(two.on_nobody(&nginx));
-        assert_eq!([3, 4].map(|server| two.settle(&nginx, server, now)), [Some(true); 2]);
-
-        // HAProxy's observe: a row of errors is a failed check, and the next one comes sooner, if there are any.
-        let observe = Observe { errors: 2, on_error: OnError::MarkDown };
-        for enabled in [true, false] {
-            let health = HealthCheck {
-                observe: Some(observe.clone()),
-                fast_interval: Some(Ns::millis(100)),
-                enabled,
-                ..HealthCheck::default()
-            };
-            let mut members = Members::new(rules(&health), FIRST, 2);
-            assert_eq!(members.on_call(&health, 3, FAILED, now), Judged::default());
-            let judged = members.on_call(&health, 3, FAILED, now);
-            assert_eq!(judged.check_within, enabled.then_some(Ns::millis(100)));
-            assert_eq!(members.settle(&health, 3, now), Some(false), "and without checks nothing brings it back");
-        }
-    }
-
-    #[test]
-    fn what_is_forgotten_is_said_and_a_death_counts_where_readiness_is_of_the_process() {
-        let now = Ns::secs(9);
-        let nginx = HealthCheck { max_fails: Some(MaxFails::default()), ..HealthCheck::default() };
-        let mut members = Members::new(rules(&nginx), FIRST, 3);
-        (0..3).for_each(|_| members.on_check(&nginx, 3, 0));
-        fails(&mut members, &nginx, 4, 1, now);
-        assert_eq!(members.forget(&nginx), [true, true, false]);
-        assert_eq!(members.forget(&nginx), [false; 3]);
-        for (follows_process, should_be) in [(true, Some(false)), (false, None)] {
-            let health = HealthCheck { follows_process, ..HealthCheck::default() };
-            let mut members = Members::new(rules(&health), FIRST, 2);
-            members.on_death(&health, 4);
-            assert_eq!(members.settle(&health, 4, now), should_be);
-        }
-    }
-
-    proptest! {
-        #![proptest_config(ProptestConfig {
-            cases: 256, failure_persistence: None, rng_seed: RngSeed::Fixed(1), ..ProptestConfig::default()
-        })]
-
-        /// Whatever happens in whatever order: those in rotation are those that say so, whoever is held out is not among
-        /// them, nobody is chosen who may not be, and a change that is told of is one.
-        #[test]
-        fn rotation_is_what_all_agree_on(
-            which in 0..4_usize,
-            events in prop::collection::vec((0..8_u8, FIRST..FIRST + 4, 0..3_u64), 1..200),
-        ) {
-            let outlier = Outlier { max_share: crate::units::Share(0.5), ..Outlier::default() };
-            let health = HealthCheck {
-                max_fails: (which == 1).then(MaxFails::default),
-                outlier: (which == 2).then_some(outlier),
-                fail_open_below: (which == 3).then_some(FailOpenBelow::Share(0.5)),
-                slow_start: (which == 3).then_some(Ns::secs(2)),
-                ..HealthCheck::default()
-            };
-            let (rules, mut now) = (rules(&health), Ns::ZERO);
-            let mut members = Members::new(rules, FIRST, 4);
-            for (event, server, seconds) in events {
-                now = now.plus(Ns::secs(seconds));
-                match event {
-                    0 | 1 => members.on_check(&health, server, if event == 0 { 200 } else { 500 }),
-                    2 | 3 => drop(members.on_call(&health, server, if event == 2 { GOOD } else { FAILED }, now)),
-                    4 => members.hold_out(server, seconds > 0),
-                    5 => members.reopens(&health, server, now),
-                    6 => drop(members.sweep(&health, now)),
-                    _ => drop(members.forget(&health)),
-                }
-                for server in members.servers() {
-                    let before = members.is_in_rotation(server);
-                    prop_assert_eq!(members.settle(&health, server, now).unwrap_or(before), members.is_in_rotation(server));
-                    prop_assert!(members.settle(&health, server, now).is_none(), "settled");
-                    prop_assert!(!(members.is_in_rotation(server) && members.members[members.at(server)].is_held));
-                }
-                members.settle_fail_open(&health);
-                prop_assert!(members.settle_fail_open(&health).is_none());
-                let up: Vec<u32> = members.servers().filter(|server| members.is_in_rotation(*server)).collect();
-                prop_assert_eq!(members.rotation.servers(), &up[..]);
-                let by = by(Algorithm::RoundRobin, 7);
-                let chosen = members.choose(rules, by, None, now, |_| 0);
-                let open = members.fails_open();
-                if let Some(server) = chosen {
-                    let member = &members.members[members.at(server)];
-                    prop_assert!(if open { !member.is_held } else { member.in_rotation }, "{:?}", members);
-                    members.on_chosen(&health, server, now);
-                } else if which != 1 {
-                    prop_assert!(if open { members.let_in() == 0 } else { up.is_empty() }, "somebody could serve");
-                }
-            }
-        }
-    }
-}
+#[path = "members_tests.rs"]
+mod tests;

@@ -6,7 +6,9 @@
 //! that did not come in time or was cut off; a call whose client has left says nothing. If a fast interval is
 //! configured, the next check is brought forward to it, whatever `on_error` says.
 //!
-//! Not modelled: `observe layer4`; breaks of reused connections, which do not count.
+//! Under `observe layer4` only connecting counts: a connection that came about ends the row, whatever became of the call.
+//!
+//! Not modelled: breaks of reused connections, which do not count.
 
 use super::health::Degrade;
 use super::verdict::Verdict;
@@ -27,9 +29,21 @@ choices! {
     }
 }
 
+choices! {
+    /// Which errors of calls count (HAProxy `observe`).
+    pub enum Layer = Layer7 {
+        /// Failed connects, answers that do not come or break off, and statuses.
+        Layer7 = "layer7",
+        /// Failed connects only.
+        Layer4 = "layer4",
+    }
+}
+
 settings! {
     /// Counting errors of live traffic as failed checks. `preset` names a product's defaults; other keys change them.
     pub struct Observe (presets = PRESETS) {
+        /// Which errors count.
+        pub layer: Layer = Layer::Layer7 => always;
         /// Errors in a row (HAProxy `error-limit`).
         pub errors: u32 = 10, 1 ..= 1000000 => always;
         /// What they do (HAProxy `on-error`).
@@ -41,8 +55,8 @@ settings! {
 pub const PRESETS: &[Preset<Observe>] = &[Preset {
     name: "haproxy",
     doc: "HAProxy 2.6 (2022) with `observe layer7`: error-limit 10, on-error fail-check. Off unless configured. Source: \
-          doc/configuration.txt, src/check.c, src/http_ana.c. Not modelled: `observe layer4`, breaks of reused connections \
-          (which do not count).",
+          doc/configuration.txt, src/check.c, src/http_ana.c. Not modelled: breaks of reused connections (which do not \
+          count).",
     make: Observe::haproxy,
 }];
 
@@ -54,11 +68,13 @@ impl Observe {
 }
 
 /// Whether a call speaks for its server; none if it says nothing.
-pub fn is_good(verdict: Verdict) -> Option<bool> {
-    match verdict {
-        Verdict::Answered { status, .. } => Some(matches!(status, 100..=499 | 501 | 505)),
-        Verdict::Unreached => Some(false),
-        Verdict::Abandoned => None,
+pub fn is_good(layer: Layer, verdict: Verdict) -> Option<bool> {
+    match (layer, verdict) {
+        (_, Verdict::Abandoned) => None,
+        (_, Verdict::Unconnected) => Some(false),
+        (Layer::Layer4, _) => Some(true),
+        (Layer::Layer7, Verdict::Unreached) => Some(false),
+        (Layer::Layer7, Verdict::Answered { status, .. }) => Some(matches!(status, 100..=499 | 501 | 505)),
     }
 }
 
@@ -123,10 +139,14 @@ mod tests {
 
     #[test]
     fn a_501_and_a_505_are_good_answers_to_haproxy() {
-        let good = |status| is_good(Verdict::Answered { status, retried: false });
+        let good = |status| is_good(Layer::Layer7, Verdict::Answered { status, retried: false });
         assert_eq!([200, 404, 499, 501, 505].map(good), [Some(true); 5]);
         assert_eq!([500, 502, 503, 504, 507].map(good), [Some(false); 5]);
-        assert_eq!((is_good(Verdict::Unreached), is_good(Verdict::Abandoned)), (Some(false), None));
+        let both = |verdict| [Layer::Layer7, Layer::Layer4].map(|layer| is_good(layer, verdict));
+        assert_eq!(both(Verdict::Unreached), [Some(false), Some(true)]);
+        assert_eq!(both(Verdict::Unconnected), [Some(false); 2]);
+        assert_eq!(both(Verdict::Answered { status: 503, retried: false }), [Some(false), Some(true)]);
+        assert_eq!(both(Verdict::Abandoned), [None; 2]);
     }
 
     #[test]
@@ -134,7 +154,7 @@ mod tests {
         let check = HealthCheck::haproxy();
         let default = Observe::haproxy();
         assert_eq!((default.errors, default.on_error), (10, OnError::FailCheck));
-        let two = |on_error| Observe { errors: 2, on_error };
+        let two = |on_error| Observe { errors: 2, on_error, ..Observe::default() };
         for (spec, events, should_be) in [
             // Two errors count as one failed check; three of those, and the server is out.
             (two(OnError::FailCheck), "eeeeee", "UUUUUd"),

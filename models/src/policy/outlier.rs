@@ -43,6 +43,9 @@ settings! {
         pub counts_before: bool = false => always;
         /// Whether one host may be out whatever the share (Envoy `always_eject_one_host`).
         pub at_least_one: bool = true => share_lets_none_out;
+        /// Whether a passed active check ends an ejection (Envoy `successful_active_health_check_uneject_host`, 1.26 and
+        /// later; before, none did).
+        pub ends_by_check: bool = true => checks_actively;
         /// Whether a sweep ejects hosts whose success rate is far below the mean.
         pub success_rate: bool = true => ejects;
         /// Fewest hosts with enough calls for the success rates to be compared.
@@ -85,6 +88,11 @@ fn ejects(outlier: &Outlier, at: &Scope<'_>) -> Silence {
         let (hosts, share) = (most_hosts(at), outlier.max_share.show());
         format!("of {hosts} servers no whole one is within `max_share` = {share}, so none is ever ejected")
     })
+}
+
+fn checks_actively(outlier: &Outlier, at: &Scope<'_>) -> Silence {
+    let checks = at.world.balancer.health.enabled;
+    first_of([ejects(outlier, at), unless(checks, "the balancer makes no checks: `enabled` is false")])
 }
 
 fn share_lets_none_out(outlier: &Outlier, at: &Scope<'_>) -> Silence {
@@ -158,7 +166,7 @@ pub enum Heard {
 /// What a call says of its host; none if it says nothing.
 pub fn heard(verdict: Verdict) -> Option<Heard> {
     match verdict {
-        Verdict::Answered { status: 502..=504, .. } | Verdict::Unreached => Some(Heard::Gateway),
+        Verdict::Answered { status: 502..=504, .. } | Verdict::Unconnected | Verdict::Unreached => Some(Heard::Gateway),
         Verdict::Answered { status: 500.., .. } => Some(Heard::Error),
         Verdict::Answered { .. } => Some(Heard::Good),
         Verdict::Abandoned => None,

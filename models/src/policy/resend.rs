@@ -10,13 +10,13 @@
 //!   nothing and `base` times 2^(n-1), at most `most`; so many retries at once for a cluster, each holding its slot from the
 //!   decision, back-off included, until it has its answer or has failed.
 //!
-//! Not modelled: Envoy's retry budget as a share of the calls under way, `retriable-status-codes` by header, gRPC statuses,
+//! Not modelled: `retriable-status-codes` by header, gRPC statuses,
 //! `Retry-After`, hedging; a failure of a reused connection, which nginx does not count as a try.
 
 use crate::policy::redispatch::{self, ConnectFailure, Next};
 use crate::random::{Purpose, draw, unit};
 use crate::setting::always;
-use crate::units::Ns;
+use crate::units::{Ns, Share};
 use crate::{choices, settings};
 
 choices! {
@@ -36,6 +36,20 @@ choices! {
         Timeout = "timeout",
         /// nginx: calls that write go on too where they have been sent.
         NonIdempotent = "non_idempotent",
+        /// Status 403; only if the call reads, as the words below (nginx).
+        Http403 = "http_403",
+        /// Status 404 (nginx).
+        Http404 = "http_404",
+        /// Status 429 (nginx).
+        Http429 = "http_429",
+        /// Status 500 (nginx).
+        Http500 = "http_500",
+        /// Status 502 (nginx).
+        Http502 = "http_502",
+        /// Status 503 (nginx).
+        Http503 = "http_503",
+        /// Status 504 (nginx).
+        Http504 = "http_504",
         /// Any 5xx, a connection that fails or closes, no answer in time (Envoy).
         FiveXx = "5xx",
         /// As "5xx", of the statuses only 502, 503 and 504 (Envoy).
@@ -81,6 +95,13 @@ impl Failure {
 }
 
 impl RetryOn {
+    /// Whether it is one of nginx's words, under which a call that writes is not sent twice.
+    fn is_nginxs(self) -> bool {
+        use RetryOn::{Error, Http403, Http404, Http429, Http500, Http502, Http503, Http504, NonIdempotent, Timeout};
+        let words = [Error, Timeout, NonIdempotent, Http403, Http404, Http429, Http500, Http502, Http503, Http504];
+        words.contains(&self)
+    }
+
     /// Whether this word stands for that failure; `may_repeat`: the call reads, or was not sent.
     fn names(self, failure: Failure, may_repeat: bool) -> bool {
         use Failure::{Broken, ConnectTimedOut, Refused, Status, Unanswered};
@@ -94,6 +115,13 @@ impl RetryOn {
             RetryOn::Error => matches!(failure, Refused | Broken) && may_repeat,
             RetryOn::Timeout => matches!(failure, ConnectTimedOut | Unanswered) && may_repeat,
             RetryOn::NonIdempotent => false,
+            RetryOn::Http403 => failure == Status(403) && may_repeat,
+            RetryOn::Http404 => failure == Status(404) && may_repeat,
+            RetryOn::Http429 => failure == Status(429) && may_repeat,
+            RetryOn::Http500 => failure == Status(500) && may_repeat,
+            RetryOn::Http502 => failure == Status(502) && may_repeat,
+            RetryOn::Http503 => failure == Status(503) && may_repeat,
+            RetryOn::Http504 => failure == Status(504) && may_repeat,
             RetryOn::FiveXx => resets || matches!(failure, Status(500..=599)),
             RetryOn::GatewayError => resets || matches!(failure, Status(502..=504)),
             RetryOn::Reset => resets,
@@ -122,6 +150,25 @@ impl RetryPause {
     }
 }
 
+settings! {
+    /// A bound on retries at once that grows with what is under way to the fleet (Envoy `retry_budget`:
+    /// source/common/upstream/resource_manager_impl.h).
+    pub struct RetryBudget {
+        /// Share of the calls that are under way or wait for a connection (Envoy `budget_percent`).
+        pub share: Share = Share(0.2) => always;
+        /// So many at once are always allowed (Envoy `min_retry_concurrency`).
+        pub at_least: u32 = 3, 0 ..= 1000000 => always;
+    }
+}
+
+impl RetryBudget {
+    /// Most retries at once while so many calls are under way or wait, the one that has failed included.
+    pub fn most(&self, under_way: u32) -> u32 {
+        // Cut off, as in Envoy.
+        ((self.share.0 * f64::from(under_way)) as u32).max(self.at_least)
+    }
+}
+
 /// After which failures, and how, calls are tried again.
 #[derive(Clone, Copy, Debug)]
 pub struct Policy<'a> {
@@ -137,6 +184,8 @@ pub struct Policy<'a> {
     pub pause: Option<&'a RetryPause>,
     /// Most retries of a fleet at once.
     pub at_once: Option<u32>,
+    /// The same as a share of what is under way, which takes the place of the number.
+    pub budget: Option<&'a RetryBudget>,
     /// To whom.
     pub rule: redispatch::Rule,
 }
@@ -154,6 +203,8 @@ pub struct Failed {
     pub attempt: u16,
     /// Time since the call's arrival.
     pub age: Ns,
+    /// How many calls are under way to the fleet or wait for a connection, this one included; only of use to a budget.
+    pub under_way: u32,
     /// What the rule for the next server needs.
     pub at: redispatch::Failed,
 }
@@ -163,10 +214,17 @@ impl Policy<'_> {
     pub fn covers(&self, failure: Failure, reads: bool) -> bool {
         let may_repeat = reads || !failure.was_sent() || self.on.contains(&RetryOn::NonIdempotent);
         match failure {
-            Failure::Status(status) if self.statuses.contains(&status) => true,
+            Failure::Status(status) if self.statuses.contains(&status) => {
+                may_repeat || !self.on.iter().any(|word| word.is_nginxs())
+            }
             Failure::Broken if self.broken => true,
             _ => self.on.iter().any(|word| word.names(failure, may_repeat)),
         }
+    }
+
+    /// Whether the number of retries at once is bounded.
+    pub fn is_bounded(&self) -> bool {
+        self.at_once.is_some() || self.budget.is_some()
     }
 
     /// Decides after a failed try; takes a slot for the retry where their number is bounded.
@@ -175,7 +233,8 @@ impl Policy<'_> {
         if failed.at.retries_left == 0 || is_late || !self.covers(failed.failure, failed.reads) {
             return Next::GiveUp;
         }
-        if !slots.take(self.at_once) {
+        let most = self.budget.map(|budget| budget.most(failed.under_way)).or(self.at_once);
+        if !slots.take(most) {
             return Next::GiveUp;
         }
         let next = self.rule.next(&redispatch::Failed { refused: failed.failure == Failure::Refused, ..failed.at });
@@ -228,13 +287,13 @@ mod tests {
             rotates: true,
             connect_timeout: Ns::secs(1),
         };
-        Policy { on, statuses: &[], broken: false, within: None, pause, at_once: None, rule }
+        Policy { on, statuses: &[], broken: false, within: None, pause, at_once: None, budget: None, rule }
     }
 
     fn failed(failure: Failure, left: u16) -> Failed {
         let at =
             redispatch::Failed { refused: false, retries: 4, retries_left: left, servers_up: 2, is_fully_up: true };
-        Failed { failure, reads: false, salt: 7, attempt: 1, age: Ns::ZERO, at }
+        Failed { failure, reads: false, salt: 7, attempt: 1, age: Ns::ZERO, under_way: 1, at }
     }
 
     /// Refused, connect timeout, broken, unanswered, and statuses 500, 501, 503, 409, 404: `r` for calls that read, `w` for
@@ -262,6 +321,8 @@ mod tests {
             (&[Timeout], ".b.r....."),
             (&[Error, Timeout], "bbrr....."),
             (&[Error, Timeout, NonIdempotent], "bbbb....."),
+            (&[Error, Http500, Http404], "b.r.r...r"),
+            (&[Http503, NonIdempotent], "......b.."),
             (&[FiveXx], "bbbbbbb.."),
             (&[GatewayError], "bbbb..b.."),
             (&[Reset], "bbbb....."),
@@ -280,6 +341,9 @@ mod tests {
         }
         let older = Policy { statuses: &[501], broken: true, ..policy(&[], None) };
         assert_eq!([Status(501), Broken, Status(500)].map(|f| older.covers(f, false)), [true, true, false]);
+        // A status is a failure as nginx has it, where its words are used.
+        let nginx = Policy { statuses: &[500], ..policy(&[Error, Timeout], None) };
+        assert_eq!([true, false].map(|reads| nginx.covers(Status(500), reads)), [true, false]);
     }
 
     #[test]
@@ -301,6 +365,19 @@ mod tests {
         slots.give_back();
         slots.give_back();
         assert!(slots.is_empty());
+    }
+
+    #[test]
+    fn envoy_conformance_of_a_retry_budget() {
+        let budget = RetryBudget::default();
+        assert_eq!([0, 5, 15, 19, 20, 24, 25, 1000].map(|n| budget.most(n)), [3, 3, 3, 3, 4, 4, 5, 200]);
+        assert_eq!(RetryBudget { at_least: 0, ..budget.clone() }.most(4), 0);
+        // It takes the place of the fixed number.
+        let policy = Policy { at_once: Some(0), budget: Some(&budget), ..policy(&[FiveXx], None) };
+        let mut slots = Slots::default();
+        let mut next =
+            |under_way| policy.next(&Failed { under_way, ..failed(Status(500), 1) }, &mut slots) != Next::GiveUp;
+        assert_eq!([20, 20, 20, 20, 20, 25].map(&mut next), [true, true, true, true, false, true]);
     }
 
     #[test]

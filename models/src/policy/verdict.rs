@@ -13,7 +13,9 @@ pub enum Verdict {
         /// Whether another server is asked because of that status, instead of passing the answer on.
         retried: bool,
     },
-    /// It was refused, not answered in time, or its connection broke.
+    /// No connection came about: refused, or not set up in time.
+    Unconnected,
+    /// It was not answered in time, or its connection broke.
     Unreached,
     /// Its client left before anything could be said.
     Abandoned,

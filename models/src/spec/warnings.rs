@@ -7,14 +7,21 @@
 use super::{WorldSpec, products};
 use crate::component::operator::{Action, Entry};
 use crate::fault::Fault;
+use crate::policy::balance::Algorithm;
 use crate::setting::{Data, Problem, Scope, Setting};
 
 /// A warning: nothing, or one problem for each place.
 pub(super) type Warning = fn(&Scope<'_>) -> Vec<Problem>;
 
 /// Every warning.
-pub(super) const ALL: &[Warning] =
-    &[unanswered_statuses, powerless_outliers, unaffordable_retries, products::older_names, products::no_kubelet];
+pub(super) const ALL: &[Warning] = &[
+    unanswered_statuses,
+    powerless_outliers,
+    envoys_words,
+    unaffordable_retries,
+    products::older_names,
+    products::no_kubelet,
+];
 
 /// Statuses that a server of this model answers with by itself.
 const ANSWERED: [u16; 4] = [200, 499, 500, 503];
@@ -60,6 +67,35 @@ fn powerless_outliers(at: &Scope<'_>) -> Vec<Problem> {
         message: format!("outlier detection ejects none of {most} servers"),
         help: Some(format!("`max_share` = {} lets none go: raise it, or set `at_least_one`", outlier.max_share.show())),
     }]
+}
+
+/// What of an Envoy is likely to be meant by something else than the key that was written.
+fn envoys_words(at: &Scope<'_>) -> Vec<Problem> {
+    let is_envoy = match at.written("balancer.preset").map(|value| &value.data) {
+        Some(Data::Text(name)) => matches!(name.as_str(), "envoy" | "istio"),
+        _ => false,
+    };
+    let balancer = &at.world.balancer;
+    let least = is_envoy && balancer.algorithm == Algorithm::LeastRequests;
+    let of_host = is_envoy && balancer.max_connections.is_some();
+    let warn = |is: bool, path: &str, message: &str, help: &str| {
+        is.then(|| Problem { span: at.place(path), message: message.into(), help: Some(help.into()) })
+    };
+    let found = [
+        warn(
+            least,
+            "balancer.algorithm",
+            "Envoy does not look for the host with the fewest requests",
+            "LEAST_REQUEST takes the less loaded of two drawn at random: \"two-choices\"",
+        ),
+        warn(
+            of_host,
+            "balancer.max_connections",
+            "this is a limit of each host, as of `per_host_thresholds`",
+            "the circuit breakers of the cluster are `fleet_limits`",
+        ),
+    ];
+    found.into_iter().flatten().collect()
 }
 
 /// A budget in which no retry has its price.

@@ -243,12 +243,14 @@ impl<P: Platform> Balancer<P> {
                 }
             };
             way.engaged = true;
-            let then = self.dispatch(way, place, &method, &path, presence).await;
+            // On the heap: a try is large, and lies within all that serves the request.
+            let then = Box::pin(self.dispatch(way, place, &method, &path, presence)).await;
             way.engaged = false;
             let pause = match then {
                 Then::Answer(status, cause) => return (status, cause),
                 Then::Left => return (499, Some(Cause::ClientLeft)),
-                Then::Same(place, pause) => {
+                Then::Same(mut place, pause) => {
+                    place.begin_again();
                     same = Some(place);
                     pause
                 }
@@ -267,7 +269,7 @@ impl<P: Platform> Balancer<P> {
     async fn dispatch(
         &self,
         way: &mut Way,
-        place: Place,
+        mut place: Place,
         method: &Method,
         path: &str,
         presence: &mut Presence,
@@ -285,14 +287,18 @@ impl<P: Platform> Balancer<P> {
             (self.town.server_door(server, HTTP), self.town.server_way().over(LinkAt::Server(server)));
         let silence = Silence::default();
         let connect = self.platform.connect_noting(door, way_there, self.handshake, &silence);
-        let connect = self.platform.within(spec.connect_timeout, connect);
+        let connect = first(self.platform.within(spec.connect_timeout, connect), self.rotator.cut(server));
         let stream = match first(connect, presence.left()).await {
-            Either::Left(Some(Ok(stream))) => stream,
-            Either::Left(Some(Err(_))) => {
+            Either::Left(Either::Right(())) => {
+                let end = (spec.status_after(ConnectFailure::Refused), Some(Cause::MarkedDown));
+                return self.failed(way, place, Failure::Refused, end);
+            }
+            Either::Left(Either::Left(Some(Ok(stream)))) => stream,
+            Either::Left(Either::Left(Some(Err(_)))) => {
                 let status = spec.status_after(ConnectFailure::Refused);
                 return self.failed(way, place, Failure::Refused, (status, Some(Cause::Refused)));
             }
-            Either::Left(None) => {
+            Either::Left(Either::Left(None)) => {
                 let status = spec.status_after(ConnectFailure::TimedOut);
                 return self.failed(way, place, Failure::ConnectTimedOut, (status, Some(silence.cause())));
             }
@@ -301,11 +307,15 @@ impl<P: Platform> Balancer<P> {
                 return Then::Left;
             }
         };
+        if !place.may_send() {
+            return Then::Answer(spec.unavailable_status, Some(Cause::Overflow));
+        }
         let witness = self.town.witness();
         let chance = witness.send(witness.chance(way.call), To::Server(server, witness.incarnation(server)));
         let ticket = Ticket { call: way.call, attempt: way.attempt, salt: way.salt, chance };
         let patience = spec.idle_timeout.map_or(Ns::NEVER, |idle| self.platform.now().plus(idle));
         let exchange = self.platform.before(patience, exchange(stream, method.clone(), path, ticket));
+        let exchange = first(exchange, self.rotator.cut(server));
         let reply = if spec.close_on_departure {
             match first(exchange, presence.left()).await {
                 Either::Left(reply) => reply,
@@ -316,6 +326,12 @@ impl<P: Platform> Balancer<P> {
             }
         } else {
             exchange.await
+        };
+        let reply = match reply {
+            Either::Left(reply) => reply,
+            Either::Right(()) => {
+                return self.failed(way, place, Failure::Broken, (spec.broken_status, Some(Cause::MarkedDown)));
+            }
         };
         match reply {
             Some(Ok(reply)) => {
@@ -338,7 +354,7 @@ impl<P: Platform> Balancer<P> {
 
     /// A try has failed, which speaks against its server. `end`: the answer if it was the last.
     fn failed(&self, way: &mut Way, place: Place, failure: Failure, end: (u16, Option<Cause>)) -> Then {
-        self.judge(place.server(), Verdict::Unreached);
+        self.judge(place.server(), if failure.was_sent() { Verdict::Unreached } else { Verdict::Unconnected });
         self.next(way, place, failure, end)
     }
 
@@ -352,6 +368,7 @@ impl<P: Platform> Balancer<P> {
             salt: way.salt,
             attempt: way.attempt,
             age: now.minus(way.arrived),
+            under_way: 0,
             at: redispatch::Failed {
                 refused: failure == Failure::Refused,
                 retries: spec.retries.of(members.let_in()),

@@ -60,6 +60,7 @@ pub const ROWS: &[(&str, &[&str])] = &[
             "That it retries connections is in the guide (metric BackendConnectionErrors); how often, where and after how long is not: three further tries within 1s each are assumed.",
             "PostgreSQL 15 (2022) as it comes, on Linux 5.4 or later: 97 connections (max_connections 100, 3 of them reserved), backlog 244 (twice MaxBackends), 2ms to accept and fork one after another (measured on 15.18, two cores: 1.9ms idle, 2.6ms to 3.6ms beside busy processes; 0.4ms on a large machine), 100ms to start up (measured: 50ms after a clean stop of an empty database, 100ms after an immediate one; recovery of a large one takes minutes).",
             "Queries, service and link are yours to say.",
+            "Istio 1.24 (2024) and later, its sidecars: Envoy with least-request balancing (two draws), connect timeout 10s, no route timeout, 2 retries after failed connects, each to a host drawn up to 5 times anew where the call has been (redraws), no bound on retries at once, circuit breakers off; nobody is ejected unless `outlier` is set, and then no panic threshold (minHealthPercent 0).",
         ],
     ),
     ("no outcome tells it", &["their verdicts are their own.", "with jitter, one connection may overtake another."]),

@@ -27,7 +27,12 @@ const PRESETS: &[Preset] = &[
     (
         "balancer",
         "envoy",
-        &[("connect_timeout", "5s"), ("call_timeout", "15s"), ("retries", "0"), ("redispatch", "afresh"), ("retries_at_once", "3"), ("retry_pause.base", "25ms"), ("retry_pause.most", "250ms")],
+        &[("connect_timeout", "5s"), ("call_timeout", "15s"), ("retries", "0"), ("redispatch", "afresh"), ("retries_at_once", "3"), ("retry_pause.base", "25ms"), ("retry_pause.most", "250ms"), ("fleet_limits.connections", "1024"), ("fleet_limits.pending", "1024"), ("fleet_limits.requests", "1024"), ("health.merge_window", "1s")],
+    ),
+    (
+        "balancer",
+        "istio",
+        &[("algorithm", "two-choices"), ("connect_timeout", "10s"), ("call_timeout", "none"), ("retries", "2"), ("redraws", "5"), ("retries_at_once", "none"), ("fleet_limits", "none"), ("health.fail_open_below", "none"), ("health.enabled", "false")],
     ),
     (
         "balancer",

@@ -1,6 +1,7 @@
 //! Another try at a call: after which failures, when and where is decided by [`crate::policy::resend`].
 
 use crate::kernel::{Event, Kernel, Timer};
+use crate::policy::limits::Counted;
 use crate::policy::redispatch::{self, Next, Tried};
 use crate::policy::resend::{Failed, Failure};
 use crate::slab::Ref;
@@ -59,6 +60,7 @@ impl World {
         if !same {
             self.release_server(k, t);
         }
+        self.count(t, Counted::No);
         if pause == Ns::ZERO {
             self.try_again(k, t, same);
         } else {
@@ -78,6 +80,12 @@ impl World {
             salt: try_.salt,
             attempt: try_.attempt,
             age: now.minus(try_.arrived),
+            under_way: match balancer.retry_budget {
+                Some(_) => {
+                    backend.members.servers().map(|s| self.connections[s as usize]).sum::<u32>() + backend.queued
+                }
+                None => 0,
+            },
             at: redispatch::Failed {
                 refused: failure == Failure::Refused,
                 retries: balancer.retries.of(backend.members.let_in()),
@@ -87,7 +95,7 @@ impl World {
             },
         };
         let next = balancer.retry_policy().next(&failed, &mut backend.slots);
-        self.tries[t].holds_slot = next != Next::GiveUp && balancer.retries_at_once.is_some();
+        self.tries[t].holds_slot = next != Next::GiveUp && balancer.retry_policy().is_bounded();
         next
     }
 
@@ -116,6 +124,7 @@ impl World {
             asks: old.asks,
             client_gone: old.client_gone,
             holds_slot: std::mem::take(&mut old.holds_slot),
+            counted: std::mem::take(&mut old.counted),
             work: old.work,
             arrived: old.arrived,
             ..Try::new(old.call, old.salt, old.attempt, old.fleet, old.plan)

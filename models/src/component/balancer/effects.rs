@@ -22,3 +22,8 @@ pub(super) fn hashes(balancer: &Balancer, at: &Scope<'_>) -> Silence {
     let hashes = balancer.algorithm == Algorithm::Hash;
     first_of([has_a_choice(balancer, at), unless(hashes, "only `algorithm` = \"hash\" looks at keys")])
 }
+
+pub(super) fn is_marked_down(_: &Balancer, at: &Scope<'_>) -> Silence {
+    let health = &at.world.balancer.health;
+    unless(health.enabled || health.is_passive(), "no check takes a server out")
+}

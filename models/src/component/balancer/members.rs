@@ -3,10 +3,10 @@
 //!
 //! Not modelled: sticky sessions, fixed weights, backup servers.
 
-use super::Balancer;
+use super::{Balancer, OnMarkedDown};
 use crate::kernel::{Event, Fact, Kernel};
 use crate::policy::balance::{Algorithm, Choice, Ties};
-use crate::policy::members::{Members, Rules};
+use crate::policy::members::{Members, Rules, Settling};
 use crate::policy::redispatch::Redispatch;
 use crate::policy::verdict::Verdict;
 use crate::slab::Ref;
@@ -20,7 +20,7 @@ impl Balancer {
             health: &self.health,
             redispatch: self.redispatch,
             redraws: if self.redispatch == Redispatch::Afresh { self.redraws } else { 0 },
-            max_connections: self.max_connections,
+            max_connections: self.max_connections.filter(|_| self.fleet_limits.is_none()),
             ties: if self.algorithm == Algorithm::LeastRequests { self.ties } else { Ties::InTurn },
         }
     }
@@ -126,11 +126,32 @@ impl World {
     pub(crate) fn settle_rotation<K: Kernel>(&mut self, k: &mut K, server: u32) {
         let fleet = self.servers[server as usize].fleet;
         let members = &mut self.backends[fleet as usize].members;
-        let Some(up) = members.settle(&self.spec.balancer.health, server, k.now()) else { return };
+        match members.settle(&self.spec.balancer.health, server, k.now()) {
+            Settling::Nothing => {}
+            Settling::At(at) => k.at(at, Event::MergedChanges(fleet)),
+            Settling::Now(servers) => servers.for_each(|server| self.apply_rotation(k, server)),
+        }
+    }
+
+    /// Changes of rotation that were merged take effect.
+    pub(crate) fn merged_changes<K: Kernel>(&mut self, k: &mut K, fleet: u16) {
+        let due = self.backends[fleet as usize].members.deliver(k.now());
+        due.into_iter().flatten().for_each(|server| self.apply_rotation(k, server));
+    }
+
+    /// A server goes into rotation or out of it, if that is where it should be.
+    fn apply_rotation<K: Kernel>(&mut self, k: &mut K, server: u32) {
+        let fleet = self.servers[server as usize].fleet;
+        let members = &mut self.backends[fleet as usize].members;
+        let Some(up) = members.apply(&self.spec.balancer.health, server, k.now()) else { return };
         k.record(Fact::Rotation { server, up });
         self.settle_fail_open(k, fleet);
+        let is_held = self.backends[fleet as usize].members.is_held(server);
+        if !up && !is_held && self.spec.balancer.on_marked_down == OnMarkedDown::ShutdownSessions {
+            self.cut_sessions(k, server);
+        }
         if up && self.backends[fleet as usize].queued > 0 {
-            self.serve_queue(k, fleet);
+            self.serve_queue_of(k, fleet, server);
         }
     }
 

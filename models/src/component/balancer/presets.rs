@@ -3,6 +3,7 @@
 use super::{Balancer, Surge};
 use crate::policy::balance::{Algorithm, Ties};
 use crate::policy::health::HealthCheck;
+use crate::policy::limits::FleetLimits;
 use crate::policy::redispatch::{Redispatch, Retries};
 use crate::policy::resend::{RetryOn, RetryPause};
 use crate::setting::Preset;
@@ -68,25 +69,32 @@ pub const PRESETS: &[Preset<Balancer>] = &[
               timeout (idle_timeout), 503 where a connection fails, breaks or no host is healthy, no retries unless `retries` \
               gives their number: then, unless `retry_on` says otherwise, after failed connects, each to a host drawn \
               afresh, which may be the same, after a back-off of 25ms that doubles up to 250ms with full jitter, at most 3 at \
-              once; health checks as preset `envoy`. Source: Envoy's cluster.proto, route_components.proto and \
-              circuit_breaker.proto, router_filter.rst, source/common/router/retry_state_impl.cc. Not modelled: other host predicates than `previous_hosts` (redraws), \
-              the cluster's other circuit breakers (1,024 connections, pending and requests), retry budgets, workers that balance \
-              for themselves.",
+              once; the cluster's circuit breakers at 1,024 connections, pending calls and requests (fleet_limits); \
+              LEAST_REQUEST is \"two-choices\"; health checks as preset `envoy`. Source: Envoy's cluster.proto, \
+              route_components.proto and circuit_breaker.proto, router_filter.rst, \
+              source/common/router/retry_state_impl.cc, source/common/conn_pool/conn_pool_base.cc. Not modelled: other host \
+              predicates than `previous_hosts` (redraws), idle connections among those that the breakers count, calls that fail \
+              because another's connect to their host does, hedging, workers that balance for themselves.",
+        make: envoy,
+    },
+    Preset {
+        name: "istio",
+        doc: "Istio 1.24 (2024) and later, its sidecars: Envoy with least-request balancing (two draws), connect timeout 10s, no \
+              route timeout, 2 retries after failed connects, each to a host drawn up to 5 times anew where the call has been \
+              (redraws), no bound on retries at once, circuit breakers off; nobody is ejected unless `outlier` is set, and then no \
+              panic threshold (minHealthPercent 0). Source: pilot/pkg/networking/core (retry.go, cluster_traffic_policy.go), \
+              networking/v1alpha3/destination_rule.proto. Not modelled: as `envoy`; retries by gRPC status and after refused \
+              streams, 503 as a retried status (up to 1.23: retry_statuses), the sidecar's own time, locality.",
         make: || Balancer {
-            distinct_choices: false,
-            health: HealthCheck::envoy(),
-            connect_timeout: Ns::secs(5),
-            retries: Retries::Count(0),
-            redispatch: Redispatch::Afresh,
-            retry_on: vec![RetryOn::ConnectFailure],
-            retry_pause: Some(RetryPause::default()),
-            retries_at_once: Some(3),
-            idle_timeout: None,
-            call_timeout: Some(Ns::secs(15)),
-            abort_on_close: true,
-            close_on_departure: true,
-            broken_status: 503,
-            ..Balancer::default()
+            algorithm: Algorithm::TwoChoices,
+            health: HealthCheck { enabled: false, fail_open_below: None, ..HealthCheck::envoy() },
+            connect_timeout: Ns::secs(10),
+            retries: Retries::Count(2),
+            redraws: 5,
+            retries_at_once: None,
+            fleet_limits: None,
+            call_timeout: None,
+            ..envoy()
         },
     },
     Preset {
@@ -107,6 +115,26 @@ pub const PRESETS: &[Preset<Balancer>] = &[
         make: || nginx(HealthCheck::nginx_before_1_11_5()),
     },
 ];
+
+fn envoy() -> Balancer {
+    Balancer {
+        distinct_choices: false,
+        health: HealthCheck::envoy(),
+        connect_timeout: Ns::secs(5),
+        retries: Retries::Count(0),
+        redispatch: Redispatch::Afresh,
+        retry_on: vec![RetryOn::ConnectFailure],
+        retry_pause: Some(RetryPause::default()),
+        retries_at_once: Some(3),
+        fleet_limits: Some(FleetLimits::default()),
+        idle_timeout: None,
+        call_timeout: Some(Ns::secs(15)),
+        abort_on_close: true,
+        close_on_departure: true,
+        broken_status: 503,
+        ..Balancer::default()
+    }
+}
 
 fn nginx(health: HealthCheck) -> Balancer {
     Balancer {

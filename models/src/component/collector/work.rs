@@ -39,6 +39,11 @@ impl World {
             self.connect_unanswered(k, t);
             return;
         }
+        if !OPEN && !self.may_send(k, t) {
+            return;
+        }
+        let try_ = &mut self.tries[t];
+        let server = &mut self.servers[try_.server as usize];
         let per_call = self.spec.balancer.connection == Connection::PerCall;
         let runs = !server.knobs.still;
         let fleet = &self.spec.fleets.0[try_.fleet as usize].1;

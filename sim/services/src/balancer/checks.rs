@@ -53,8 +53,9 @@ impl<P: Platform> Balancer<P> {
             let started = self.platform.now();
             if self.town.day().read(|day| day.balancer.checks_stopped) {
                 self.town.witness().relay(|relay| relay.affected_balancer(|knobs| knobs.checks_stopped));
-                let health = self.rotator.members_of(server, |members| members.health(server));
-                next = check.next_check(health, started, started, stream.unit());
+                let (health, has_calls) =
+                    self.rotator.members_of(server, |members| (members.health(server), members.has_calls()));
+                next = check.next_check(health, has_calls, started, started, stream.unit());
                 continue;
             }
             let salt = mix(stream.bits());
@@ -65,7 +66,8 @@ impl<P: Platform> Balancer<P> {
                 self.probe_among(more, server, salt, started).await
             };
             let health = self.rotator.checked(server, status);
-            next = check.next_check(health, started, self.platform.now(), stream.unit());
+            let has_calls = self.rotator.members_of(server, |members| members.has_calls());
+            next = check.next_check(health, has_calls, started, self.platform.now(), stream.unit());
         }
     }
 

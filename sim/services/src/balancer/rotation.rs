@@ -2,10 +2,12 @@
 
 use crate::platform::{Platform, first};
 use crate::town::{Held, Town};
-use brownout_models::component::balancer::Balancer as Spec;
+use brownout_models::component::balancer::{Balancer as Spec, OnMarkedDown};
+use brownout_models::component::clients::Connection;
 use brownout_models::ledger::Cause;
 use brownout_models::policy::health::Health;
-use brownout_models::policy::members::Members;
+use brownout_models::policy::limits::{Counted, FleetLimits, UnderWay, Way};
+use brownout_models::policy::members::{Members, Settling};
 use brownout_models::policy::redispatch::{Next, Tried};
 use brownout_models::policy::resend::{Failed, Slots};
 use brownout_models::policy::verdict::Verdict;
@@ -41,6 +43,8 @@ struct ServerState {
 struct Waiting {
     give: oneshot::Sender<Place>,
     asks: Asks,
+    /// The server of which it waits for a connection, where what is under way is bounded.
+    of: Option<u32>,
     _queued: Held,
 }
 
@@ -50,6 +54,16 @@ pub struct Backend {
     waiting: VecDeque<Waiting>,
     /// Retries under way, where their number is bounded.
     slots: Slots,
+    /// What is under way, where that is bounded; who waits is counted by `waiting`.
+    under_way: UnderWay,
+}
+
+impl Backend {
+    /// What is under way and waits.
+    fn under_way(&self) -> UnderWay {
+        let waiting = self.waiting.iter().filter(|waiting| !waiting.give.is_closed()).count();
+        UnderWay { waiting: waiting as u32, ..self.under_way }
+    }
 }
 
 /// What the balancer knows.
@@ -66,7 +80,7 @@ impl State {
         let backends = world.backends.iter().map(|backend| {
             let mut members = backend.members.clone();
             members.forget_calls(health);
-            Backend { members, waiting: VecDeque::new(), slots: Slots::default() }
+            Backend { members, waiting: VecDeque::new(), slots: Slots::default(), under_way: UnderWay::default() }
         });
         State { backends: backends.collect(), servers: vec![ServerState::default(); world.servers.len()] }
     }
@@ -83,6 +97,14 @@ impl State {
 }
 
 impl State {
+    /// What becomes of a call that has been given a server.
+    fn way(&self, spec: &Spec, fleet: u16, server: u32) -> Way {
+        let Some(limits) = &spec.fleet_limits else { return Way::Connect };
+        let here = self.servers[server as usize].connections;
+        let at_hand = spec.connection == Connection::KeptAlive;
+        limits.way(&self.backends[fleet as usize].under_way(), here, spec.max_connections, at_hand)
+    }
+
     /// One connection more to a server.
     fn take(&mut self, fleet: u16, server: u32) {
         self.servers[server as usize].connections += 1;
@@ -102,9 +124,15 @@ pub struct Rotator {
     state: Arc<Mutex<State>>,
     /// Per server: set off when its next check has been brought forward.
     sooner: Arc<Vec<Notify>>,
+    /// Per server: set off when it is marked down, if its connections are cut then.
+    cuts: Arc<Vec<Notify>>,
     town: Town,
     clock: Arc<dyn Fn() -> Ns + Send + Sync>,
+    later: Arc<Later>,
 }
+
+/// Does something at a time, which it is told.
+type Later = dyn Fn(Ns, Box<dyn FnOnce(Ns) + Send>) + Send + Sync;
 
 impl Rotator {
     /// Rotation as the script's world has it.
@@ -112,9 +140,18 @@ impl Rotator {
         let state = town.witness().relay(|relay| State::new(town, relay.world()));
         let state = state.unwrap_or(State { servers: Vec::new(), backends: Vec::new() });
         let platform = platform.clone();
-        let sooner = Arc::new(state.servers.iter().map(|_| Notify::new()).collect());
-        let (state, clock) = (Arc::new(Mutex::new(state)), Arc::new(move || platform.now()));
-        Rotator { state, sooner, town: town.clone(), clock }
+        let notices = || Arc::new(state.servers.iter().map(|_| Notify::new()).collect());
+        let (sooner, cuts) = (notices(), notices());
+        let (now, sleeper) = (platform.clone(), platform);
+        let later = move |at: Ns, then: Box<dyn FnOnce(Ns) + Send>| {
+            let platform = sleeper.clone();
+            sleeper.spawn(async move {
+                platform.sleep_until(at).await;
+                then(at);
+            });
+        };
+        let (state, clock) = (Arc::new(Mutex::new(state)), Arc::new(move || now.now()));
+        Rotator { state, sooner, cuts, town: town.clone(), clock, later: Arc::new(later) }
     }
 
     /// Everything that is known.
@@ -151,29 +188,33 @@ impl Rotator {
     pub async fn choose<P: Platform>(&self, platform: &P, asks: Asks) -> Result<Place, Cause> {
         let spec = self.spec();
         let (now, fleet) = (self.now(), asks.fleet);
-        let mut wait = {
+        let (mut wait, patience) = {
             let mut state = self.state();
-            if let Some(server) = state.pick(spec, &asks, now) {
-                state.take(fleet, server);
-                return Ok(Place { server, rotator: Some(self.clone()) });
-            }
-            if state.backends[fleet as usize].members.nobody_can_serve(spec.rules()) {
+            let of = match state.pick(spec, &asks, now) {
+                Some(server) => match state.way(spec, fleet, server) {
+                    Way::Connect => return Ok(self.place(&mut state, fleet, server)),
+                    Way::Wait => Some(server),
+                    Way::Overflow => return Err(Cause::Overflow),
+                },
+                None => None,
+            };
+            if of.is_none() && state.backends[fleet as usize].members.nobody_can_serve(spec.rules()) {
                 drop(state);
                 self.nobody_chosen(fleet);
                 return Err(Cause::NoServer);
             }
             let backend = &mut state.backends[fleet as usize];
             backend.waiting.retain(|waiting| !waiting.give.is_closed());
-            if spec.queue.limit.is_some_and(|limit| backend.waiting.len() >= limit as usize) {
+            if of.is_none() && spec.queue.limit.is_some_and(|limit| backend.waiting.len() >= limit as usize) {
                 return Err(Cause::QueueFull);
             }
             let (give, wait) = oneshot::channel();
             // Whoever has waited takes what there is.
             let asks = Asks { avoid: None, ..asks };
-            backend.waiting.push_back(Waiting { give, asks, _queued: self.town.queued().hold() });
-            wait
+            backend.waiting.push_back(Waiting { give, asks, of, _queued: self.town.queued().hold() });
+            (wait, if of.is_some() { Ns::NEVER } else { spec.queue_timeout() })
         };
-        match platform.within(spec.queue_timeout(), &mut wait).await {
+        match platform.within(patience, &mut wait).await {
             Some(Ok(place)) => Ok(place),
             Some(Err(_)) => Err(Cause::QueueTimeout),
             None => {
@@ -185,10 +226,48 @@ impl Rotator {
         }
     }
 
+    /// A place at a server, which counts from now on.
+    fn place(&self, state: &mut State, fleet: u16, server: u32) -> Place {
+        state.take(fleet, server);
+        let counted = if self.spec().fleet_limits.is_some() { Counted::Connecting } else { Counted::No };
+        state.backends[fleet as usize].under_way.count(Counted::No, counted);
+        Place { server, counted, rotator: Some(self.clone()) }
+    }
+
+    /// A connection to a server is free: a call that waits for one of them has it.
+    fn serve_waiting(&self, fleet: u16, server: u32) {
+        loop {
+            let (waiting, place) = {
+                let mut state = self.state();
+                let (spec, here) = (self.spec(), state.servers[server as usize].connections);
+                let under_way = &state.backends[fleet as usize].under_way;
+                let may_open = |limits: &FleetLimits| limits.may_open(under_way, here, spec.max_connections);
+                if !spec.fleet_limits.as_ref().is_some_and(may_open) {
+                    return;
+                }
+                let queue = &mut state.backends[fleet as usize].waiting;
+                queue.retain(|waiting| !waiting.give.is_closed());
+                let Some(at) = queue.iter().position(|waiting| waiting.of == Some(server)) else { return };
+                let Some(waiting) = queue.remove(at) else { return };
+                (waiting, self.place(&mut state, fleet, server))
+            };
+            // If it has left at this very moment, the place is free again, for the next.
+            match waiting.give.send(place) {
+                Ok(()) => return,
+                Err(mut back) => back.leave_quietly(),
+            }
+        }
+    }
+
     /// Sends on what queues for a fleet, as far as there is room.
     fn serve_queue(&self, fleet: u16) {
+        if self.spec().fleet_limits.is_some() {
+            return self
+                .members(fleet, |members| members.servers())
+                .for_each(|server| self.serve_waiting(fleet, server));
+        }
         loop {
-            let (waiting, server) = {
+            let (waiting, place) = {
                 let (now, mut state) = (self.now(), self.state());
                 let Some(waiting) = state.backends[fleet as usize].waiting.pop_front() else { return };
                 if waiting.give.is_closed() {
@@ -198,13 +277,11 @@ impl Rotator {
                     state.backends[fleet as usize].waiting.push_front(waiting);
                     return;
                 };
-                state.take(fleet, server);
-                (waiting, server)
+                (waiting, self.place(&mut state, fleet, server))
             };
-            if let Err(mut back) = waiting.give.send(Place { server, rotator: Some(self.clone()) }) {
+            if let Err(mut back) = waiting.give.send(place) {
                 // It has left at this very moment: the place is free again, for the next in the queue.
-                back.rotator = None;
-                self.state().give_back(fleet, server);
+                back.leave_quietly();
             }
         }
     }
@@ -216,8 +293,10 @@ impl Rotator {
             state.give_back(fleet, server);
             !state.backends[fleet as usize].waiting.is_empty()
         };
-        if queued {
-            self.serve_queue(fleet);
+        match queued {
+            true if self.spec().fleet_limits.is_some() => self.serve_waiting(fleet, server),
+            true => self.serve_queue(fleet),
+            false => {}
         }
     }
 
@@ -266,10 +345,16 @@ impl Rotator {
     /// What follows a try that failed, and the slot of the retry, where their number is bounded.
     pub fn next_try(&self, fleet: u16, failed: impl FnOnce(&Members) -> Failed) -> (Next, Option<Slot>) {
         let spec = self.spec();
-        let backend = &mut self.state().backends[fleet as usize];
-        let failed = failed(&backend.members);
+        let mut state = self.state();
+        let State { servers, backends } = &mut *state;
+        let backend = &mut backends[fleet as usize];
+        let mut failed = failed(&backend.members);
+        if spec.retry_budget.is_some() {
+            let here: u32 = backend.members.servers().map(|server| servers[server as usize].connections).sum();
+            failed.under_way = here + backend.under_way().waiting;
+        }
         let next = spec.retry_policy().next(&failed, &mut backend.slots);
-        let takes = next != Next::GiveUp && spec.retries_at_once.is_some();
+        let takes = next != Next::GiveUp && spec.retry_policy().is_bounded();
         (next, takes.then(|| Slot { rotator: self.clone(), fleet }))
     }
 
@@ -331,11 +416,40 @@ impl Rotator {
     /// Compares whether a server should be in rotation with whether it is.
     fn settle(&self, server: u32) {
         let (health, now, fleet) = (&self.spec().health, self.now(), self.fleet_of(server));
-        let Some(up) = self.members(fleet, |members| members.settle(health, server, now)) else { return };
+        match self.members(fleet, |members| members.settle(health, server, now)) {
+            Settling::Nothing => {}
+            Settling::At(at) => {
+                let (rotator, later) = (self.clone(), self.later.clone());
+                later(at, Box::new(move |now| rotator.deliver(fleet, now)));
+            }
+            Settling::Now(servers) => servers.for_each(|server| self.apply(server)),
+        }
+    }
+
+    /// Changes of rotation that were merged take effect. `due`: the time at which they were to be.
+    fn deliver(&self, fleet: u16, due: Ns) {
+        let servers = self.members(fleet, |members| members.deliver(due));
+        servers.into_iter().flatten().for_each(|server| self.apply(server));
+    }
+
+    /// A server goes into rotation or out of it, if that is where it should be.
+    fn apply(&self, server: u32) {
+        let (health, now, fleet) = (&self.spec().health, self.now(), self.fleet_of(server));
+        let Some(up) = self.members(fleet, |members| members.apply(health, server, now)) else { return };
         self.town.witness().rotation(server, up);
         self.settle_fail_open(fleet);
         if up {
             self.serve_queue(fleet);
+        } else if !self.members(fleet, |members| members.is_held(server)) {
+            self.cuts[server as usize].notify_waiters();
+        }
+    }
+
+    /// Waits until the connections to a server are cut because it is marked down.
+    pub async fn cut(&self, server: u32) {
+        match self.spec().on_marked_down {
+            OnMarkedDown::ShutdownSessions => self.cuts[server as usize].notified().await,
+            OnMarkedDown::Keep => std::future::pending().await,
         }
     }
 
@@ -363,6 +477,7 @@ impl Drop for Slot {
 /// A connection's place at a server; whoever drops it makes room for the next.
 pub struct Place {
     server: u32,
+    counted: Counted,
     rotator: Option<Rotator>,
 }
 
@@ -371,10 +486,46 @@ impl Place {
     pub fn server(&self) -> u32 {
         self.server
     }
+
+    /// The connection has been opened: whether a call may be sent on it, as far as what is under way to the fleet is bounded.
+    pub fn may_send(&mut self) -> bool {
+        let Some(rotator) = self.rotator.as_ref().filter(|_| self.counted == Counted::Connecting) else { return true };
+        let Some(limits) = &rotator.spec().fleet_limits else { return true };
+        let under_way = &mut rotator.state().backends[rotator.fleet_of(self.server) as usize].under_way;
+        let sends = limits.may_send(under_way);
+        let is = if sends { Counted::Request } else { Counted::No };
+        under_way.count(self.counted, is);
+        self.counted = is;
+        sends
+    }
+
+    /// The next try goes over the same place, from its beginning.
+    pub fn begin_again(&mut self) {
+        if self.counted != Counted::No {
+            self.recount(Counted::Connecting);
+        }
+    }
+
+    fn recount(&mut self, is: Counted) {
+        let was = std::mem::replace(&mut self.counted, is);
+        if let Some(rotator) = self.rotator.as_ref().filter(|_| was != is) {
+            let fleet = rotator.fleet_of(self.server);
+            rotator.state().backends[fleet as usize].under_way.count(was, is);
+        }
+    }
+
+    /// Gives the place back; whoever does so looks who may have it.
+    fn leave_quietly(&mut self) {
+        self.recount(Counted::No);
+        if let Some(rotator) = self.rotator.take() {
+            rotator.state().give_back(rotator.fleet_of(self.server), self.server);
+        }
+    }
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
+        self.recount(Counted::No);
         if let Some(rotator) = self.rotator.take() {
             rotator.free(self.server);
         }
