@@ -29,6 +29,8 @@ pub enum Event {
     Reset(Ref),
     /// A connect went unanswered for too long; the number is that of the dispatch.
     ConnectTimeout(Ref, u16),
+    /// A try, in its so-manieth dispatch, is on a connection that its server has closed.
+    KeptClosed(Ref, u16),
     /// The pause before another try is over; the flag keeps the server.
     TryAgain(Ref, bool),
     /// A call has been at the balancer for too long.

@@ -4,7 +4,7 @@
 //! takes this way: clients, balancer, server, store and back. [`Call`] is a client's intent, [`Try`] one way
 //! of it through the balancer to a server, [`Query`] what a store has of it.
 
-use crate::component::balancer::{Backend, LogAt};
+use crate::component::balancer::{Backend, KeptAt, LogAt};
 use crate::component::clients::Population;
 use crate::component::collector::{PlanAt, Server};
 use crate::component::operator::Desk;
@@ -301,6 +301,8 @@ pub struct World {
     pub backends: Vec<Backend>,
     /// The balancer's connections per server.
     pub connections: Vec<u32>,
+    /// The balancer's connections that have lives of their own.
+    pub kept: KeptAt,
     /// Servers, fleet by fleet.
     pub servers: Vec<Server>,
     /// Health checks, per server.
@@ -354,6 +356,7 @@ impl World {
             populations: Vec::new(),
             backends: Vec::new(),
             connections: Vec::new(),
+            kept: KeptAt::new(&spec),
             servers: Vec::new(),
             checkers: Vec::new(),
             plans: Vec::new(),
@@ -418,6 +421,7 @@ impl World {
             Event::Refused(t) => self.connect_refused(k, t),
             Event::Reset(t) => self.connection_reset(k, t),
             Event::ConnectTimeout(t, dispatch) => self.connect_timed_out(k, t, dispatch),
+            Event::KeptClosed(t, dispatch) => self.kept_closed(k, t, dispatch),
             Event::TryAgain(t, same) => self.try_again(k, t, same),
             Event::CallTimeout(t) => self.call_timed_out(k, t),
             Event::QueueTimeout(t) => self.queue_timed_out(k, t),

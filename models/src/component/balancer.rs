@@ -8,6 +8,7 @@
 mod again;
 mod effects;
 mod faults;
+mod kept;
 mod limits;
 mod log;
 mod members;
@@ -15,6 +16,7 @@ mod presets;
 
 use again::note_tried;
 use effects::{breaks_ties, chooses_of_two, has_a_choice, hashes, is_marked_down};
+pub use kept::KeptAt;
 pub use log::{Log, LogAt};
 pub use presets::PRESETS;
 
@@ -24,6 +26,7 @@ use crate::ledger::Cause;
 use crate::policy::balance::{Algorithm, Ties};
 use crate::policy::guards::Inside;
 use crate::policy::health::HealthCheck;
+use crate::policy::keep_alive::KeepAlive;
 use crate::policy::limits::{Counted, FleetLimits, UnderWay};
 use crate::policy::members::Members;
 use crate::policy::redispatch::{ConnectFailure, Redispatch, Retries, Rule};
@@ -73,6 +76,8 @@ settings! {
         pub health: HealthCheck = HealthCheck::default() => always;
         /// Connection to the servers: opened for each call, or kept.
         pub connection: Connection = Connection::KeptAlive => takes_time;
+        /// Lives of the connections that are kept; none, here and with every fleet: one is always at hand, and nobody closes it.
+        pub keep_alive: Option<KeepAlive> = None => takes_time;
         /// Longest wait for a server to accept a connection. (time)
         pub connect_timeout: Ns = Ns::secs(1), "1ms" ..= "1h" => always;
         /// Further tries after a failed connection: a count, or "each-server" for one try at each server of the fleet.
@@ -413,6 +418,9 @@ impl World {
             members.on_chosen(&self.spec.balancer.health, server, k.now());
         }
         self.count(t, Counted::Connecting);
+        if self.kept.on && self.takes_closed(k, t) {
+            return;
+        }
         self.send_connect(k, t);
     }
 
@@ -471,6 +479,9 @@ impl World {
         if let world::Purpose::Check(number) = purpose {
             self.check_over(k, t, number, status);
             return;
+        }
+        if self.kept.on {
+            self.keep_connection(k.now(), t);
         }
         let again = status >= 400 && self.is_tried_again(t, Failure::Status(status));
         self.judge_at(k, fleet, server, Verdict::Answered { status, retried: again });

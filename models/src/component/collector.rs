@@ -28,6 +28,7 @@ use crate::policy::adaptive::{Adaptive, Limiter};
 use crate::policy::asking::{OnFailure, Reactions};
 use crate::policy::breaker::Breaker;
 use crate::policy::bulkhead::Limit;
+use crate::policy::keep_alive::ServerKeepAlive;
 use crate::policy::listen::{self, Arrival};
 use crate::policy::members::Members;
 use crate::policy::shedding::Shedding;
@@ -198,6 +199,8 @@ settings! {
         pub backlog: u32 = 128, 0 ..= 1000000 => has_backlog;
         /// A queue of the process's own behind it, filled by an accepting thread (gunicorn: 1,000 and more). (calls)
         pub accept_queue: u32 = 0, 0 ..= 10000000 => has_accept_queue;
+        /// How long its servers keep connections that the balancer keeps; none: as long as the balancer does.
+        pub keep_alive: Option<ServerKeepAlive> = None => always;
         /// Whether a worker looks, before it starts a call, if the other side has left, and then skips it.
         pub notices_departure: bool = false => is_departed_from;
         /// The health endpoint.
@@ -409,7 +412,7 @@ impl Fleet {
     }
 
     /// How many calls may wait to be accepted while the process runs.
-    fn room(&self) -> u32 {
+    pub fn room(&self) -> u32 {
         match &self.shedding {
             // Who counts what is pending has accepted it.
             Some(shedding) if shedding.pending.is_some() => u32::MAX,

@@ -12,6 +12,7 @@ pub mod fail_open;
 pub mod failover;
 pub mod guards;
 pub mod health;
+pub mod keep_alive;
 pub mod limits;
 pub mod listen;
 pub mod max_fails;

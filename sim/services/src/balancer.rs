@@ -11,12 +11,13 @@ mod rotation;
 pub use log::Log;
 
 use crate::crew::Crew;
-use crate::http::{Broken, Ticket, answer, exchange, serve_one, serve_while_wanted};
+use crate::http::{Broken, Ticket, answer, exchange, exchange_kept, is_idle, serve_one, serve_while_wanted};
 use crate::platform::{Either, Handshake, LinkAt, Listener, Platform, Silence, first};
 use crate::town::{HTTP, Town};
 use crate::witness::{Chance, To};
 use brownout_models::component::clients::Connection;
 use brownout_models::ledger::Cause;
+use brownout_models::policy::keep_alive::{Idle, KeepAlive, Kept};
 use brownout_models::policy::redispatch::{self, ConnectFailure, Next, Redispatch, Tried};
 use brownout_models::policy::resend::{Failed, Failure};
 use brownout_models::policy::verdict::Verdict;
@@ -26,7 +27,7 @@ use bytes::Bytes;
 use http_body_util::Full;
 use hyper::{Method, Response};
 use rotation::{Asks, Place, Rotator, Slot};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::oneshot;
 
 /// Where a kind of call goes.
@@ -38,13 +39,15 @@ struct Route {
 }
 
 /// The process of the balancer.
-pub struct Balancer<P> {
+pub struct Balancer<P: Platform> {
     platform: P,
     town: Town,
     rotator: Rotator,
     routes: Vec<Route>,
     handshake: Handshake,
     crew: Crew<P>,
+    /// Connections that have lives of their own, and their rules.
+    kept: Option<(KeepAlive, Mutex<Idle<P::Stream>>)>,
 }
 
 /// Whether whoever made a request still waits for it.
@@ -104,12 +107,15 @@ impl<P: Platform> Balancer<P> {
             Some(Route { kind, fleet: fleet as u16, plan: usize::from(plan.0), reads })
         });
         let routes = routes.collect();
-        let fresh = spec.balancer.connection == Connection::PerCall;
+        let servers = spec.fleets.iter().map(|(_, fleet)| fleet.count as usize).sum();
+        let kept = spec.balancer.keeping(spec).map(|rules| (rules, Mutex::new(Idle::new(servers))));
+        let fresh = spec.balancer.connection == Connection::PerCall || kept.is_some();
         Arc::new(Balancer {
             rotator: Rotator::new(&town, &platform),
             routes,
             handshake: if fresh { Handshake::Fresh } else { Handshake::WithFirst },
             crew: Crew::new(&platform),
+            kept,
             platform,
             town,
         })
@@ -285,6 +291,9 @@ impl<P: Platform> Balancer<P> {
         self.note_pause(server);
         let (door, way_there) =
             (self.town.server_door(server, HTTP), self.town.server_way().over(LinkAt::Server(server)));
+        if let Some(kept) = self.take_kept(server) {
+            return self.send_on(way, place, method, path, presence, kept, true).await;
+        }
         let silence = Silence::default();
         let connect = self.platform.connect_noting(door, way_there, self.handshake, &silence);
         let connect = first(self.platform.within(spec.connect_timeout, connect), self.rotator.cut(server));
@@ -307,6 +316,43 @@ impl<P: Platform> Balancer<P> {
                 return Then::Left;
             }
         };
+        let kept = Kept { opened: self.platform.now(), calls: 0, of: stream };
+        self.send_on(way, place, method, path, presence, kept, false).await
+    }
+
+    /// An idle connection to a server, if there is one that the balancer believes to be open.
+    fn take_kept(&self, server: u32) -> Option<Kept<P::Stream>> {
+        let (rules, idle) = self.kept.as_ref()?;
+        let mut idle = idle.lock().unwrap_or_else(PoisonError::into_inner);
+        idle.take(rules, server as usize, self.platform.now(), is_idle)
+    }
+
+    /// A connection whose call has been answered lies idle from now on, unless it has had its calls or its age.
+    fn keep(&self, server: u32, fleet: u16, connection: Kept<P::Stream>) {
+        let Some((rules, idle)) = &self.kept else { return };
+        let (now, theirs) = (self.platform.now(), self.town.fleet(fleet).keep_alive.as_ref());
+        if rules.keeps(theirs, &connection, now) {
+            let servers = self.rotator.members(fleet, |members| members.servers());
+            let servers = servers.start as usize..servers.end as usize;
+            let mut idle = idle.lock().unwrap_or_else(PoisonError::into_inner);
+            idle.put(rules, (server as usize, servers), now, connection, is_idle);
+        }
+    }
+
+    /// Sends the request over a connection and waits for the answer; `reused`: others went over it before.
+    #[expect(clippy::too_many_arguments, reason = "the second half of `dispatch`")]
+    async fn send_on(
+        &self,
+        way: &mut Way,
+        place: Place,
+        method: &Method,
+        path: &str,
+        presence: &mut Presence,
+        connection: Kept<P::Stream>,
+        reused: bool,
+    ) -> Then {
+        let (spec, server) = (&self.town.spec().balancer, place.server());
+        let Kept { opened, calls, of: stream } = connection;
         if !place.may_send() {
             return Then::Answer(spec.unavailable_status, Some(Cause::Overflow));
         }
@@ -314,8 +360,13 @@ impl<P: Platform> Balancer<P> {
         let chance = witness.send(witness.chance(way.call), To::Server(server, witness.incarnation(server)));
         let ticket = Ticket { call: way.call, attempt: way.attempt, salt: way.salt, chance };
         let patience = spec.idle_timeout.map_or(Ns::NEVER, |idle| self.platform.now().plus(idle));
-        let exchange = self.platform.before(patience, exchange(stream, method.clone(), path, ticket));
-        let exchange = first(exchange, self.rotator.cut(server));
+        let exchange = async {
+            match &self.kept {
+                Some(_) => exchange_kept(stream, method.clone(), path, ticket).await,
+                None => exchange(stream, method.clone(), path, ticket).await.map(|reply| (reply, None)),
+            }
+        };
+        let exchange = first(self.platform.before(patience, exchange), self.rotator.cut(server));
         let reply = if spec.close_on_departure {
             match first(exchange, presence.left()).await {
                 Either::Left(reply) => reply,
@@ -334,13 +385,17 @@ impl<P: Platform> Balancer<P> {
             }
         };
         match reply {
-            Some(Ok(reply)) => {
+            Some(Ok((reply, stream))) => {
+                if let Some(stream) = stream {
+                    self.keep(server, way.fleet, Kept { opened, calls: calls + 1, of: stream });
+                }
                 let status = reply.status;
                 let failure = Failure::Status(status);
                 let again = status >= 400 && way.retries_left > 0 && spec.retry_policy().covers(failure, way.reads);
                 self.judge(server, Verdict::Answered { status, retried: again });
                 if again { self.next(way, place, failure, (status, None)) } else { Then::Answer(status, None) }
             }
+            Some(Err(_)) if reused => self.kept_closed(way, place, chance),
             Some(Err(how)) => {
                 let cause = if how == Broken::Reset { Cause::ConnectionReset } else { Cause::Crashed };
                 self.failed(way, place, Failure::Broken, (spec.broken_status, Some(cause)))
@@ -350,6 +405,20 @@ impl<P: Platform> Balancer<P> {
                 self.failed(way, place, Failure::Unanswered, end)
             }
         }
+    }
+
+    /// A try on a kept connection finds that its server has closed it. What nobody has received has not been executed.
+    fn kept_closed(&self, way: &mut Way, place: Place, chance: u64) -> Then {
+        let end = (self.town.spec().balancer.broken_status, Some(Cause::ConnectionReset));
+        if let Some(chance) = self.town.witness().receive(chance) {
+            chance.end(Cause::ConnectionReset);
+        }
+        let (free, counts) = self.kept.as_ref().map_or((false, true), |(rules, _)| (rules.free_retry, rules.counts));
+        if free {
+            way.retries_left += 1;
+        }
+        self.judge(place.server(), if counts { Verdict::Unreached } else { Verdict::Abandoned });
+        self.next(way, place, Failure::Broken, end)
     }
 
     /// A try has failed, which speaks against its server. `end`: the answer if it was the last.

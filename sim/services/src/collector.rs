@@ -16,8 +16,8 @@ pub use asking::{StoreConnection, StoreFailure, Stores};
 pub use spool::Spool;
 
 use crate::crew::Crew;
-use crate::departure::Departure;
-use crate::http::{Ticket, answer, serve_one, serve_seeing};
+use crate::departure::{Departure, watched};
+use crate::http::{Ticket, answer, serve_kept, serve_one, serve_seeing};
 use crate::platform::{Either, Listener, Platform, first};
 use crate::town::{Day, Exit, HEALTH, HTTP, Meter, ServerMeters, Town};
 use asking::Asker;
@@ -123,7 +123,9 @@ pub async fn run<P: Platform>(platform: P, town: Town, server: u32, make: Option
     if process.town.leaks() {
         platform.spawn(process.clone().follow_leaks());
     }
-    if event_loop || fleet.shedding.is_some() {
+    if process.town.spec().balancer.keeping(process.town.spec()).is_some() {
+        process.accept_kept(crew, &fleet).await;
+    } else if event_loop || fleet.shedding.is_some() {
         process.accept_all(crew).await;
     } else {
         process.accept_by_workers(&fleet).await;
@@ -190,6 +192,49 @@ impl<P: Platform> Process<P> {
                 let looks = process.fleet().notices_departure;
                 serve_seeing(stream, looks, |request, departure| {
                     process.handle(request, Taken { since, has_worker: false, departure })
+                })
+                .await;
+            });
+        }
+    }
+
+    /// A process whose connections bring several calls: each waits its turn for a core or a worker, and an idle connection
+    /// holds none.
+    async fn accept_kept(self: Arc<Self>, crew: Crew<P>, fleet: &Fleet) {
+        let takes_any = fleet.room() == u32::MAX;
+        let door = self.town.server_door(self.server, HTTP);
+        let Ok(listener) = self.platform.listen(door, fleet.room(), self.town.server_way()).await else { return };
+        loop {
+            if !takes_any {
+                // A worker that is free accepts.
+                drop(self.turns.take(false).await);
+            }
+            let Ok(stream) = listener.accept().await else { return };
+            let process = self.clone();
+            crew.run(async move {
+                let theirs = process.fleet().keep_alive.clone().unwrap_or_default();
+                let idle = || {
+                    let platform = process.platform.clone();
+                    async move {
+                        match theirs.idle {
+                            Some(idle) => platform.sleep(idle).await,
+                            None => std::future::pending().await,
+                        }
+                    }
+                };
+                let trip = async { process.platform.sleep(process.town.server_way().latency).await };
+                let (stream, departure) = watched(stream);
+                let looks = process.fleet().notices_departure;
+                serve_kept(stream, theirs.calls, idle, trip, |request| {
+                    let (process, departure) = (&process, if looks { departure.clone() } else { Departure::default() });
+                    async move {
+                        let since = process.platform.now();
+                        let _held = (process.pending.hold(), process.meters.pending.hold());
+                        if process.fleet().concurrency == Concurrency::EventLoop && process.is_over_its_heap() {
+                            process.die(Ns::ZERO).await;
+                        }
+                        process.handle(request, Taken { since, has_worker: false, departure }).await
+                    }
                 })
                 .await;
             });

@@ -10,6 +10,7 @@ use hyper::{Method, Request, Response};
 use std::convert::Infallible;
 use std::future::Future;
 use std::pin::{Pin, pin};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 use tokio::io::ReadBuf;
 
@@ -149,6 +150,120 @@ pub async fn exchange<S: Stream>(mut stream: S, method: Method, path: &str, tick
         }
     })
     .await
+}
+
+/// Says with an answer that its connection takes no more requests.
+const LAST: &str = "x-brownout-last";
+
+/// As [`exchange`], over a connection that may be kept: with the answer comes the stream, unless the other side closes it.
+///
+/// # Errors
+/// [`Broken`] if the stream ends before.
+pub async fn exchange_kept<S: Stream>(
+    mut stream: S,
+    method: Method,
+    path: &str,
+    ticket: Ticket,
+) -> Result<(Reply, Option<S>), Broken> {
+    let request = Request::builder()
+        .method(method)
+        .uri(path)
+        .header("host", "brownout")
+        .header(TICKET, ticket.to_string())
+        .body(Empty::<Bytes>::new())
+        .map_err(|_| Broken::Ended)?;
+    stream.carries(ticket.chance);
+    let (mut sender, mut connection) = hyper::client::conn::http1::handshake(Io(stream)).await?;
+    let answer = async move {
+        let response = sender.send_request(request).await?;
+        let status = response.status().as_u16();
+        let last = response.headers().contains_key(LAST);
+        let cause = response.headers().get(CAUSE).and_then(|c| c.to_str().ok()).map(str::to_string);
+        response.into_body().collect().await?;
+        Ok::<_, Broken>((Reply { status, cause }, last))
+    };
+    let mut open = true;
+    let (reply, last) = {
+        let mut answer = pin!(answer);
+        std::future::poll_fn(|cx| {
+            loop {
+                if let Poll::Ready(result) = answer.as_mut().poll(cx) {
+                    return Poll::Ready(result);
+                }
+                // Not to its end: that would close the stream.
+                if !open || connection.poll_without_shutdown(cx).is_pending() {
+                    return Poll::Pending;
+                }
+                open = false;
+            }
+        })
+        .await?
+    };
+    Ok((reply, (!last).then(|| connection.into_parts().io.0)))
+}
+
+/// Whether nothing has come over a stream that lies idle: neither its end nor anything else.
+pub fn is_idle<S: Stream>(stream: &mut S) -> bool {
+    let mut cx = Context::from_waker(std::task::Waker::noop());
+    Pin::new(stream).poll_read(&mut cx, &mut ReadBuf::new(&mut [0])).is_pending()
+}
+
+/// Serves the requests that a connection brings, one after the other, `most` of them, until it has lain idle for as long as `idle` waits;
+/// then it is closed, which the other side sees after `trip`.
+pub async fn serve_kept<S, H, F, I>(
+    mut stream: S,
+    most: Option<u32>,
+    idle: impl Fn() -> I,
+    trip: impl Future<Output = ()>,
+    handle: H,
+) where
+    S: Stream,
+    H: Fn(Request<Incoming>) -> F,
+    F: Future<Output = Response<Full<Bytes>>>,
+    I: Future<Output = ()>,
+{
+    let mut served = 0;
+    loop {
+        served += 1;
+        let (last, begun) = (most.is_some_and(|most| served >= most), AtomicBool::new(false));
+        let service = service_fn(|request| {
+            begun.store(true, Ordering::Relaxed);
+            let answer = handle(request);
+            Box::pin(async move {
+                let mut response = answer.await;
+                if last {
+                    response.headers_mut().insert(LAST, hyper::header::HeaderValue::from_static("1"));
+                }
+                Ok::<_, Infallible>(response)
+            })
+        });
+        let mut connection = hyper::server::conn::http1::Builder::new()
+            .half_close(true)
+            .keep_alive(false)
+            .auto_date_header(false)
+            .serve_connection(Io(stream), service);
+        let mut limit = pin!(idle());
+        let waits = served > 1;
+        let served_well = std::future::poll_fn(|cx| {
+            if let Poll::Ready(end) = connection.poll_without_shutdown(cx) {
+                return Poll::Ready(Some(end.is_ok()));
+            }
+            if waits && !begun.load(Ordering::Relaxed) && limit.as_mut().poll(cx).is_ready() {
+                return Poll::Ready(None);
+            }
+            Poll::Pending
+        })
+        .await;
+        let Some(served_well) = served_well else {
+            // Idle for too long. What comes from now on is not read; the platform's ends of a stream see a close at once.
+            trip.await;
+            return;
+        };
+        if !served_well || last || !begun.load(Ordering::Relaxed) {
+            return;
+        }
+        stream = connection.into_parts().io.0;
+    }
 }
 
 /// Serves the one request that a connection brings. A client that leaves does not end the work: as in most servers, it

@@ -53,6 +53,9 @@ impl World {
             *pool = PoolAt { store: pool.store, size: pool.size, queue: pool.queue, ..PoolAt::default() };
         }
         let incarnation = server.incarnation;
+        if self.kept.on {
+            self.close_kept(k.now(), number);
+        }
         self.set_room(number);
         self.set_workers(k, number);
         k.record(Fact::Process { server: number, alive: false });

@@ -28,6 +28,10 @@ impl World {
         let due = |t: &&mut Try| {
             if OPEN { t.front == Front::Waiting && t.back == Back::None } else { t.front == Front::Connecting }
         };
+        if !OPEN && self.kept.on && self.knows_nothing_of(k, t) {
+            return;
+        }
+        let opens = self.kept.on && self.tries.get(t).is_some() && self.opens(t);
         let Some(try_) = self.tries.get_mut(t).filter(due) else { return };
         let server = &mut self.servers[try_.server as usize];
         if !server.alive {
@@ -44,7 +48,7 @@ impl World {
         }
         let try_ = &mut self.tries[t];
         let server = &mut self.servers[try_.server as usize];
-        let per_call = self.spec.balancer.connection == Connection::PerCall;
+        let per_call = self.spec.balancer.connection == Connection::PerCall || opens;
         let runs = !server.knobs.still;
         let fleet = &self.spec.fleets.0[try_.fleet as usize].1;
         let too_many = !server.is_plain
