@@ -55,7 +55,7 @@ fn the_first_difference_between_two_runs_is_named_with_its_time() {
 }
 
 /// What is pinned: seed, design and scenario file.
-const PINNED: [(u64, &str, &str); 43] = [
+const PINNED: [(u64, &str, &str); 44] = [
     (1, "-", "october-28.toml"),
     (1, "pool-exhaustion", "october-28.toml"),
     (1, "memory-growth", "october-28.toml"),
@@ -87,6 +87,7 @@ const PINNED: [(u64, &str, &str); 43] = [
     (1, "-", "measured/bad-server/haproxy-least-requests.toml"),
     (1, "-", "measured/bulkhead-deep-refuse.toml"),
     (1, "-", "measured/bulkhead-shallow-hang.toml"),
+    (1, "-", "measured/connections/nginx-server-closes-first.toml"),
     (1, "-", "measured/crash-refuse.toml"),
     (1, "-", "measured/envoy-bulkhead-deep-hang.toml"),
     (1, "-", "measured/maxconn-8-hang.toml"),

@@ -116,6 +116,14 @@ mod space {
         ("retry_pause", &["{}", "{ base = '1ms', most = '1s' }"]),
         ("retry_within", &["'100ms'", "'1s'"]),
         ("retries_at_once", &["0", "1", "3"]),
+        (
+            "keep_alive",
+            &[
+                "{}",
+                "{ idle = '300ms', calls = 3, at_most = 1 }",
+                "{ life = '1s', purge = '200ms', takes = 'oldest', free_retry = true, counts = false }",
+            ],
+        ),
         ("retry_budget", &["{}", "{ share = '50%', at_least = 0 }"]),
         (
             "fleet_limits",
@@ -179,6 +187,7 @@ mod space {
         ("heap_limit", &["'1MB'", "'3MB'", "'20MB'"]),
         ("backlog", &["0", "1", "5", "20"]),
         ("accept_queue", &["1", "10"]),
+        ("keep_alive", &["{ idle = '100ms' }", "{ idle = '1s', calls = 2 }"]),
         ("notices_departure", &["true"]),
         (
             "health",

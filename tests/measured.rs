@@ -21,6 +21,8 @@
 //! A fourth, [`BAD_SERVER`], has rows in which one server answers errors (`scenarios/measured/bad-server/`, three seeds): failed calls
 //! within 0.02.
 //!
+//! A fourth, [`CONNECTIONS`], has connections that the server closes first (`scenarios/measured/connections/`, twenty seeds): within 0.01.
+//!
 //! `cargo test --test measured -- --nocapture` prints the tables.
 
 mod support;
@@ -261,6 +263,26 @@ type Pooled = (&'static str, f64, f64, f64);
 
 const POOLS: [Pooled; 1] = [("shared-by-slow-queries", 0.180, 0.222, 0.08)];
 
+/// A measured row of kept connections: the scenario; of each kind the share that fails; how far it may be off.
+const CONNECTIONS: [Pooled; 1] = [("nginx-server-closes-first", 0.0, 0.026, 0.01)];
+
+#[test]
+fn every_measured_row_of_connections_is_reproduced() {
+    let mut off = Vec::new();
+    for (name, get, post, within) in CONNECTIONS {
+        let scenario = scenario(&format!("measured/connections/{name}.toml"), &[], &[]);
+        let outcomes: Vec<Outcome> = SEEDS.map(|seed| outcome(&scenario, seed)).collect();
+        for (kind, measured) in [("get", get), ("post", post)] {
+            let is = Simulated::over(&outcomes, |o| o.calls[kind].failed_rate).mean;
+            println!("{name:<26} {kind:<12} measured {measured:>8.3} simulated {is:>8.3}");
+            if (is - measured).abs() > within {
+                off.push(format!("{name}: {kind} {is:.3}, measured {measured:.3}, may differ by {within:.3}"));
+            }
+        }
+    }
+    assert!(off.is_empty(), "too far from what was measured:\n{}", off.join("\n"));
+}
+
 #[test]
 fn every_measured_row_of_pools_is_reproduced() {
     let mut off = Vec::new();
@@ -283,6 +305,7 @@ fn every_file_of_measured_rows_is_in_the_table() {
     let tables = [
         ("measured", ROWS.iter().map(|row| row.name).collect::<Vec<&str>>()),
         ("measured/retries", RETRIES.iter().map(|row| row.0).collect()),
+        ("measured/connections", CONNECTIONS.iter().map(|row| row.0).collect()),
         ("measured/pools", POOLS.iter().map(|row| row.0).collect()),
         ("measured/bad-server", BAD_SERVER.iter().map(|row| row.0).collect()),
     ];

@@ -7,6 +7,8 @@
 mod afternoon;
 mod support;
 
+#[path = "connections.rs"]
+mod connections;
 #[path = "designs.rs"]
 mod designs;
 #[path = "edges.rs"]

@@ -301,6 +301,16 @@ const KEYS: &[(&str, &[&str])] = &[
     ("stores.db.spare.shares_headroom", &["false", "true"]),
     ("fleets.app.health.service", &["\"2ms\"", "\"150ms\""]),
     ("fleets.app.health.pool", &["\"none\"", "\"side\""]),
+    ("balancer.keep_alive.idle", &["\"none\"", "\"30ms\""]),
+    ("balancer.keep_alive.calls", &["\"none\"", "1", "3"]),
+    ("balancer.keep_alive.life", &["\"none\"", "\"200ms\""]),
+    ("balancer.keep_alive.at_most", &["\"none\"", "0", "1"]),
+    ("balancer.keep_alive.purge", &["\"none\"", "\"20ms\""]),
+    ("balancer.keep_alive.takes", &["\"latest\"", "\"oldest\""]),
+    ("balancer.keep_alive.free_retry", &["false", "true"]),
+    ("balancer.keep_alive.counts", &["true", "false"]),
+    ("fleets.app.keep_alive.idle", &["\"none\"", "\"25ms\""]),
+    ("fleets.app.keep_alive.calls", &["\"none\"", "2"]),
     ("fleets.app.calls.get.service", &["\"none\"", "\"2ms\"", "\"70ms\""]),
     ("fleets.app.calls.get.pool", &["\"none\"", "\"side\""]),
     ("fleets.app.calls.log.service", &["\"0s\"", "\"3ms\""]),
@@ -646,6 +656,25 @@ const STAGED: &[(&str, &str, [&str; 2])] = &[
         "balancer.redispatch = \"afresh\"\nbalancer.algorithm = \"random\"\nbalancer.health.enabled = false\nfleets.f.count = 3\n\
          stores.db = {}\nfleets.f.restart.delay = \"5s\"\n[[timeline]]\nat = \"2s\"\ndo = \"crash\"\nfleet = \"f\"\nservers = 1\n",
         ["0", "2"],
+    ),
+    (
+        "balancer.keep_alive.takes",
+        "network.servers.latency = \"3ms\"\nclients.c.connection = \"kept-alive\"\nbalancer.health.enabled = false\n\
+         fleets.f.keep_alive.idle = \"20ms\"\nstores.db.service = \"9ms\"",
+        ["\"latest\"", "\"oldest\""],
+    ),
+    (
+        "balancer.keep_alive.free_retry",
+        "network.servers.latency = \"3ms\"\nbalancer.retries = 1\nbalancer.retry_on = [\"empty-response\"]\nbalancer.health.enabled = false\n\
+         fleets.f.keep_alive.idle = \"12ms\"\nfleets.f.count = 3\nbalancer.algorithm = \"random\"\nbalancer.redispatch = \"every\"\n\
+         stores.db.service = \"1ms\"",
+        ["false", "true"],
+    ),
+    (
+        "balancer.keep_alive.counts",
+        "network.servers.latency = \"3ms\"\nbalancer.retries = 0\nbalancer.health.enabled = false\nbalancer.health.max_fails = { fails = 1 }\n\
+         fleets.f.keep_alive.idle = \"12ms\"\nfleets.f.count = 3\nstores.db.service = \"1ms\"",
+        ["true", "false"],
     ),
     (
         "fleets.f.calls.get.pool",

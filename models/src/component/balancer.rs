@@ -15,7 +15,7 @@ mod members;
 mod presets;
 
 use again::note_tried;
-use effects::{breaks_ties, chooses_of_two, has_a_choice, hashes, is_marked_down};
+use effects::{breaks_ties, chooses_of_two, has_a_choice, hashes, is_marked_down, takes_time};
 pub use kept::KeptAt;
 pub use log::{Log, LogAt};
 pub use presets::PRESETS;
@@ -156,14 +156,9 @@ fn queues(queue: &Surge, _: &Scope<'_>) -> Silence {
     unless(queue.limit != Some(0), "`limit` is 0: no call waits")
 }
 
-fn takes_time(_: &Balancer, at: &Scope<'_>) -> Silence {
-    let link = &at.world.network.servers;
-    let matters = link.latency > Ns::ZERO || at.world.has_link_faults();
-    unless(matters, "`network.servers.latency` is 0s: connecting takes no time")
-}
-
 fn tries_again(balancer: &Balancer, _: &Scope<'_>) -> Silence {
-    unless(balancer.retries != Retries::Count(0), NO_RETRIES)
+    let free = balancer.keep_alive.as_ref().is_some_and(|kept| kept.free_retry);
+    unless(balancer.retries != Retries::Count(0) || free, NO_RETRIES)
 }
 
 fn tries_again_or_queues(balancer: &Balancer, _: &Scope<'_>) -> Silence {

@@ -8,7 +8,11 @@
 //! Not modelled: locks, query plans.
 
 mod door;
+mod presets;
 mod spare;
+mod turns;
+
+pub use presets::PRESETS;
 
 use crate::component::network::Link;
 use crate::component::rest::which;
@@ -19,7 +23,7 @@ use crate::policy::asking::OnFailure;
 use crate::policy::bulkhead::Limit;
 use crate::policy::failover::Spare;
 use crate::random::{Distribution, Purpose, draw, unit};
-use crate::setting::{Name, Named, Preset, Scope, Silence, always, first_of, unless};
+use crate::setting::{Name, Named, Scope, Silence, always, first_of, unless};
 use crate::settings;
 use crate::slab::Ref;
 use crate::units::{Ns, Quantity, Rate};
@@ -27,6 +31,7 @@ use crate::world::{Query, QueryState, World};
 use door::Door;
 use spare::Pair;
 use std::collections::VecDeque;
+use turns::ShareAt;
 
 settings! {
     /// A resource that writes use up and maintenance restores.
@@ -120,45 +125,6 @@ fn lasts(warm_up: &WarmUp, _: &Scope<'_>) -> Silence {
     unless(warm_up.lasts > Ns::ZERO, "`lasts` is 0s: it is over at once")
 }
 
-/// Every preset.
-pub const PRESETS: &[Preset<Store>] = &[Preset {
-    name: "postgresql",
-    doc: "PostgreSQL 15 (2022) as it comes, on Linux 5.4 or later: 97 connections (max_connections 100, 3 of them \
-          reserved), backlog 244 (twice MaxBackends), 2ms to accept and fork one after another (measured on 15.18, two \
-          cores: 1.9ms idle, 2.6ms to 3.6ms beside busy processes; 0.4ms on a large machine), 100ms to start up (measured: \
-          50ms after a clean stop of an empty database, 100ms after an immediate one; recovery of a large one takes \
-          minutes). Queries, service and link are yours to say. Source: runtime-config-connection.html, pqcomm.c (the \
-          backlog seen with ss, too), pgsql-hackers of May 2025 (the large machine). Not modelled: what authentication and \
-          TLS add to a connection, locks between queries, checkpoints, a pooler before it.",
-    make: || Store {
-        connections: Some(97),
-        backlog: Some(244),
-        accept: Ns::millis(2),
-        start_up: Ns::millis(100),
-        ..Store::default()
-    },
-}];
-
-/// Queries of one kind of call, of which a store runs only so many at once.
-struct ShareAt {
-    limit: u32,
-    inside: u32,
-    waiting: VecDeque<Ref>,
-}
-
-impl ShareAt {
-    fn new(limit: u32) -> ShareAt {
-        ShareAt { limit, inside: 0, waiting: VecDeque::new() }
-    }
-}
-
-impl Store {
-    /// Most queries at once of a kind that `at_most` lists.
-    pub fn share(&self, limit: Limit) -> u32 {
-        limit.of(self.concurrency.unwrap_or(u32::MAX)).max(1)
-    }
-}
-
 /// A store at work.
 pub struct StoreAt {
     /// Faults in force.
@@ -219,7 +185,7 @@ impl StoreAt {
 
     /// Queries that wait or hang.
     pub fn waiting(&self) -> usize {
-        self.waiting.len() + self.hung.len() + self.shares.iter().map(|share| share.waiting.len()).sum::<usize>()
+        self.waiting.len() + self.hung.len() + self.shares.iter().map(ShareAt::waiting).sum::<usize>()
     }
 
     /// Headroom at a time, without changing anything.
@@ -384,48 +350,6 @@ impl World {
         }
     }
 
-    /// Whether a query may queue with the others: its kind has not as many there as it may have.
-    fn enters_share<K: Kernel>(&mut self, k: &mut K, q: Ref) -> bool {
-        let Query { store, fleet, plan, .. } = self.queries[q];
-        let Some(share) = self.plans[fleet as usize][plan as usize].share else { return true };
-        let share = &mut self.stores[store as usize].shares[share as usize];
-        if share.inside < share.limit {
-            share.inside += 1;
-            return true;
-        }
-        self.queries[q].state = QueryState::Waiting;
-        share.waiting.push_back(q);
-        self.waits(k, store);
-        false
-    }
-
-    /// A query has been served: another of its kind may queue with the others.
-    fn leaves_share<K: Kernel>(&mut self, k: &mut K, store: u16, fleet: u16, plan: u16) {
-        let Some(share) = self.plans[fleet as usize][plan as usize].share else { return };
-        let share = &mut self.stores[store as usize].shares[share as usize];
-        match share.waiting.pop_front() {
-            Some(next) => {
-                self.waits(k, store);
-                self.take_turn(k, next);
-            }
-            None => share.inside -= 1,
-        }
-    }
-
-    /// A query runs, or waits until it can.
-    fn take_turn<K: Kernel>(&mut self, k: &mut K, q: Ref) {
-        let store = self.queries[q].store;
-        let limit = self.spec.stores.0[store as usize].1.concurrency.unwrap_or(u32::MAX);
-        let s = &mut self.stores[store as usize];
-        if s.running < limit {
-            self.run_query(k, q);
-        } else {
-            self.queries[q].state = QueryState::Waiting;
-            s.waiting.push_back(q);
-            self.waits(k, store);
-        }
-    }
-
     /// Other queries than before wait or hang.
     fn waits<K: Kernel>(&mut self, k: &K, store: u16) {
         let waiting = self.stores[store as usize].waiting() as u64;
@@ -468,7 +392,7 @@ impl World {
             s.hung.push(q);
             if let Some(share) = self.plans[fleet as usize][plan as usize].share {
                 // It comes anew when the store resumes.
-                s.shares[share as usize].inside -= 1;
+                s.shares[share as usize].leave();
             }
             self.waits(k, store);
             return;
@@ -665,7 +589,7 @@ impl World {
         self.close_door(k, store, entry);
         let s = &mut self.stores[store as usize];
         s.waiting.clear();
-        s.shares.iter_mut().for_each(|share| *share = ShareAt::new(share.limit));
+        s.shares.iter_mut().for_each(ShareAt::clear);
         s.hung.clear();
         self.waits(k, store);
     }

@@ -14,7 +14,7 @@
 
 use crate::choices;
 use crate::component::clients::Connection as Mode;
-use crate::setting::{Scope, Silence, first_of, unless};
+use crate::setting::{Preset, Scope, Silence, first_of, unless};
 use crate::settings;
 use crate::units::Ns;
 use std::collections::VecDeque;
@@ -31,7 +31,7 @@ choices! {
 
 settings! {
     /// Connections that the balancer keeps to servers, each with a life of its own.
-    pub struct KeepAlive {
+    pub struct KeepAlive (presets = PRESETS) {
         /// How long the balancer lets a connection lie idle before it closes it (nginx `keepalive_timeout`, Envoy `idle_timeout`); none: no
         /// limit. (time)
         pub idle: Option<Ns> = None, "1ms" ..= "24h" => is_kept;
@@ -54,6 +54,38 @@ settings! {
         pub counts: bool = true => is_watched;
     }
 }
+
+/// Every preset.
+pub const PRESETS: &[Preset<KeepAlive>] = &[
+    Preset {
+        name: "nginx",
+        doc: "nginx with `keepalive 32`, as it comes from 1.29.7 on (March 2026): at most 32 idle connections, each for 60s, 1,000 calls and an \
+              hour; one that turns out to be closed costs no try, and is a failure of its server. Source: \
+              ngx_http_upstream_keepalive_module.c and ngx_http_upstream.c, commits 4fbe4b6 and 6bb27a6. Not modelled: that each worker \
+              keeps its own.",
+        make: KeepAlive::nginx,
+    },
+    Preset {
+        name: "envoy",
+        doc: "Envoy 1.40 (2026), and Istio: idle for an hour, any number of calls. Source: protocol.proto (HttpProtocolOptions). Not \
+              modelled: that each worker keeps its own.",
+        make: || KeepAlive { idle: Some(Ns::secs(3600)), ..KeepAlive::default() },
+    },
+    Preset {
+        name: "haproxy",
+        doc: "HAProxy 2.6 (2022) with `http-reuse always`: every 5s half of the idle connections are closed; one that turns out to be closed \
+              is no failure of its server. Source: configuration.txt (`pool-purge-delay`), check.c. Not modelled: `http-reuse safe`, its \
+              default, under which the first call of a client's connection opens one; that idle connections which it expects to need \
+              are spared; the bare close with which it answers.",
+        make: || KeepAlive { purge: Some(Ns::secs(5)), counts: false, ..KeepAlive::default() },
+    },
+    Preset {
+        name: "alb",
+        doc: "AWS Application Load Balancer (2016 and later): idle for 60s. Source: AWS user guide for Application Load Balancers. Not modelled: \
+              its nodes.",
+        make: || KeepAlive { idle: Some(Ns::secs(60)), ..KeepAlive::default() },
+    },
+];
 
 settings! {
     /// How long a server keeps connections that the balancer keeps.
@@ -102,6 +134,18 @@ pub struct Kept<T> {
 }
 
 impl KeepAlive {
+    /// Preset `nginx`.
+    pub fn nginx() -> KeepAlive {
+        KeepAlive {
+            idle: Some(Ns::secs(60)),
+            calls: Some(1000),
+            life: Some(Ns::secs(3600)),
+            at_most: Some(32),
+            free_retry: true,
+            ..KeepAlive::default()
+        }
+    }
+
     /// Whether a connection whose call has been answered is kept; `server` is what its server says of it.
     pub fn keeps<T>(&self, server: Option<&ServerKeepAlive>, connection: &Kept<T>, now: Ns) -> bool {
         let calls = [self.calls, server.and_then(|server| server.calls)];

@@ -113,6 +113,36 @@ pub const ROWS: &[Shown] = &[
         |o| seen(&o[0], "503") == 200 && seen(&o[1], "502") == 200,
     ),
     (
+        &["Lives of the connections that are kept; none, here and with every fleet: one is always at hand, and nobody closes it.", "Most calls on a connection, after which it is closed (nginx `keepalive_requests`); none: no limit.", "How long the balancer lets a connection lie idle before it closes it (nginx `keepalive_timeout`, Envoy `idle_timeout`); none: no limit."],
+        // A call takes two trips and a millisecond, 21 ms; opening a connection two trips more. A call comes every 100 ms.
+        &["network.servers.latency=10ms", "network.servers.latency=10ms; balancer.keep_alive={}", "network.servers.latency=10ms; balancer.keep_alive.calls=1", "network.servers.latency=10ms; balancer.keep_alive.calls=2", "network.servers.latency=10ms; balancer.keep_alive.idle=50ms", "network.servers.latency=10ms; balancer.keep_alive.idle=100ms"],
+        |o| [21.0, 21.1, 41.0, 31.0, 41.0, 21.1].iter().zip(o).all(|(ms, o)| near(latency(o), *ms, 0.001)),
+    ),
+    (
+        &["Age at which a connection that comes free is closed (nginx `keepalive_time`); none: no limit.", "Every so long half of the connections to a server that lie idle then are closed, the oldest first (HAProxy `pool-purge-delay`); none: never."],
+        // A connection is free, and too old, when the call after 300 ms has been answered: one call in four opens one.
+        &["network.servers.latency=10ms; balancer.keep_alive.life=250ms", "network.servers.latency=10ms; balancer.keep_alive.purge=50ms", "network.servers.latency=10ms; balancer.keep_alive.purge=1s"],
+        |o| near(latency(&o[0]), 26.0, 0.001) && near(latency(&o[1]), 41.0, 0.001) && near(latency(&o[2]), 23.0, 0.01),
+    ),
+    (
+        &["Most idle connections to all servers of a fleet together; one more, and the one that has lain idle longest is closed (nginx `keepalive`)."],
+        &["network.servers.latency=10ms; fleets.f.count=2; balancer.keep_alive.at_most=1", "network.servers.latency=10ms; fleets.f.count=2; balancer.keep_alive.at_most=2", "network.servers.latency=10ms; balancer.keep_alive.at_most=0"],
+        |o| near(latency(&o[0]), 41.0, 0.001) && near(latency(&o[1]), 21.2, 0.001) && near(latency(&o[2]), 41.0, 0.001),
+    ),
+    (
+        &["How long its servers keep connections that the balancer keeps; none: as long as the balancer does.", "How long a connection may lie idle before the server closes it; none: no limit.", "Most calls on a connection: with the last answer the server says that it closes.", "Whether a try on a kept connection that turns out to be closed is not counted among `retries` (nginx); whether the call is tried again at all, `retry_on` says."],
+        // A connection lies idle for 99 ms at the server. One that is closed after 95 ms is closed as the next call is on its way: a call
+        // opens one, the next comes sooner after it (opening took its time), the third meets the close.
+        &["network.servers.latency=10ms; fleets.f.keep_alive.idle=95ms", "network.servers.latency=10ms; fleets.f.keep_alive.idle=120ms", "network.servers.latency=10ms; fleets.f.keep_alive.idle=50ms", "network.servers.latency=10ms; fleets.f.keep_alive.calls=2", "network.servers.latency=10ms; fleets.f.keep_alive.idle=95ms; balancer={ retries = 0, retry_on = [\"error\"] , keep_alive.free_retry = true }", "network.servers.latency=10ms; fleets.f.keep_alive.idle=95ms; balancer={ retries = 0, keep_alive.free_retry = true }"],
+        |o| near(seen(&o[0], "502") as f64, 66.0, 0.03) && get(&o[1]).failed == 0 && near(latency(&o[1]), 21.1, 0.001) && get(&o[2]).failed == 0 && near(latency(&o[2]), 41.0, 0.001)
+            && get(&o[3]).failed == 0 && near(latency(&o[3]), 31.0, 0.001) && get(&o[4]).failed == 0 && near(seen(&o[5], "502") as f64, 66.0, 0.03),
+    ),
+    (
+        &["Whether such a try counts as a failure of its server to passive checks (nginx, Envoy; not HAProxy)."],
+        &["network.servers.latency=10ms; fleets.f={ count = 2, keep_alive.idle = \"195ms\" }; balancer.health=haproxy; balancer.health.observe={ errors = 1, on_error = \"mark-down\" }", "network.servers.latency=10ms; fleets.f={ count = 2, keep_alive.idle = \"195ms\" }; balancer.health=haproxy; balancer.health.observe={ errors = 1, on_error = \"mark-down\" }; balancer.keep_alive.counts=false"],
+        |o| o[0].rotation.mean_downs > 0.0 && o[1].rotation.mean_downs == 0.0 && get(&o[1]).failed > 0,
+    ),
+    (
         &["Status after a connection broke before the answer"],
         &["stores.db.service=350ms; @5s do=crash fleet=f", "stores.db.service=350ms; balancer.broken_status=504; @5s do=crash fleet=f"],
         |o| (3..=4).contains(&seen(&o[0], "502")) && (3..=4).contains(&seen(&o[1], "504")),

@@ -46,6 +46,11 @@ const PRESETS: &[Preset] = &[
         ],
     ),
     (
+        "balancer.keep_alive",
+        "nginx",
+        &[("idle", "1m"), ("calls", "1000"), ("life", "1h"), ("at_most", "32"), ("free_retry", "true")],
+    ),
+    (
         "balancer.health.outlier",
         "envoy",
         &[

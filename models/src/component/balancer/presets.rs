@@ -3,6 +3,7 @@
 use super::{Balancer, Surge};
 use crate::policy::balance::{Algorithm, Ties};
 use crate::policy::health::HealthCheck;
+use crate::policy::keep_alive::KeepAlive;
 use crate::policy::limits::FleetLimits;
 use crate::policy::redispatch::{Redispatch, Retries};
 use crate::policy::resend::{RetryOn, RetryPause};
@@ -104,7 +105,7 @@ pub const PRESETS: &[Preset<Balancer>] = &[
               a call that reads whose answer does not come in time or whose connection breaks; then 504 if \
               the last failure was a timeout, else 502; closes the connection to the server when its client leaves; health as \
               preset `nginx`. Source: ngx_http_proxy_module, ngx_http_upstream.c, ngx_http_upstream_round_robin.c. Not modelled: \
-              `invalid_header`, the reused connection that fails without costing a try, backup servers, the loss of weight after a \
+              `invalid_header`, backup servers, the loss of weight after a \
               failure, workers that count for themselves.",
         make: || nginx(HealthCheck::nginx()),
     },
@@ -113,6 +114,12 @@ pub const PRESETS: &[Preset<Balancer>] = &[
         doc: "nginx before 1.11.5 (October 2016): as `nginx`, with health as preset `nginx-before-1.11.5`. Source: \
               ngx_http_upstream_round_robin.c of 1.9.4. Not modelled: as there.",
         make: || nginx(HealthCheck::nginx_before_1_11_5()),
+    },
+    Preset {
+        name: "nginx-from-1.29.7",
+        doc: "nginx 1.29.7 (March 2026) and later: as `nginx`, with connections to servers that are kept as `keep_alive` = \"nginx\" has it. \
+              Source: ngx_http_upstream_keepalive_module.c, commits 4fbe4b6 and 6bb27a6. Not modelled: as there.",
+        make: || Balancer { keep_alive: Some(KeepAlive::nginx()), ..nginx(HealthCheck::nginx()) },
     },
 ];
 

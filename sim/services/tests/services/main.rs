@@ -2,6 +2,8 @@
 
 mod conformance;
 #[cfg(madsim)]
+mod connections;
+#[cfg(madsim)]
 mod detection;
 #[cfg(madsim)]
 mod differential;
