@@ -313,6 +313,18 @@ const ALL: &[(&str, &[Row])] = &[
         ("maxLifetime", Not("fleets.<name>.pools.<name>.size"), "Age at which a connection is closed (30min)."),
         ("leakDetectionThreshold", Not("timeline.<n>.every"), "A remark about connections held too long; a `worker-leak` is the fault."),
     ]),
+    ("node-postgres", &[
+        ("max", Is("fleets.<name>.pools.<name>.size"), "Most connections of a pool (10)."),
+        ("connectionTimeoutMillis", Is("fleets.<name>.pools.<name>.wait"), "The longest wait for a connection; 0, as it comes: none. There it bounds connecting as well."),
+        ("idleTimeoutMillis", Not("fleets.<name>.pools.<name>.size"), "Idle connections are closed after 10s; pools here keep what they have opened."),
+        ("query_timeout", Is("fleets.<name>.calls.<name>.query_timeout"), "A bound on the query alone; none by default."),
+    ]),
+    ("Go database/sql", &[
+        ("SetMaxOpenConns", Is("fleets.<name>.pools.<name>.size"), "Most connections of a pool; without it there is no bound, and here a pool has one: write a large one."),
+        ("SetMaxIdleConns", Not("fleets.<name>.pools.<name>.size"), "Idle connections beyond these (2) are closed; pools here keep what they have opened."),
+        ("SetConnMaxLifetime", Not("fleets.<name>.pools.<name>.size"), "Age at which a connection is closed; none by default."),
+        ("SetConnMaxIdleTime", Not("fleets.<name>.pools.<name>.size"), "How long a connection may lie idle; no limit by default."),
+    ]),
     ("PostgreSQL", &[
         ("max_connections", Is("stores.<name>.connections"), "One more is refused (100)."),
         ("statement_timeout", Is("fleets.<name>.calls.<name>.query_timeout"), "A bound on the query; there the database ends it, here the client gives it up and the store goes on with it."),

@@ -292,7 +292,7 @@ impl<P: Platform> Balancer<P> {
         let (door, way_there) =
             (self.town.server_door(server, HTTP), self.town.server_way().over(LinkAt::Server(server)));
         if let Some(kept) = self.take_kept(server) {
-            return self.send_on(way, place, method, path, presence, kept, true).await;
+            return Box::pin(self.send_on(way, place, method, path, presence, kept, true)).await;
         }
         let silence = Silence::default();
         let connect = self.platform.connect_noting(door, way_there, self.handshake, &silence);
@@ -317,7 +317,8 @@ impl<P: Platform> Balancer<P> {
             }
         };
         let kept = Kept { opened: self.platform.now(), calls: 0, of: stream };
-        self.send_on(way, place, method, path, presence, kept, false).await
+        // On the heap: the stack of a run is small, and this is most of what a call needs.
+        Box::pin(self.send_on(way, place, method, path, presence, kept, false)).await
     }
 
     /// An idle connection to a server, if there is one that the balancer believes to be open.

@@ -27,12 +27,13 @@ fn a_server_that_closes_first_loses_posts_behind_nginx_as_measured() {
 #[test]
 fn other_products_and_limits_in_its_place() {
     let race = 0.0294; // 2 d l exp(-l S), with d 40 ms, l 1/s, S 1 s
-    let (none, some) = ((0.0, 0.0005), (race - 0.01, race + 0.01));
-    let envoy = "balancer.preset=\"envoy\"";
+    let (none, some) = ((0.0, 0.0), (race - 0.01, race + 0.01));
+    let twice = (0.0, 0.003); // the retry may meet another one
+    let envoy = "balancer={ preset = \"envoy\", algorithm = \"random\", health = \"none\", keep_alive = \"envoy\" }";
     for (set, get, post) in [
         // Envoy without retries, and with its `reset`, whatever the method.
         (vec![envoy], some, some),
-        (vec![envoy, "balancer.retries=1", "balancer.retry_on=[\"reset\"]"], none, none),
+        (vec![envoy, "balancer.retries=1", "balancer.retry_on=[\"reset\"]"], twice, twice),
         // The balancer closes first, with room to spare; a process that says when it closes.
         (vec!["balancer.keep_alive.idle=900ms"], none, none),
         (vec!["fleets.app.keep_alive={ calls = 3 }"], none, none),
