@@ -275,7 +275,7 @@ impl<P: Platform> Balancer<P> {
     async fn dispatch(
         &self,
         way: &mut Way,
-        mut place: Place,
+        place: Place,
         method: &Method,
         path: &str,
         presence: &mut Presence,
@@ -345,7 +345,7 @@ impl<P: Platform> Balancer<P> {
     async fn send_on(
         &self,
         way: &mut Way,
-        place: Place,
+        mut place: Place,
         method: &Method,
         path: &str,
         presence: &mut Presence,
