@@ -458,18 +458,40 @@ fn share() -> u64 {
     std::env::var("BROWNOUT_CAMPAIGN").ok().and_then(|n| n.parse().ok()).unwrap_or(100)
 }
 
-/// The long run: `fuzz/campaign` starts it and says how long it takes.
+/// Whether a part of the campaign is asked for: all are, unless `BROWNOUT_CAMPAIGN_PARTS` names some ("run,hunt").
+fn asked_for(part: &str) -> bool {
+    std::env::var("BROWNOUT_CAMPAIGN_PARTS").map_or(true, |parts| parts.split(',').any(|one| one == part))
+}
+
+/// The long run: `fuzz/campaign` starts it and says how long it takes. Each part draws mutants of its own.
 #[test]
 #[ignore = "takes the better part of an hour: fuzz/campaign"]
 fn a_campaign() {
-    let (files, mut rng, mut counts, guard) = (shipped(), Rng(29_102_015), Counts::default(), Guard::new());
+    let (files, mut counts, guard) = (shipped(), Counts::default(), Guard::new());
     let share = share();
+    let parts: [(&str, fn(&Files, &mut Rng, &mut Counts, &Guard, u64)); 5] = [
+        ("check", check_mutants),
+        ("run", run_mutants),
+        ("hunt", hunt_mutants),
+        ("services", serve_mutants),
+        ("documents", show_documents),
+    ];
+    for (number, (_, part)) in (0..).zip(parts).filter(|(_, (name, _))| asked_for(name)) {
+        part(&files, &mut Rng(29_102_015 + number), &mut counts, &guard, share);
+    }
+    eprintln!("the slowest case took {:?}, the largest {} bytes", counts.slowest, counts.largest);
+}
+
+/// Shipped files and what they say.
+type Files = Vec<(PathBuf, String)>;
+
+fn check_mutants(files: &Files, rng: &mut Rng, counts: &mut Counts, guard: &Guard, share: u64) {
     while counts.checked < 1000 * share {
-        let (path, text) = rng.of(&files);
-        let (_, other) = rng.of(&files);
-        let text = mutated(text, other, &mut rng);
+        let (path, text) = rng.of(files);
+        let (_, other) = rng.of(files);
+        let text = mutated(text, other, rng);
         let base = path.parent().expect("a folder");
-        let ok = guard.case(&mut counts, "check", &text, || match load_text("hostile.toml", &text, base, &[], &[]) {
+        let ok = guard.case(counts, "check", &text, || match load_text("hostile.toml", &text, base, &[], &[]) {
             Ok(_) => true,
             Err(mistakes) => {
                 let defect = mistakes.messages().into_iter().find(|m| m.contains("defect of brownout"));
@@ -482,9 +504,12 @@ fn a_campaign() {
         counts.scenarios += u64::from(ok);
     }
     eprintln!("{} mutants checked, {} of them scenarios", counts.checked, counts.scenarios);
+}
+
+fn run_mutants(files: &Files, rng: &mut Rng, counts: &mut Counts, guard: &Guard, share: u64) {
     while counts.run < 100 * share {
-        let (text, scenario) = next_scenario(&files, &mut rng);
-        let ended = guard.case(&mut counts, "run", &text, || {
+        let (text, scenario) = next_scenario(files, rng);
+        let ended = guard.case(counts, "run", &text, || {
             let mut run = Run::new(&scenario.plan, few(&scenario, 50_000));
             let ended = run.finish(None, &mut |_| {}).unwrap_or_else(|imbalance| panic!("{imbalance}"));
             brownout::sim::write_up(&scenario, 1, &run, ended);
@@ -494,29 +519,37 @@ fn a_campaign() {
         counts.limited += u64::from(ended.limit().is_some());
     }
     eprintln!("{} run on the kernel, {} of them up to a limit", counts.run, counts.limited);
+}
+
+fn hunt_mutants(files: &Files, rng: &mut Rng, counts: &mut Counts, guard: &Guard, share: u64) {
     while counts.hunted < 10 * share {
-        let (text, scenario) = next_scenario(&files, &mut rng);
-        let found = guard.case(&mut counts, "hunt", &text, || hunt_and_read(&text, scenario.span));
+        let (text, scenario) = next_scenario(files, rng);
+        let found = guard.case(counts, "hunt", &text, || hunt_and_read(&text, scenario.span));
         counts.finds += found.unwrap_or_else(|why| panic!("{why}\n{text}"));
         counts.hunted += 1;
     }
     eprintln!("{} hunted, {} finds written, read and found again", counts.hunted, counts.finds);
+}
+
+fn serve_mutants(files: &Files, rng: &mut Rng, counts: &mut Counts, guard: &Guard, share: u64) {
     while counts.services < 5 * share && cfg!(madsim) {
-        let (text, scenario) = next_scenario(&files, &mut rng);
-        let served = guard.case(&mut counts, "services", &text, || serve(&scenario));
+        let (text, scenario) = next_scenario(files, rng);
+        let served = guard.case(counts, "services", &text, || serve(&scenario));
         served.unwrap_or_else(|why| panic!("{why}\n{text}"));
         counts.services += 1;
     }
     eprintln!("{} run as services", counts.services);
-    let (_, scenario) = next_scenario(&files, &mut rng);
+}
+
+fn show_documents(files: &Files, rng: &mut Rng, counts: &mut Counts, guard: &Guard, share: u64) {
+    let (_, scenario) = next_scenario(files, rng);
     let outcome = simulate(&scenario, 1, None, &mut |_| {}).expect("books that balance");
     let document = serde_json::to_string(&outcome).expect("a document");
     while counts.documents < 20 * share {
-        guard.case(&mut counts, "document", "", || show(&document, &mut rng));
+        guard.case(counts, "document", "", || show(&document, rng));
         counts.documents += 1;
     }
-    let Counts { documents, slowest, largest, .. } = counts;
-    eprintln!("{documents} documents read; the slowest case took {slowest:?}, the largest {largest} bytes");
+    eprintln!("{} documents read", counts.documents);
 }
 
 const HEAD: &str = "brownout = 1\ntitle = \"x\"\nspan = \"10s\"\n[clients.c]\nsends = \"track\"\nrate = \"1/s\"\n\
