@@ -109,6 +109,8 @@ pub enum Event {
     PeerReopens(u32),
     /// The sweep of a fleet's outlier detection is due.
     OutlierSweep(u16),
+    /// A server has been marked down: the connections to it are cut.
+    CutSessions(u32),
     /// Changes of who of a fleet is in rotation, which came soon after others, take effect.
     MergedChanges(u16),
     /// The spool of a server for a kind of call may go on writing.

@@ -462,6 +462,7 @@ impl World {
             Event::Headroom(store, estimate) => self.headroom_due(k, store, estimate),
             Event::PeerReopens(server) => self.peer_reopens(k, server),
             Event::OutlierSweep(fleet) => self.sweep_outliers(k, fleet),
+            Event::CutSessions(server) => self.cut_sessions(k, server),
             Event::MergedChanges(fleet) => self.merged_changes(k, fleet),
             Event::Drain(server, plan) => self.drain_due(k, server, plan),
             Event::Failover(store) => self.failover_due(k, store),

@@ -554,7 +554,7 @@ const STAGED: &[(&str, &str, [&str; 2])] = &[
     ),
     (
         "balancer.health.no_traffic_interval",
-        "clients.c.profile = [[\"0s\", 0.0], [\"8s\", 1.0]]\nfleets.f.count = 3\nstores.db.service = \"2ms\"\n\
+        "clients.c.profile = [[\"0s\", 0.0], [\"7s\", 0.0], [\"8s\", 1.0]]\nfleets.f.count = 3\nstores.db.service = \"2ms\"\n\
          balancer.retries = 0\nfleets.f.restart.delay = \"1h\"\n\
          [[timeline]]\nat = \"1s\"\ndo = \"crash\"\nfleet = \"f\"\nservers = 1\n",
         ["\"none\"", "\"1h\""],

@@ -15,7 +15,7 @@ mod members;
 mod presets;
 
 use again::note_tried;
-use effects::{breaks_ties, chooses_of_two, has_a_choice, hashes, is_marked_down, takes_time};
+use effects::*;
 pub use kept::KeptAt;
 pub use log::{Log, LogAt};
 pub use presets::PRESETS;
@@ -33,7 +33,7 @@ use crate::policy::redispatch::{ConnectFailure, Redispatch, Retries, Rule};
 use crate::policy::resend::{Failure, Policy, RetryBudget, RetryOn, RetryPause, Slots};
 use crate::policy::verdict::Verdict;
 use crate::random::{Purpose, draw, unit};
-use crate::setting::{Scope, Silence, always, first_of, unless};
+use crate::setting::always;
 use crate::slab::Ref;
 use crate::units::Ns;
 use crate::world::{self, Back, Front, Try, World};
@@ -148,67 +148,6 @@ settings! {
         /// A log of the calls that were not served, from which operators can replay them (action `replay`).
         pub log: Option<Log> = None => is_replayed;
     }
-}
-
-const NO_RETRIES: &str = "`retries` is 0: no call is tried again";
-
-fn queues(queue: &Surge, _: &Scope<'_>) -> Silence {
-    unless(queue.limit != Some(0), "`limit` is 0: no call waits")
-}
-
-fn tries_again(balancer: &Balancer, _: &Scope<'_>) -> Silence {
-    let free = balancer.keep_alive.as_ref().is_some_and(|kept| kept.free_retry);
-    unless(balancer.retries != Retries::Count(0) || free, NO_RETRIES)
-}
-
-fn tries_again_or_queues(balancer: &Balancer, _: &Scope<'_>) -> Silence {
-    // "untried" also says that calls do not wait for room.
-    unless(balancer.retries != Retries::Count(0) || balancer.max_connections.is_some(), NO_RETRIES)
-}
-
-fn redispatches_as_haproxy(balancer: &Balancer, at: &Scope<'_>) -> Silence {
-    let haproxy = matches!(balancer.redispatch, Redispatch::Haproxy | Redispatch::HaproxyBefore27);
-    first_of([
-        tries_again(balancer, at),
-        unless(haproxy, "it is an interval of `redispatch` = \"haproxy\" and \"haproxy-before-2.7\""),
-    ])
-}
-
-fn draws_afresh(balancer: &Balancer, at: &Scope<'_>) -> Silence {
-    let afresh = balancer.redispatch == Redispatch::Afresh;
-    first_of([tries_again(balancer, at), unless(afresh, "only `redispatch` = \"afresh\" draws a server anew")])
-}
-
-fn waits_so_long(balancer: &Balancer, _: &Scope<'_>) -> Silence {
-    let waits = balancer.idle_timeout.or(balancer.call_timeout).is_some();
-    unless(waits, "without `idle_timeout` and `call_timeout` the balancer waits for as long as it takes")
-}
-
-fn tries_again_or_watches(balancer: &Balancer, at: &Scope<'_>) -> Silence {
-    unless(balancer.retries != Retries::Count(0) || at.world.has_passive_checks(), NO_RETRIES)
-}
-
-fn may_queue(balancer: &Balancer, _: &Scope<'_>) -> Silence {
-    first_of([
-        unless(balancer.max_connections.is_some(), "without `max_connections` a server always has room"),
-        unless(balancer.health.max_fails.is_none(), "with `health.max_fails` no call waits for a server"),
-        unless(
-            balancer.redispatch != Redispatch::Untried,
-            "with `redispatch` = \"untried\" no call waits for a server",
-        ),
-    ])
-}
-
-fn notices_departure(balancer: &Balancer, _: &Scope<'_>) -> Silence {
-    unless(balancer.abort_on_close, "`abort_on_close` is false: the balancer does not notice that a client has left")
-}
-
-fn is_replayed(balancer: &Balancer, at: &Scope<'_>) -> Silence {
-    let kinds = || balancer.log.iter().flat_map(|log| &log.calls);
-    unless(
-        kinds().any(|kind| at.world.is_replayed(&kind.text)),
-        "the timeline replays none of these calls, so it keeps none",
-    )
 }
 
 impl Balancer {
@@ -562,20 +501,6 @@ impl World {
         if !self.try_again_after(k, t, Failure::Broken) {
             self.release_server(k, t);
             self.reject(k, t, self.spec.balancer.broken_status, cause);
-        }
-    }
-
-    /// A server is marked down: the connections to it are cut.
-    #[inline(never)]
-    fn cut_sessions<K: Kernel>(&mut self, k: &mut K, server: u32) {
-        let is_there = |t: &Try| t.server == server && t.purpose == world::Purpose::Call;
-        let there: Vec<Ref> = self.tries.refs().filter(|t| is_there(&self.tries[*t])).collect();
-        for t in there {
-            match self.tries.get(t).map(|t| t.front) {
-                Some(Front::Waiting) => self.connection_breaks(k, t, Cause::MarkedDown),
-                Some(Front::Connecting) => self.connect_failed(k, t, ConnectFailure::Refused, Cause::MarkedDown),
-                _ => {}
-            }
         }
     }
 

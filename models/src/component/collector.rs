@@ -20,7 +20,7 @@ mod work;
 pub use bad::Bad;
 pub use guard::{Guard, GuardTurns};
 
-use crate::component::balancer::Backend;
+use crate::component::balancer::{Backend, OnMarkedDown};
 use crate::component::store::Store;
 use crate::fault::{Fault, ServerKnobs, Stack};
 use crate::kernel::{Kernel, Lane};
@@ -339,11 +339,13 @@ fn has_accept_queue(fleet: &Fleet, at: &Scope<'_>) -> Silence {
 
 fn is_departed_from(fleet: &Fleet, at: &Scope<'_>) -> Silence {
     let balancer = &at.world.balancer;
-    let gives_up = balancer.idle_timeout.is_some_and(|limit| limit < at.end);
+    let ends = |limit: Option<Ns>| limit.is_some_and(|limit| limit < at.end);
+    let gives_up = ends(balancer.idle_timeout) || ends(balancer.call_timeout);
+    let cuts = balancer.on_marked_down == OnMarkedDown::ShutdownSessions;
     let closes = balancer.abort_on_close && balancer.close_on_departure;
     let checks = balancer.health.enabled && fleet.is_checked_in_line();
     unless(
-        gives_up || closes || checks || at.world.has_link_faults(),
+        gives_up || cuts || closes || checks || at.world.has_link_faults(),
         "the balancer never leaves a call that a server has: it has no `idle_timeout` shorter than the run and no \
          `close_on_departure`, and no check waits for a worker",
     )

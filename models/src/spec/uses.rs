@@ -114,6 +114,13 @@ impl WorldSpec {
         self.balancer.health.enabled && self.fleets.iter().any(|(_, fleet)| fleet.is_checked_in_line())
     }
 
+    /// Whether servers that are bad may answer a health check badly too.
+    pub fn answers_checks_badly(&self) -> bool {
+        let of_entry = |entry: &Entry| matches!(&entry.action, Action::Fault(Fault::BadAnswers(bad), _) if bad.checks);
+        let of_fleet = |fleet: &Fleet| fleet.bad.as_ref().is_some_and(|bad| bad.checks);
+        self.happening().any(of_entry) || self.fleets.iter().any(|(_, fleet)| of_fleet(fleet))
+    }
+
     /// Whether a fault of the timeline disturbs a link.
     pub fn has_link_faults(&self) -> bool {
         self.happening().any(|entry| matches!(&entry.action, Action::Fault(fault, _) if fault.class() == Class::Link))

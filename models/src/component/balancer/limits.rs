@@ -1,12 +1,14 @@
-//! Limits on what is under way to a whole fleet: by which rule is decided in [`crate::policy::limits`].
+//! Limits on what is under way to a whole fleet, by the rule of [`crate::policy::limits`]; and connections that are cut because
+//! their server is marked down.
 
 use super::Backend;
 use crate::component::clients::Connection;
 use crate::kernel::{Kernel, Timer};
 use crate::ledger::Cause;
 use crate::policy::limits::{Counted, Way};
+use crate::policy::redispatch::ConnectFailure;
 use crate::slab::Ref;
-use crate::world::{Front, World};
+use crate::world::{Front, Purpose, Try, World};
 
 impl World {
     /// A call has been given a server: it connects, waits for a connection, or is answered at once.
@@ -86,5 +88,19 @@ impl World {
         self.release_server(k, t);
         self.overflow(k, t);
         false
+    }
+
+    /// A server is marked down: the connections to it are cut.
+    #[inline(never)]
+    pub(crate) fn cut_sessions<K: Kernel>(&mut self, k: &mut K, server: u32) {
+        let is_there = |t: &Try| t.server == server && t.purpose == Purpose::Call;
+        let there: Vec<Ref> = self.tries.refs().filter(|t| is_there(&self.tries[*t])).collect();
+        for t in there {
+            match self.tries.get(t).map(|t| t.front) {
+                Some(Front::Waiting) => self.connection_breaks(k, t, Cause::MarkedDown),
+                Some(Front::Connecting) => self.connect_failed(k, t, ConnectFailure::Refused, Cause::MarkedDown),
+                _ => {}
+            }
+        }
     }
 }

@@ -148,7 +148,8 @@ impl World {
         self.settle_fail_open(k, fleet);
         let is_held = self.backends[fleet as usize].members.is_held(server);
         if !up && !is_held && self.spec.balancer.on_marked_down == OnMarkedDown::ShutdownSessions {
-            self.cut_sessions(k, server);
+            // Not at once: what has marked it down may be the end of one of these calls.
+            k.at(k.now(), Event::CutSessions(server));
         }
         if up && self.backends[fleet as usize].queued > 0 {
             self.serve_queue_of(k, fleet, server);

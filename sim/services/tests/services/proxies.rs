@@ -215,7 +215,7 @@ fn a_fleet_without_traffic_is_checked_rarely() {
             "quiet.toml",
             &format!(
                 "brownout = 1\ntitle = \"quiet\"\nspan = \"40s\"\nstep = \"1s\"\n[clients.c]\nsends = \"get\"\nrate = \"5/s\"\n\
-                 profile = [[\"0s\", 0.0], [\"30s\", 1.0]]\n[balancer]\npreset = \"envoy\"\n{health}\n{more}"
+                 profile = [[\"0s\", 0.0], [\"29s\", 0.0], [\"30s\", 1.0]]\n[balancer]\npreset = \"envoy\"\n{health}\n{more}"
             ),
             Path::new("."),
             &[],
