@@ -35,6 +35,8 @@ enum Command {
     Report(Box<command::report::Args>),
     /// Make one HTML file to play with: the scenario first, its report second
     Play(command::play::Args),
+    /// Plan a great many runs, let any number of machines compute them, and put them into one table
+    Sweep(Box<command::sweep::Args>),
     /// Compare two saved outcomes or matrices in words and numbers, as Markdown
     Diff(command::diff::Args),
     /// Read scenario files and report every mistake; run nothing
@@ -73,6 +75,7 @@ impl Command {
             Command::Hunt(args) => command::hunt::run(args, terminal),
             Command::Report(args) => command::report::run(args, terminal),
             Command::Play(args) => command::play::run(args, terminal),
+            Command::Sweep(args) => command::sweep::run(args, terminal),
             Command::Diff(args) => command::diff::run(args, terminal),
             Command::Check(args) => command::check::run(args, terminal),
             Command::Init(args) => command::init::run(args, terminal),

@@ -182,6 +182,19 @@ impl Edit {
     /// # Errors
     /// A trace that cannot be named from there.
     pub fn move_traces(&mut self, from: &Path, to: &Path) -> Result<(), String> {
+        self.rename_traces(from, &mut |trace| relative(trace, to))
+    }
+
+    /// Gives the traces of a file in the folder `from` other paths, also in designs and changes by hand. A trace that is
+    /// not there keeps its own: it is not in force either.
+    ///
+    /// # Errors
+    /// What `rename` says, with the trace before it.
+    pub fn rename_traces(
+        &mut self,
+        from: &Path,
+        rename: &mut dyn FnMut(&Path) -> Result<String, String>,
+    ) -> Result<(), String> {
         let mut failed = None;
         self.change_worlds(&mut |world| {
             worlds::of_clients(world, "trace", &mut |item| {
@@ -193,9 +206,8 @@ impl Edit {
                     Some(item)
                 };
                 let Some(file) = file else { return };
-                // One that is not there is not in force either.
                 let Some(trace) = file.as_str().filter(|trace| from.join(trace).exists()) else { return };
-                match relative(&from.join(trace), to) {
+                match rename(&from.join(trace)) {
                     Ok(path) => *file = toml_edit::value(path),
                     Err(why) => failed = Some(format!("trace {trace}: {why}")),
                 }

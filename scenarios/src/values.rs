@@ -8,6 +8,8 @@ struct Unit {
     show: fn(f64) -> String,
     /// In few figures, for a reader.
     brief: fn(f64) -> String,
+    /// To six significant figures, for values that are drawn and not read.
+    exact: fn(f64) -> String,
 }
 
 /// The units in the order in which they are tried.
@@ -16,32 +18,43 @@ static UNITS: &[Unit] = &[
         size: |t| t.parse::<u64>().ok().map(|n| n as f64),
         show: |x| format!("{}", x.round()),
         brief: |x| format!("{}", x.round()),
+        exact: |x| format!("{}", x.round()),
     },
-    Unit { size: |t| t.parse::<f64>().ok().filter(|x| x.is_finite()), show: |x| format!("{x:.3}"), brief: plain },
+    Unit {
+        size: |t| t.parse::<f64>().ok().filter(|x| x.is_finite()),
+        show: |x| format!("{x:.3}"),
+        brief: plain,
+        exact: |x| format!("{:?}", significant(x)),
+    },
     Unit {
         size: |t| parse_duration(t).ok().filter(|t| !t.is_never()).map(Ns::as_secs),
         show: |x| Ns((x * 1e6).round() as u64 * 1000).to_string(),
         brief: |x| Ns(if x < 60.0 { x * 1e9 } else { x.round() * 1e9 }.round() as u64).to_string(),
+        exact: |x| format!("{}ns", (significant(x) * 1e9).round() as u64),
     },
     Unit {
         size: |t| parse_share(t).ok().map(|s| s.0),
         show: |x| format!("{:.2}%", x * 100.0),
         brief: |x| format!("{}%", plain(x * 100.0)),
+        exact: |x| format!("{}%", significant(x * 100.0)),
     },
     Unit {
         size: |t| parse_rate(t).ok().map(|r| r.0),
         show: |x| format!("{x:.2}/s"),
         brief: |x| format!("{}/s", plain(x)),
+        exact: |x| format!("{}/s", significant(x)),
     },
     Unit {
         size: |t| parse_bytes(t).ok().map(|b| b.0 as f64),
         show: |x| format!("{}B", x.round()),
         brief: |x| scaled(x, &[(1e12, "TB"), (1e9, "GB"), (1e6, "MB"), (1e3, "KB"), (1.0, "B")]),
+        exact: |x| format!("{}B", x.round()),
     },
     Unit {
         size: |t| parse_quantity(t).ok().map(|q| q.0),
         show: |x| format!("{}", x.round()),
         brief: |x| scaled(x, &[(1e9, "G"), (1e6, "M"), (1e3, "k"), (1.0, "")]),
+        exact: |x| format!("{}", x.round()),
     },
 ];
 
@@ -134,6 +147,21 @@ fn scaled(x: f64, units: &[(f64, &str)]) -> String {
     format!("{}{name}", plain(x / unit))
 }
 
+/// The value that lies `part` of the way (0 to 1) from `low` to `high`: by ratio where the ends differ tenfold or more, and
+/// written to six significant figures. None if the two are no numbers of one unit.
+pub fn within(low: &str, high: &str, part: f64) -> Option<String> {
+    let read = |unit: &Unit| Some(((unit.size)(low)?, (unit.size)(high)?, unit.exact));
+    let (least, most, exact) = UNITS.iter().find_map(read)?;
+    let geometric = least > 0.0 && most / least >= 10.0;
+    let value = if geometric { least * libm::pow(most / least, part) } else { least + (most - least) * part };
+    Some(exact(value))
+}
+
+/// A number to six significant figures, as short as it can be written.
+fn significant(x: f64) -> f64 {
+    format!("{x:.5e}").parse().unwrap_or(x)
+}
+
 /// The number behind a value, in the base of its unit: seconds, calls a second, bytes. None if it is none.
 pub fn number(value: &str) -> Option<f64> {
     UNITS.iter().find_map(|unit| (unit.size)(value))
@@ -185,6 +213,18 @@ mod tests {
         let modes = stops("refuse", "hang", "hang", 41);
         assert_eq!((modes.values, modes.at), (vec!["refuse".to_string(), "hang".to_string()], 1));
         assert_eq!(stops("10:00", "10:15", "10:30", 41).values, ["10:00", "10:15", "10:30"]);
+    }
+
+    #[test]
+    fn a_place_within_a_range_is_a_value_of_its_unit() {
+        let at = |low, high, part| within(low, high, part).unwrap_or_default();
+        assert_eq!(at("2s", "4s", 0.25), "2500000000ns");
+        assert_eq!(at("4", "64", 0.5), "16");
+        assert_eq!(at("0.001/s", "0.1/s", 0.5), "0.01/s");
+        assert_eq!(at("0.0001", "0.0002", 0.5), "0.00015");
+        assert_eq!(at("1.0", "3.0", 0.5), "2.0", "a float stays one");
+        assert_eq!(at("10%", "20%", 0.5), "15%");
+        assert_eq!(within("up", "3s", 0.5), None);
     }
 
     #[test]

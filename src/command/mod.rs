@@ -17,4 +17,5 @@ pub mod report;
 pub mod run;
 pub mod runtime;
 pub mod runtimes;
+pub mod sweep;
 pub mod test;

@@ -87,6 +87,11 @@ impl Plan {
         Ok(Plan { pool, lose_a_call: ask.lose_a_call, confirm: ask.confirm, scenarios, subject, result })
     }
 
+    /// What is crossed: axes in the order of the file, then sweeps.
+    pub fn dimensions(&self) -> &[Dimension] {
+        &self.result.dimensions
+    }
+
     /// How many cells there are, and how many runs at least.
     pub fn size(&self) -> (usize, u64) {
         let cells = self.result.cells.len();
