@@ -25,5 +25,7 @@ mod report;
 mod signals;
 #[path = "suite.rs"]
 mod suite;
+#[path = "sweep.rs"]
+mod sweep;
 #[path = "trace.rs"]
 mod trace;

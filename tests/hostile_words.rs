@@ -164,6 +164,12 @@ const COMMANDS: &[&str] = &[
     "run {} --trace @/trace.json --out @/run",
     "report {} --seeds 1 -o @/page.html",
     "play {} --engine @/engine.wasm -o @/play.html",
+    "sweep plan {} --seeds 1 --shards 1 -o @/sweep",
+    "sweep work @/sweep --json",
+    "sweep status @/sweep",
+    "sweep status @/sweep --run 0 --json",
+    "sweep submit @/sweep --on parallel --dry-run",
+    "sweep merge @/sweep -o @/runs.parquet",
 ];
 
 #[test]

@@ -79,6 +79,7 @@ fn printing(command: &str, saved: &Path) -> Vec<String> {
         "explain" => &["haproxy"],
         "explain-call" => &[&minute, "--design", "failure=refuse", "--id", "1"],
         "completions" => &["bash"],
+        "sweep" => &["status", &saved.join("sweep").display().to_string()],
         new => panic!("a new command: say in `printing` how to make {new} print something"),
     };
     let mut all = vec![command.to_string()];
@@ -100,7 +101,16 @@ fn saved(name: &str) -> PathBuf {
         let output = finished(&owned(&["run", &file("run.in/day.toml"), "--json", "--seed", seed]));
         fs::write(folder.join(file_name), output.stdout).expect("a file");
     }
+    planned(&folder.join("sweep"));
     folder
+}
+
+/// A sweep of two runs, planned.
+fn planned(folder: &Path) {
+    let words =
+        ["sweep", "plan", &file("compare.in/minute.toml"), "--axis", "failure", "--seeds", "1", "--shards", "1"];
+    let output = finished(&[owned(&words), owned(&["-o", &folder.display().to_string()])].concat());
+    assert!(output.status.success(), "{}", text(&output.stderr));
 }
 
 /// Runs a command in a shell, with streams that lead elsewhere: `>/dev/full`.
@@ -171,7 +181,20 @@ fn writing() -> Vec<(Vec<String>, Option<&'static str>)> {
         (owned(&["report", &minute, "--seeds", "1", "--axis", "failure", "-o", "/dev/stdout"]), Some("--plots")),
         (owned(&["play", &minute, "--engine", &engine(&folder("engine"))]), Some("--out")),
         (owned(&["init"]), None),
+        (owned(&["sweep", "plan", &minute, "--axis", "failure", "--seeds", "1"]), Some("--out")),
+        (owned(&["sweep", "merge", &swept().display().to_string()]), Some("--out")),
     ]
+}
+
+/// A sweep that is done, made once.
+fn swept() -> &'static PathBuf {
+    static SWEPT: std::sync::OnceLock<PathBuf> = std::sync::OnceLock::new();
+    SWEPT.get_or_init(|| {
+        let sweep = folder("swept").join("sweep");
+        planned(&sweep);
+        assert!(finished(&owned(&["sweep", "work", &sweep.display().to_string()])).status.success());
+        sweep
+    })
 }
 
 fn with_place((words, option): &(Vec<String>, Option<&str>), place: &Path) -> Vec<String> {
@@ -183,18 +206,27 @@ fn with_place((words, option): &(Vec<String>, Option<&str>), place: &Path) -> Ve
 
 #[test]
 fn every_option_that_names_a_file_or_a_folder_is_tried_below() {
+    let name = |words: &[String]| words[..if words[0] == "sweep" { 2 } else { 1 }].join(" ");
     let tried: BTreeSet<(String, String)> =
-        writing().into_iter().filter_map(|(words, option)| Some((words[0].clone(), option?.to_string()))).collect();
-    let reads = [("explain", "--file"), ("play", "--engine"), ("report", "--engine")];
-    let reads = reads.map(|(command, option)| (command.to_string(), option.to_string()));
-    for command in commands().iter().filter(|command| *command != "help") {
-        let help = text(&finished(&[command.clone(), "--help".into()]).stdout);
+        writing().into_iter().filter_map(|(words, option)| Some((name(&words), option?.to_string()))).collect();
+    // What it names is read, or written by somebody else.
+    let others = [("explain", "--file"), ("play", "--engine"), ("report", "--engine"), ("sweep submit", "--out")];
+    let others = others.map(|(command, option)| (command.to_string(), option.to_string()));
+    let steps = |command: String| {
+        let below = column(&text(&finished(&owned(&[&command, "--help"])).stdout), "Commands:");
+        let below = below.into_iter().filter(|step| step != "help").map(|step| vec![command.clone(), step]);
+        let all: Vec<Vec<String>> = below.collect();
+        if all.is_empty() { vec![vec![command]] } else { all }
+    };
+    for words in commands().into_iter().filter(|command| command != "help").flat_map(steps) {
+        let command = words.join(" ");
+        let help = text(&finished(&[words, owned(&["--help"])].concat()).stdout);
         for line in help.lines().filter(|line| line.trim_start().starts_with('-')) {
             let Some((_, option)) = line.split_once("--") else { continue };
             let name = format!("--{}", option.split_whitespace().next().unwrap_or_default());
             if option.contains("<DIR>") || option.contains("<FILE>") {
                 let pair = (command.clone(), name);
-                assert!(tried.contains(&pair) || reads.contains(&pair), "new: say in `writing` how to try {pair:?}");
+                assert!(tried.contains(&pair) || others.contains(&pair), "new: say in `writing` how to try {pair:?}");
             }
         }
     }

@@ -98,6 +98,7 @@ fn whole(folder: &Path, what: &str) {
             Some("svg") => assert!(text.trim_end().ends_with("</svg>"), "{shown}"),
             Some("xml") => assert!(text.trim_end().ends_with("</testsuites>"), "{shown}"),
             Some("html") => assert!(text.trim_end().ends_with("</html>"), "{shown}"),
+            Some("parquet") => assert!(bytes.ends_with(b"PAR1"), "{shown}"),
             Some("csv") => assert!(text.ends_with('\n'), "{shown}"),
             Some("png") => assert!(bytes.ends_with(b"IEND\xaeB`\x82"), "{shown}"),
             other => panic!("{shown}: what is {other:?}?"),
@@ -126,8 +127,19 @@ fn commands() -> Vec<(String, bool)> {
         (format!("test {} --seeds 60 --junit {{}}/junit.xml --json", scenario("scenarios/degradation")), true),
         (format!("report {minute} --seeds 20 -o {{}}/page.html --plots {{}}/plots"), false),
         (format!("explain-call {day} --id 5000000 --json"), true),
+        (format!("sweep plan {day} --axis mechanism --seeds 3 -o {{}}/planned"), false),
+        (format!("sweep work {} --json", planned("worked").display()), true),
     ]
     .into()
+}
+
+/// A sweep that takes seconds, planned in a folder of its own and worked on again in each round.
+fn planned(name: &str) -> PathBuf {
+    let here = folder(name).join("sweep");
+    let minute = scenario("tests/cmd/compare.in/minute.toml");
+    let words = format!("sweep plan {minute} --set span=2000s --seeds 20 --shards 8 -o {}", here.display());
+    assert!(ended(begun(&words, Path::new("")), &words).status.success());
+    here
 }
 
 /// Signals at moments that are drawn: from before the command has begun until long after most have ended.

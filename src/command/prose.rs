@@ -104,6 +104,11 @@ fn wrap(text: &str, columns: usize) -> Vec<String> {
 
 /// "1,755 runs".
 pub fn counted(n: u64, what: &str) -> String {
+    format!("{} {what}{}", grouped(n), if n == 1 { "" } else { "s" })
+}
+
+/// "1,755".
+pub fn grouped(n: u64) -> String {
     let digits = n.to_string();
     let mut out = String::new();
     for (i, digit) in digits.chars().enumerate() {
@@ -112,5 +117,5 @@ pub fn counted(n: u64, what: &str) -> String {
         }
         out.push(digit);
     }
-    format!("{out} {what}{}", if n == 1 { "" } else { "s" })
+    out
 }

@@ -5,14 +5,14 @@ mod submit;
 mod work;
 
 use crate::command::compare;
-use crate::terminal::Terminal;
+use crate::terminal::{Terminal, line};
 use brownout::exit::Exit;
 use brownout::lab::sweep::merge::{self, Status};
 use brownout::lab::sweep::{Failure, Plan};
 use brownout::output::text::shell_path;
 use std::path::{Path, PathBuf};
 
-use super::prose::counted;
+use super::prose::{counted, grouped};
 
 /// Arguments of `sweep`.
 #[derive(clap::Args, Debug)]
@@ -133,8 +133,12 @@ fn page(status: &Status, folder: &Path) -> String {
         status.missing.iter().partition(|missing| missing.why.is_some() || missing.given_up);
     for missing in lost.iter().take(TOLD) {
         let why = missing.why.as_deref().unwrap_or("its workers ended without a word: killed, or out of memory?");
-        let begun = if missing.given_up { format!(", begun {} times", missing.begun) } else { String::new() };
-        lines.push(format!("shard {}{begun}: {why}\n  {}", missing.shard, missing.command));
+        let begun = match missing.failed {
+            0 if missing.given_up => format!(", begun {} times", missing.begun),
+            0 => String::new(),
+            n => format!(", failed {}", counted(n.into(), "time")),
+        };
+        lines.push(format!("shard {}{begun}: {}\n  {}", missing.shard, line(&why), missing.command));
     }
     if lost.len() > TOLD {
         lines.push(format!("and {} more like these; --json has them all", lost.len() - TOLD));
@@ -150,14 +154,10 @@ fn page(status: &Status, folder: &Path) -> String {
     lines.join("\n")
 }
 
+/// "1,204 of 1,920 shards done: ...".
 fn told(status: &Status) -> String {
-    format!(
-        "{} of {} done: {} of {}",
-        counted(status.done, "").trim_end_matches('s').trim(),
-        counted(status.shards, "shard"),
-        counted(status.runs_done, "").trim_end_matches('s').trim(),
-        counted(status.runs, "run")
-    )
+    let part = |done: u64, of: u64, what: &str| format!("{} of {}", grouped(done), counted(of, what));
+    format!("{} done: {}", part(status.done, status.shards, "shard"), part(status.runs_done, status.runs, "run"))
 }
 
 fn merge(args: &MergeArgs, terminal: &Terminal) -> Result<Exit, Failure> {
@@ -178,7 +178,7 @@ fn merge(args: &MergeArgs, terminal: &Terminal) -> Result<Exit, Failure> {
             "wrote {} of {} to {}",
             counted(status.runs, "run"),
             counted(status.shards, "shard"),
-            args.out.display()
+            line(&args.out.display())
         ));
     }
     if status.is_complete() {

@@ -89,8 +89,11 @@ pub fn run(args: &Args, terminal: &Terminal) -> Result<Exit, Failure> {
         shard_time: args.shard_time,
         jobs: None,
     };
-    let planned = make(&ask, &args.out, terminal.stop())?;
-    let (plan, seconds) = (&planned.plan, planned.run_s.map(|run| run * planned.plan.runs as f64));
+    let Some(planned) = make(&ask, &args.out, terminal.stop())? else {
+        terminal.complain("interrupted: nothing was written");
+        return Ok(Exit::Interrupted);
+    };
+    let (plan, seconds) = (&planned.plan, planned.run_s * planned.plan.runs as f64);
     if args.json {
         let document = json!({
             "version": 1,
@@ -105,27 +108,25 @@ pub fn run(args: &Args, terminal: &Terminal) -> Result<Exit, Failure> {
     Ok(Exit::Fine)
 }
 
-fn page(plan: &Plan, seconds: Option<f64>, folder: &str) -> String {
-    let mut line = format!("{} in {}", counted(plan.runs, "run"), counted(plan.shards, "shard"));
-    if let Some(seconds) = seconds {
-        let each = about(seconds / plan.shards as f64);
-        line += &format!(" of about {each} on one core each, {} in all", about(seconds));
+fn page(plan: &Plan, seconds: f64, folder: &str) -> String {
+    let (runs, shards) = (counted(plan.runs, "run"), counted(plan.shards, "shard"));
+    let (each, all) = (about(seconds / plan.shards as f64), about(seconds));
+    let mut page = format!("{runs} in {shards} of {each} each, {all} on one core in all");
+    if !plan.samples.ranges.is_empty() {
+        let numbers = plan.samples.ranges.len() as u64;
+        page += &format!("\n{} of {}", counted(plan.samples.count, "sample"), counted(numbers, "number"));
     }
-    let sampled = plan.samples.ranges.len() as u64;
-    if sampled > 0 {
-        line += &format!("\n{} of {}", counted(plan.samples.count, "sample"), counted(sampled, "number"));
-    }
-    line + &format!(
-        "\nnext  brownout sweep work {folder}                 here, on all cores\n      brownout sweep submit {folder} --on slurm    or kubernetes, or parallel"
+    page + &format!(
+        "\nnext  brownout sweep work {folder}\n  or  brownout sweep submit {folder} --on slurm, kubernetes or parallel"
     )
 }
 
 /// A length of time in one unit: it was measured on one run.
 fn about(seconds: f64) -> String {
     match seconds {
-        s if s < 1.0 => "less than a second".into(),
-        s if s < 120.0 => format!("{s:.0} s"),
-        s if s < 7200.0 => format!("{:.0} min", s / 60.0),
-        s => format!("{:.0} h", s / 3600.0),
+        s if s < 1.0 => "under 1 s".into(),
+        s if s < 120.0 => format!("about {s:.0} s"),
+        s if s < 7200.0 => format!("about {:.0} min", s / 60.0),
+        s => format!("about {:.0} h", s / 3600.0),
     }
 }

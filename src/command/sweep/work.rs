@@ -96,9 +96,7 @@ fn finish(report: &Report, args: &Args, terminal: &Terminal) -> Exit {
     }
     for shard in &report.given_up {
         let again = command(&args.folder, *shard);
-        terminal.complain(&format!(
-            "error: shard {shard} was begun too often without a result, and left out; {again} tries it"
-        ));
+        terminal.complain(&format!("error: shard {shard} failed too often, and is left out; {again} tries it"));
     }
     if report.broken {
         terminal.complain("This is a bug in Brownout: please report it with the file and the command.");

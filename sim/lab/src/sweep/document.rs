@@ -201,12 +201,21 @@ impl Plan {
     fn check(&self) -> Result<(), String> {
         let cells = self.cells().ok_or("too many cells")?;
         let runs = cells.checked_mul(self.sampled()).and_then(|n| n.checked_mul(self.seeds));
-        let (most, most_shards, _) = Plan::MOST;
+        let (most, most_shards, of_a_shard) = Plan::MOST;
         if runs != Some(self.runs) || self.runs == 0 || self.runs > most {
             return Err(format!("its {} runs are not what is crossed, or more than {most}", self.runs));
         }
-        if self.shards == 0 || self.shards > self.runs.min(most_shards) {
+        if self.shards == 0 || self.shards > self.runs.min(most_shards) || self.runs / self.shards > of_a_shard {
             return Err(format!("{} shards of {} runs", self.shards, self.runs));
+        }
+        let (most_samples, most_ranges) = Samples::MOST;
+        let no_range = |range: &Range| within(&range.low, &range.high, 0.5).is_none();
+        if self.samples.count > most_samples
+            || self.samples.ranges.len() > most_ranges
+            || self.samples.ranges.iter().any(no_range)
+            || self.first_seed >= 1 << 60
+        {
+            return Err("its samples or seeds are out of bounds".into());
         }
         let outside = |name: &String| Path::new(name).components().count() != 1 || name.contains("..");
         if self.reads.iter().chain([&self.scenario]).any(|copy| outside(&copy.name)) {
@@ -305,6 +314,14 @@ impl Plan {
         all.extend([of("set", Kind::Text), of("seed", Kind::Whole)]);
         all.extend(self.metrics.iter().map(|metric| of(metric, Kind::Number)));
         all.extend(["ended", "digest", "version"].map(|name| of(name, Kind::Text)));
+        // An axis may have the name of another column.
+        for at in 0..all.len() {
+            if all.iter().filter(|field| field.name == all[at].name).count() > 1
+                && (3..3 + self.lines.len()).contains(&at)
+            {
+                all[at].name.insert_str(0, "axis.");
+            }
+        }
         all
     }
 

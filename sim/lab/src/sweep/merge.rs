@@ -2,7 +2,7 @@
 
 use super::Failure;
 use super::document::Plan;
-use super::state::{self, PLAN_KEY, Shard, VERSION_KEY};
+use super::state::{self, Begun, PLAN_KEY, Shard, VERSION_KEY};
 use super::table::Writer;
 use brownout_output::files::Draft;
 use brownout_output::text;
@@ -17,6 +17,8 @@ pub struct Missing {
     pub shard: u64,
     /// How often it was begun.
     pub begun: u32,
+    /// How often it failed.
+    pub failed: u32,
     /// Whether workers leave it out until it is asked for by number.
     pub given_up: bool,
     /// Why there is none, as far as that is known.
@@ -79,7 +81,7 @@ fn visit(
             status.interrupted = true;
             break;
         }
-        let (begun, given_up, why) = match is {
+        let (begun, given_up) = match is {
             Shard::Done(path) => match state::read(plan, shard, &path) {
                 Ok(rows) => {
                     status.done += 1;
@@ -87,12 +89,22 @@ fn visit(
                     hand_on(rows)?;
                     continue;
                 }
-                Err(why) => (0, false, Some(format!("{} is no result: {why}", path.display()))),
+                Err(why) => {
+                    let why = format!("{} is no result: {why}", path.display());
+                    (Begun { why: Some(why), ..Begun::default() }, false)
+                }
             },
-            Shard::Open(begun) => (begun.times, false, begun.why),
-            Shard::GivenUp(begun) => (begun.times, true, begun.why),
+            Shard::Open(begun) => (begun, false),
+            Shard::GivenUp(begun) => (begun, true),
         };
-        status.missing.push(Missing { shard, begun, given_up, why, command: command(folder, shard) });
+        status.missing.push(Missing {
+            shard,
+            begun: begun.times,
+            failed: begun.failed,
+            given_up,
+            why: begun.why,
+            command: command(folder, shard),
+        });
     }
     Ok(status)
 }

@@ -60,15 +60,16 @@ pub struct Ask<'a> {
 pub struct Planned {
     /// The plan.
     pub plan: Plan,
-    /// Seconds that its first run took; none where `stop` broke it off.
-    pub run_s: Option<f64>,
+    /// Seconds that its first run took.
+    pub run_s: f64,
 }
 
-/// Reads what was asked for, loads every cell, tries the first run, and writes the folder.
+/// Reads what was asked for, loads every cell, tries the first run, and writes the folder. None if `stop` broke it off: then
+/// nothing was written.
 ///
 /// # Errors
 /// See [`Failure`]; then the folder is as it was.
-pub fn make(ask: &Ask<'_>, folder: &Path, stop: &AtomicBool) -> Result<Planned, Failure> {
+pub fn make(ask: &Ask<'_>, folder: &Path, stop: &AtomicBool) -> Result<Option<Planned>, Failure> {
     let cells = compare::Plan::new(&crossed(ask))?;
     let line = |d: &compare::Dimension| Line { name: d.name.clone(), points: d.points.clone(), sweep: d.sweep };
     let lines: Vec<Line> = cells.dimensions().iter().map(line).collect();
@@ -88,7 +89,7 @@ pub fn make(ask: &Ask<'_>, folder: &Path, stop: &AtomicBool) -> Result<Planned, 
     }
     let (Some(runs), true) = (runs, wrong.is_empty()) else { return Err(Failure::Usage(wrong)) };
     files::probe_folder(folder)?;
-    let run_s = first_run(&base, ask.first_seed, stop)?;
+    let Some(run_s) = first_run(&base, ask.first_seed, stop)? else { return Ok(None) };
     let (text, reads) = copied(ask.path)?;
     let copy = |(name, bytes): &(String, Vec<u8>)| Copy { name: name.clone(), checksum: checksum(bytes) };
     let plan = Plan {
@@ -110,7 +111,7 @@ pub fn make(ask: &Ask<'_>, folder: &Path, stop: &AtomicBool) -> Result<Planned, 
     let mut content = vec![(SCENARIO.to_string(), text.into_bytes())];
     content.extend(reads);
     write(folder, &plan, &content)?;
-    Ok(Planned { plan, run_s })
+    Ok(Some(Planned { plan, run_s }))
 }
 
 /// The cells, as `compare` crosses and checks them.
@@ -237,7 +238,7 @@ fn first_run(base: &Scenario, seed: u64, stop: &AtomicBool) -> Result<Option<f64
     }
 }
 
-fn shards(ask: &Ask<'_>, runs: u64, run_s: Option<f64>) -> Result<u64, Failure> {
+fn shards(ask: &Ask<'_>, runs: u64, run_s: f64) -> Result<u64, Failure> {
     let (_, most, of_a_shard) = Plan::MOST;
     let least = runs.div_ceil(of_a_shard);
     match ask.shards {
@@ -250,7 +251,7 @@ fn shards(ask: &Ask<'_>, runs: u64, run_s: Option<f64>) -> Result<u64, Failure> 
         Some(n) => Ok(n),
         None => {
             let seconds = ask.shard_time.as_secs().max(0.001);
-            let wanted = (runs as f64 * run_s.unwrap_or(0.0) / seconds).ceil() as u64;
+            let wanted = (runs as f64 * run_s / seconds).ceil() as u64;
             Ok(wanted.clamp(1, SHARDS.min(runs)).max(least))
         }
     }

@@ -12,18 +12,29 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-/// Starts without a result after which a shard is only computed when it is asked for by its number.
+/// Failures after which a shard is only computed when it is asked for by its number.
 pub const TRIES: u32 = 3;
+/// Starts without a word after which it is too: its workers are killed, as for want of memory. More than failures, since
+/// workers that are at it just now have started as well, and engines kill workers for reasons of their own.
+const STARTS: u32 = 10;
 /// How names of results end.
 const SUFFIX: &str = ".parquet";
 
-/// How often a shard was begun without a result, and why there was none the last time.
+/// What became of a shard that has no result.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub struct Begun {
-    /// How often.
+    /// How often it was begun.
     pub times: u32,
-    /// Why; none where a worker was killed, or is at work.
+    /// How often it failed; otherwise a worker was killed, or is at work.
+    pub failed: u32,
+    /// Why it failed the last time.
     pub why: Option<String>,
+}
+
+impl Begun {
+    fn is_enough(&self) -> bool {
+        self.failed >= TRIES || self.times >= STARTS
+    }
 }
 
 /// A shard's state.
@@ -33,7 +44,7 @@ pub enum Shard {
     Done(PathBuf),
     /// It was not begun, or not finished.
     Open(Begun),
-    /// It was begun so often that no worker takes it up by itself.
+    /// It failed, or was begun, so often that no worker takes it up by itself.
     GivenUp(Begun),
 }
 
@@ -58,7 +69,7 @@ pub fn shards(plan: &Plan, folder: &Path) -> Result<Vec<Shard>, Failure> {
     }
     let state = |shard: u64| match (found.remove(&shard), counts.remove(&shard).unwrap_or_default()) {
         (Some(path), _) => Shard::Done(path),
-        (None, begun) if begun.times >= TRIES => Shard::GivenUp(begun),
+        (None, begun) if begun.is_enough() => Shard::GivenUp(begun),
         (None, begun) => Shard::Open(begun),
     };
     Ok((0..plan.shards).map(state).collect())

@@ -129,8 +129,10 @@ impl<'a> Worker<'a> {
             return Ok(());
         }
         let before = state::begun(self.folder, shard);
-        let now = Begun { times: before.times.saturating_add(1), why: None };
+        let now = Begun { times: before.times.saturating_add(1), ..before.clone() };
         state::count(self.folder, shard, &now)?;
+        let failed =
+            |why: &String| Begun { failed: now.failed.saturating_add(1), why: Some(why.clone()), ..now.clone() };
         // A panic is a bug, and the shard's: others can be computed.
         let computed = catch_unwind(AssertUnwindSafe(|| self.compute(from, to)));
         match computed.unwrap_or_else(|_| Err(Trouble::Failed("it panicked: this is a bug in Brownout".into()))) {
@@ -147,11 +149,11 @@ impl<'a> Worker<'a> {
                 report.interrupted = true;
             }
             Err(Trouble::Failed(why)) => {
-                state::count(self.folder, shard, &Begun { why: Some(why.clone()), ..now })?;
+                state::count(self.folder, shard, &failed(&why))?;
                 report.failed.push((shard, why));
             }
             Err(Trouble::Broken(why)) => {
-                state::count(self.folder, shard, &Begun { why: Some(why.clone()), ..now })?;
+                state::count(self.folder, shard, &failed(&why))?;
                 report.failed.push((shard, why));
                 report.broken = true;
             }
