@@ -70,6 +70,11 @@ pub struct Planned {
 /// # Errors
 /// See [`Failure`]; then the folder is as it was.
 pub fn make(ask: &Ask<'_>, folder: &Path, stop: &AtomicBool) -> Result<Option<Planned>, Failure> {
+    if let Some(text) = ask.set.iter().find(|text| names_a_trace(text)) {
+        return Err(usage(format!(
+            "--set {text}: a sweep copies what its scenario reads; write the trace into the file"
+        )));
+    }
     let cells = compare::Plan::new(&crossed(ask))?;
     let line = |d: &compare::Dimension| Line { name: d.name.clone(), points: d.points.clone(), sweep: d.sweep };
     let lines: Vec<Line> = cells.dimensions().iter().map(line).collect();
@@ -79,11 +84,8 @@ pub fn make(ask: &Ask<'_>, folder: &Path, stop: &AtomicBool) -> Result<Option<Pl
     let mut wrong = Vec::new();
     let samples = sampled(ask, &base, &lines, &mut wrong);
     let metrics = measured(ask, &base, &mut wrong);
-    if let Some(text) = ask.set.iter().find(|text| names_a_trace(text)) {
-        wrong.push(format!("--set {text}: a sweep copies what its scenario reads; write the trace into the file"));
-    }
-    let combinations = lines.iter().map(|line| line.points.len() as u64).chain([samples.count.max(1), ask.seeds]);
-    let runs = combinations.fold(Some(1_u64), |n, more| n?.checked_mul(more)).filter(|runs| *runs <= Plan::MOST.0);
+    let mut combinations = lines.iter().map(|line| line.points.len() as u64).chain([samples.count.max(1), ask.seeds]);
+    let runs = combinations.try_fold(1_u64, |n, more| n.checked_mul(more)).filter(|runs| *runs <= Plan::MOST.0);
     if runs.is_none() {
         wrong.push(format!("more than {} runs: cross or sample less, or take fewer seeds", Plan::MOST.0));
     }
@@ -173,10 +175,11 @@ fn sampled(ask: &Ask<'_>, base: &Scenario, lines: &[Line], wrong: &mut Vec<Strin
         }
     } else {
         for text in ask.ranges {
+            if fixed.contains(path_of(text)) {
+                wrong.push(format!("{} is both sampled and fixed or swept; leave one of them out", path_of(text)));
+                continue;
+            }
             match read_range(text, &known) {
-                Ok(range) if fixed.contains(range.path.as_str()) => {
-                    wrong.push(format!("{} is both sampled and fixed or swept; leave one of them out", range.path));
-                }
                 Ok(range) if ranges.iter().any(|other: &Range| other.path == range.path) => {
                     wrong.push(format!("--range {} is given twice", range.path));
                 }
@@ -200,7 +203,7 @@ fn read_range(text: &str, known: &[Range]) -> Result<Range, String> {
         return found.ok_or_else(|| {
             let near = brownout_models::setting::closest(text, known.iter().map(|range| range.path.as_str()));
             let help = near.map_or(String::new(), |near| format!("; did you mean {near}?"));
-            format!("--range {text}: the file gives it no range{help} --range {text}=LOW..HIGH gives one")
+            format!("--range {text}: the file gives it no range; --range {text}=LOW..HIGH does{help}")
         });
     };
     let (low, high) =
