@@ -339,6 +339,11 @@ fn the_living_page_can_be_used_by_all() {
         "(() => { const s = document.querySelector('#ask-sliders input'); s.value = 3; s.dispatchEvent(new Event('change')); })()",
     );
     assert!(state.starts_with("Done in "), "{state}");
+    // The switches show what holds, also where the day named the default itself.
+    assert_eq!(
+        page.eval("[...document.querySelectorAll('#ask-axes select')].map(s => s.value)"),
+        json!(["shared", "shared"])
+    );
     let unnamed = page.eval(
         "[...document.querySelectorAll('#ask button, #ask input, #ask select, #ask textarea, #ask canvas, #ask progress')].filter(b => b.offsetParent && \
          !((b.getAttribute('aria-label') || b.closest('label')?.textContent || (b.id && document.querySelector(`label[for='${b.id}']`)?.textContent) || b.textContent).trim())).map(b => b.outerHTML)",

@@ -133,8 +133,12 @@
         const choice = make("select");
         choice.dataset.axis = axis.name;
         if (!axis.default) choice.append(make("option", { value: "", textContent: "(none)" }));
-        axis.points.forEach((point) => choice.append(make("option", { value: point === axis.default ? "" : point, textContent: point })));
-        choice.addEventListener("change", () => { state.axes[axis.name] = choice.value; changed(); });
+        axis.points.forEach((point) => choice.append(make("option", { value: point, textContent: point })));
+        choice.dataset.default = axis.default;
+        choice.addEventListener("change", () => {
+          if (choice.value === axis.default) delete state.axes[axis.name]; else state.axes[axis.name] = choice.value;
+          changed();
+        });
         box.append(make("label", {}, `${axis.name} `, choice));
       });
       reading.designs.forEach((name) => {
@@ -144,7 +148,7 @@
         box.append(make("label", {}, tick, ` ${name}`));
       });
     }
-    box.querySelectorAll("select").forEach((choice) => { choice.value = state.axes[choice.dataset.axis] || ""; });
+    box.querySelectorAll("select").forEach((choice) => { choice.value = state.axes[choice.dataset.axis] || choice.dataset.default; });
     box.querySelectorAll("input").forEach((tick) => { tick.checked = state.named.includes(tick.dataset.design); });
     box.hidden = !reading.axes.length && !reading.designs.length;
   };
