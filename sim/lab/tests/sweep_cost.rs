@@ -11,9 +11,10 @@ use std::path::Path;
 use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
-/// A second of a small world: a few hundred calls.
+/// Two seconds of a small world: four hundred calls.
 const SMALL: &str = r#"
 brownout = 1
+title = "Small"
 span = "2s"
 step = "1s"
 [clients.people]
