@@ -55,7 +55,7 @@ fn the_first_difference_between_two_runs_is_named_with_its_time() {
 }
 
 /// What is pinned: seed, design and scenario file.
-const PINNED: [(u64, &str, &str); 44] = [
+const PINNED: [(u64, &str, &str); 52] = [
     (1, "-", "october-28.toml"),
     (1, "pool-exhaustion", "october-28.toml"),
     (1, "memory-growth", "october-28.toml"),
@@ -100,6 +100,14 @@ const PINNED: [(u64, &str, &str); 44] = [
     (1, "-", "measured/shared-shallow-hang.toml"),
     (2, "-", "measured/shared-shallow-hang.toml"),
     (1, "-", "measured/shared-shallow-refuse.toml"),
+    (1, "-", "measured/estate/cache-dead.toml"),
+    (1, "-", "measured/estate/hot-key.toml"),
+    (1, "-", "measured/estate/overload-stays.toml"),
+    (1, "-", "measured/estate/retries-multiply.toml"),
+    (1, "-", "estate/flush-at-load.toml"),
+    (1, "-", "estate/overload-that-stays.toml"),
+    (1, "-", "estate/retries-through-hops.toml"),
+    (1, "-", "estate/shop.toml"),
 ];
 
 #[test]

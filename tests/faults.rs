@@ -89,11 +89,13 @@ heap_limit = "100MB"
 health = { kind = "shared", work = "0.2ms" }
 restart = { delay = "2s", boot = "500ms" }
 calls.write = { work = "2ms", asks = "my-store", writes = true, timeout = "200ms" }
-calls.read = { work = "1ms", asks = "my-store", timeout = "200ms" }
+calls.read = { work = "1ms", then = [{ asks = "my-cache", timeout = "200ms" }] }
 [stores.my-store]
 service = { exponential = "4ms" }
 concurrency = 16
 spare = { detection = "5s", promotion = "3s", lag = "100ms" }
+[stores.my-cache]
+cache = { of = "my-store", keys = 20, ttl = "2s" }
 "#;
 
 /// What some kinds need beside them: something to have been learnt, something to retry.

@@ -356,7 +356,7 @@ proptest! {
             seen.extend(schedule.kinds().into_iter().map(str::to_string));
             written_and_read(&base, &schedule, &home)?;
         }
-        prop_assert!(seen.len() + 4 > fault::kinds().len(), "only {:?}", seen);
+        prop_assert!(seen.len() + 5 > fault::kinds().len(), "only {:?}", seen);
     }
 
     /// A whole hunt: what is found under such names fails again from its file.

@@ -396,7 +396,9 @@ fn stores() -> BoxedStrategy<String> {
 /// A fault of any kind, at any target that the worlds have, as bad as can be and worse.
 fn faults() -> BoxedStrategy<String> {
     let timing = (option::of(select(space::FOR)), select(space::RAMP), option::of((1..9_u32, 1..5_u32)));
-    let drawn = (select(fault::kinds()), 0..1000_usize, proptest::collection::vec(-0.5..1.5, 4), timing);
+    // These worlds have no cache to flush.
+    let kinds: Vec<Kind> = fault::kinds().into_iter().filter(|kind| kind.word != "flush").collect();
+    let drawn = (select(kinds), 0..1000_usize, proptest::collection::vec(-0.5..1.5, 4), timing);
     drawn
         .prop_map(|(kind, target, levels, (length, ramp, repeat))| {
             fault(&kind, target, &levels, (length, ramp, repeat))
@@ -537,9 +539,13 @@ fn note(happened: &mut Happened, outcome: &Outcome) {
 
 /// What the worlds tried must have come to between them, or they prove little.
 fn must_happen() -> Happened {
-    let dropped = Cause::ALL.iter().map(|cause| format!("dropped: {}", cause.word()));
+    // What only services do that call services: `tests/estates.rs`.
+    let here = Cause::ALL.iter().filter(|cause| **cause != Cause::ServiceTimeout);
+    let dropped = here.map(|cause| format!("dropped: {}", cause.word()));
     let seen = Seen::ALL.iter().map(|seen| format!("seen: {}", seen.word()));
-    let faults = fault::kinds().into_iter().map(|kind| format!("took effect: {}", kind.word));
+    // These worlds have no cache.
+    let faults = fault::kinds().into_iter().filter(|kind| kind.word != "flush");
+    let faults = faults.map(|kind| format!("took effect: {}", kind.word));
     let rest = [
         "zombies",
         "stored late",

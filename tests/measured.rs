@@ -17,6 +17,8 @@
 //!
 //! A third, [`POOLS`], has a pool of connections that fast and slow queries share (`scenarios/measured/pools/`, three seeds): failed
 //! calls within 0.08, what the steps of the load and their chance leave of so few slow calls.
+//! A fifth, [`ESTATES`], has rows of two tiers of processes behind proxies, and of a cache before the database
+//! (`scenarios/measured/estate/`, three seeds).
 //!
 //! A fourth, [`BAD_SERVER`], has rows in which one server answers errors (`scenarios/measured/bad-server/`, three seeds): failed calls
 //! within 0.02.
@@ -300,6 +302,79 @@ fn every_measured_row_of_pools_is_reproduced() {
     assert!(off.is_empty(), "too far from what was measured:\n{}", off.join("\n"));
 }
 
+/// A figure of a run.
+type FigureOf = fn(&Outcome) -> f64;
+
+/// A measured row of an estate: the scenario, and of each figure what was measured, and how far off the mean over the seeds
+/// may be.
+const ESTATES: [(&str, &[(&str, FigureOf, f64, f64)]); 4] = [
+    (
+        "retries-multiply",
+        &[
+            ("local failed", |o| o.calls["local"].failed_rate, 0.0, 0.02),
+            ("deep failed", |o| o.calls["deep"].failed_rate, 0.998, 0.02),
+            ("executions at the back", |o| tries(o) / o.calls["deep"].offered as f64, 8.982, 0.1),
+        ],
+    ),
+    (
+        // Measured twice: .494 and .530 of local, .726 and .756 of deep calls; then all, for a minute.
+        "overload-stays",
+        &[
+            ("local failed", |o| o.calls["local"].failed_rate, 0.512, 0.06),
+            ("deep failed", |o| o.calls["deep"].failed_rate, 0.741, 0.06),
+            ("local failed in the last half minute", |o| failed_between(o, "local", 70, 100), 1.0, 0.02),
+            ("deep failed in the last half minute", |o| failed_between(o, "deep", 70, 100), 1.0, 0.02),
+        ],
+    ),
+    (
+        "cache-dead",
+        &[
+            ("read failed", |o| o.calls["read"].failed_rate, 0.973, 0.03),
+            ("other failed", |o| o.calls["other"].failed_rate, 0.947, 0.03),
+            ("read failed after it", |o| failed_between(o, "read", 60, 90), 0.155, 0.03),
+            ("read failed from 10 s after it on", |o| failed_between(o, "read", 70, 90), 0.0, 0.01),
+        ],
+    ),
+    (
+        "hot-key",
+        &[
+            ("read failed", |o| o.calls["read"].failed_rate, 0.0136, 0.01),
+            ("other failed", |o| o.calls["other"].failed_rate, 0.0, 0.01),
+            ("read p99 ms", |o| o.calls["read"].latency_ms.map_or(0.0, |latency| latency.p99), 3600.0, 400.0),
+            // Five herds in 90 s, of some 55 queries each; one without the late queries' new time would come each 11 s.
+            ("queries", |o| o.stores["db"].queries as f64, 5.0 * 55.0, 60.0),
+        ],
+    ),
+];
+
+/// Tries of the asks from the front at the back.
+fn tries(outcome: &Outcome) -> f64 {
+    outcome.edges.iter().find(|edge| edge.callee == "back").map_or(0.0, |edge| edge.window.tries as f64)
+}
+
+/// Share of the calls of a kind that failed, of those offered from this second to that.
+fn failed_between(outcome: &Outcome, kind: &str, from: usize, to: usize) -> f64 {
+    let steps = || outcome.timeline.steps[from..to].iter().map(|step| &step.calls[kind]);
+    steps().map(|calls| calls.failed).sum::<u64>() as f64 / steps().map(|calls| calls.offered).sum::<u64>() as f64
+}
+
+#[test]
+fn every_measured_row_of_estates_is_reproduced() {
+    let mut off = Vec::new();
+    for (name, figures) in ESTATES {
+        let scenario = scenario(&format!("measured/estate/{name}.toml"), &[], &[]);
+        let outcomes: Vec<Outcome> = (1..=3_u64).into_par_iter().map(|seed| outcome(&scenario, seed)).collect();
+        for (what, figure, measured, within) in figures {
+            let is = outcomes.iter().map(figure).sum::<f64>() / outcomes.len() as f64;
+            println!("{name:<18} {what:<38} measured {measured:>8.3} simulated {is:>8.3}");
+            if (is - measured).abs() > *within {
+                off.push(format!("{name}: {what} {is:.3}, measured {measured:.3}, may differ by {within:.3}"));
+            }
+        }
+    }
+    assert!(off.is_empty(), "too far from what was measured:\n{}", off.join("\n"));
+}
+
 #[test]
 fn every_file_of_measured_rows_is_in_the_table() {
     let tables = [
@@ -308,6 +383,7 @@ fn every_file_of_measured_rows_is_in_the_table() {
         ("measured/connections", CONNECTIONS.iter().map(|row| row.0).collect()),
         ("measured/pools", POOLS.iter().map(|row| row.0).collect()),
         ("measured/bad-server", BAD_SERVER.iter().map(|row| row.0).collect()),
+        ("measured/estate", ESTATES.iter().map(|row| row.0).collect()),
     ];
     for (folder, mut rows) in tables {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios").join(folder);

@@ -46,7 +46,7 @@ impl Queue {
                 name("c"),
                 Clients { sends: name("k"), rate: Rate(rate), timeout: Ns::secs(80_000), ..Clients::default() },
             )]),
-            network: Network { clients: instant.clone(), servers: instant },
+            network: Network { clients: instant.clone(), servers: instant.clone(), services: instant },
             balancer: Balancer {
                 health: HealthCheck::unchecked(),
                 retries: Retries::Count(0),

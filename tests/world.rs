@@ -13,6 +13,8 @@ mod connections;
 mod designs;
 #[path = "edges.rs"]
 mod edges;
+#[path = "estates.rs"]
+mod estates;
 #[path = "expectations.rs"]
 mod expectations;
 #[path = "fault_mechanisms.rs"]

@@ -73,6 +73,10 @@ pub enum Event {
     AskStepTimeout(Ref),
     /// The pause before a try in place is over.
     AskAgain(Ref),
+    /// A service's answer reaches the errand that asked for it: the number of the attempt, and the status.
+    Answered(Ref, u16, u16),
+    /// The pause before another attempt of an errand is over; the number is that of the last.
+    ErrandAgain(Ref, u16),
     /// A health check is due.
     Check(u32),
     /// A check by way of the server's own thread reaches it; with the number of the check.
@@ -202,6 +206,31 @@ pub enum Fact {
     Ok(Account, Ns),
     /// A client gave up.
     Failed(Account, Seen),
+    /// A service has sent an ask, on behalf of a call of a cohort; each attempt counts.
+    Asked {
+        /// The cohort of the client's call.
+        cohort: Cohort,
+        /// Who asks whom.
+        edge: u16,
+    },
+    /// A balancer has sent such an ask to a server; each try counts.
+    AskTried {
+        /// The cohort of the client's call.
+        cohort: Cohort,
+        /// Who asks whom.
+        edge: u16,
+    },
+    /// An attempt of such an ask is over.
+    AskOver {
+        /// The cohort of the client's call.
+        cohort: Cohort,
+        /// Who asks whom.
+        edge: u16,
+        /// Whether it was answered well.
+        ok: bool,
+        /// How long it took. (time)
+        took: Ns,
+    },
     /// A server entered (true) or left rotation.
     Rotation {
         /// The server.

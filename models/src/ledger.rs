@@ -59,6 +59,8 @@ choices! {
         MarkedDown = "marked_down",
         /// A limit on what is under way to the whole fleet was reached at the balancer (503).
         Overflow = "overflow",
+        /// Another service did not answer in time (500).
+        ServiceTimeout = "service_timeout",
     }
 }
 

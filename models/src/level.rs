@@ -93,11 +93,13 @@ pub struct StorePeaks {
     pub queries: u64,
     /// Connections tried.
     pub connects: u64,
+    /// Lookups that it answered as a cache, and hits among them.
+    pub lookups: (u64, u64),
 }
 
 impl Default for StorePeaks {
     fn default() -> Self {
-        StorePeaks { waiting: 0, headroom: f64::INFINITY, queries: 0, connects: 0 }
+        StorePeaks { waiting: 0, headroom: f64::INFINITY, queries: 0, connects: 0, lookups: (0, 0) }
     }
 }
 
@@ -134,12 +136,14 @@ impl Peaks {
             mine.headroom = mine.headroom.min(next.headroom);
             mine.queries += next.queries;
             mine.connects += next.connects;
+            mine.lookups.0 += next.lookups.0;
+            mine.lookups.1 += next.lookups.1;
         }
     }
 }
 
 /// What a store is found with when a cell ends.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub struct StoreFound {
     /// Least headroom in the cell that ends; infinite without any.
     pub headroom: f64,
@@ -147,6 +151,8 @@ pub struct StoreFound {
     pub queries: u64,
     /// Connections tried so far.
     pub connects: u64,
+    /// Lookups that it answered as a cache so far, and hits among them.
+    pub lookups: (u64, u64),
 }
 
 /// What is where.
@@ -180,8 +186,8 @@ pub struct Levels {
     pub here: Counts,
     /// What somebody else carries in their place, from when that took over.
     elsewhere: Option<Counts>,
-    /// Queries and connects of each store at the last cut.
-    sent: Vec<(u64, u64)>,
+    /// What each store was found with at the last cut.
+    sent: Vec<StoreFound>,
     cut_at: Ns,
     cells: Vec<Peaks>,
 }
@@ -189,7 +195,7 @@ pub struct Levels {
 impl Levels {
     /// Nothing anywhere.
     pub fn new(fleets: usize, stores: usize) -> Levels {
-        Levels { here: Counts::new(fleets, stores), sent: vec![(0, 0); stores], ..Levels::default() }
+        Levels { here: Counts::new(fleets, stores), sent: vec![StoreFound::default(); stores], ..Levels::default() }
     }
 
     /// When the present cell began.
@@ -206,12 +212,13 @@ impl Levels {
             spooled: std::mem::take(&mut fleet.spooled),
         });
         let stores = counts.waiting.iter_mut().zip(found).zip(&mut self.sent).map(|((waiting, found), sent)| {
-            let before = std::mem::replace(sent, (found.queries, found.connects));
+            let before = std::mem::replace(sent, *found);
             StorePeaks {
                 waiting: waiting.cut(at),
                 headroom: found.headroom,
-                queries: found.queries - before.0,
-                connects: found.connects - before.1,
+                queries: found.queries - before.queries,
+                connects: found.connects - before.connects,
+                lookups: (found.lookups.0 - before.lookups.0, found.lookups.1 - before.lookups.1),
             }
         });
         self.cells.push(Peaks {
@@ -297,7 +304,7 @@ mod tests {
     #[test]
     fn a_window_is_a_row_of_cells() {
         let mut levels = Levels::new(1, 1);
-        let found = |queries, headroom| [StoreFound { headroom, queries, connects: 0 }];
+        let found = |queries, headroom| [StoreFound { headroom, queries, ..StoreFound::default() }];
         levels.here.fleets[0].pending.add(Ns(1), 4);
         levels.cut(Ns(10), &found(2, 50.0));
         levels.here.fleets[0].pending.remove(Ns(11), 3);

@@ -9,9 +9,11 @@
 //! has asked for yet needs a method there.
 
 mod catalogue;
+mod edge;
 mod record;
 
 pub use catalogue::ALL;
+pub use edge::{EdgeCounts, EdgeOf};
 pub use record::{Calls, Part, Period, Record};
 
 use crate::level::Peaks;
@@ -29,6 +31,8 @@ pub enum Subject {
     Fleet,
     /// A store, by name.
     Store,
+    /// One that asks and one that is asked, by their names.
+    Edge,
     /// The balancer.
     Balancer,
     /// The books themselves.
@@ -37,8 +41,15 @@ pub enum Subject {
 
 impl Subject {
     /// Every one.
-    pub const ALL: [Subject; 6] =
-        [Subject::Calls, Subject::Rotation, Subject::Fleet, Subject::Store, Subject::Balancer, Subject::Ledger];
+    pub const ALL: [Subject; 7] = [
+        Subject::Calls,
+        Subject::Rotation,
+        Subject::Fleet,
+        Subject::Store,
+        Subject::Edge,
+        Subject::Balancer,
+        Subject::Ledger,
+    ];
 
     /// How it is written: `<calls>`, `fleets.<name>`.
     pub fn pattern(self) -> &'static str {
@@ -47,6 +58,7 @@ impl Subject {
             Subject::Rotation => "rotation",
             Subject::Fleet => "fleets.<name>",
             Subject::Store => "stores.<name>",
+            Subject::Edge => "edges.<caller>.<callee>",
             Subject::Balancer => "balancer",
             Subject::Ledger => "ledger",
         }
@@ -173,6 +185,7 @@ enum Rule {
     Rotation(fn(&dyn Record, Period) -> Found),
     Fleet(fn(&Part<'_>) -> Found),
     Store(fn(&Part<'_>) -> Found),
+    Edge(fn(&EdgeOf<'_>) -> Found),
     Balancer(fn(&Peaks) -> Found),
     Ledger(fn(&dyn Record) -> Found),
 }
@@ -215,6 +228,7 @@ impl Metric {
             Rule::Rotation(_) => Subject::Rotation,
             Rule::Fleet(_) => Subject::Fleet,
             Rule::Store(_) => Subject::Store,
+            Rule::Edge(_) => Subject::Edge,
             Rule::Balancer(_) => Subject::Balancer,
             Rule::Ledger(_) => Subject::Ledger,
         }
@@ -230,6 +244,7 @@ impl Metric {
             Rule::Rotation(rule) => rule(record, over),
             Rule::Fleet(rule) => rule(&Part::fleet(record, subject, over)?),
             Rule::Store(rule) => rule(&Part::store(record, subject, over)?),
+            Rule::Edge(rule) => rule(&EdgeOf::new(record, subject, over)?),
             Rule::Balancer(rule) => rule(&record::peaks(record, over)?),
             Rule::Ledger(rule) => rule(record),
         }
@@ -282,6 +297,7 @@ fn prefixed(subject: &str) -> Option<Subject> {
         None if subject == "ledger" => Some(Subject::Ledger),
         Some(("fleets", _)) => Some(Subject::Fleet),
         Some(("stores", _)) => Some(Subject::Store),
+        Some(("edges", _)) => Some(Subject::Edge),
         _ => None,
     }
 }
@@ -298,6 +314,10 @@ fn about(subject: &str, world: &WorldSpec) -> Result<Subject, String> {
         }),
     };
     match (prefixed(subject), subject.split_once('.')) {
+        (Some(Subject::Edge), Some((_, name))) => {
+            let names: Vec<String> = world.edges().into_iter().map(|edge| world.edge_name(edge)).collect();
+            known("edge", name, names.iter().map(String::as_str).collect(), Subject::Edge)
+        }
         (Some(Subject::Fleet), Some((_, name))) => known("fleet", name, world.fleets.names().collect(), Subject::Fleet),
         (Some(Subject::Store), Some((_, name))) => known("store", name, world.stores.names().collect(), Subject::Store),
         (Some(about), _) => Ok(about),

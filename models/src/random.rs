@@ -65,6 +65,18 @@ pub enum Purpose {
     RetryPause = 21,
     /// Whether a server that answers badly for a share of calls does so to this try.
     BadAnswer = 22,
+    /// What is random about an ask of a call's plan.
+    Child = 23,
+    /// Whether a call takes a step.
+    Share = 24,
+    /// Network delay from a service to the proxy before another.
+    ServiceLink = 25,
+    /// Network delay from that proxy back.
+    ServiceLinkBack = 26,
+    /// Which key of a cache a call asks for.
+    Key = 27,
+    /// How long an entry of a cache lives.
+    KeyLife = 28,
 }
 
 const GOLDEN: u64 = 0x9e37_79b9_7f4a_7c15;

@@ -1,18 +1,22 @@
 //! The whole world as a file describes it, and what must hold between its parts.
 
+mod estate;
 mod parts;
 mod products;
 mod uses;
 mod warnings;
 
+pub use estate::{Callee, Edge};
+
 use crate::component::balancer::Balancer;
 use crate::component::clients::Clients;
-use crate::component::collector::{CallPlan, Fleet};
+use crate::component::collector::{Ask, CallPlan, Fleet};
 use crate::component::network::Network;
 use crate::component::operator::{Action, Entry, Replay, Trigger};
 use crate::component::store::Store;
 use crate::fault::Target;
 use crate::policy::adaptive::Adaptive;
+use crate::policy::asking::OnFailure;
 use crate::setting::{Heard, Name, Named, Problem, Scope, Setting, Span, Value, always, closest};
 use crate::settings;
 use crate::units::Ns;
@@ -92,13 +96,16 @@ impl WorldSpec {
             }
             let served = fleet.calls.0.iter().filter(|(kind, _)| fleet.is_for(&kind.text));
             let of_calls = served.flat_map(|(_, plan)| [&plan.appends, &plan.asks]);
+            self.unknown_in_steps(fleet, &mut found);
             for store in of_calls.chain([&fleet.health.asks, &fleet.restart.needs]).flatten() {
                 self.known(store, "store", self.stores.names(), &mut found);
             }
             for (name, pool) in &fleet.pools.0 {
                 self.known(pool.store.as_ref().unwrap_or(name), "store", self.stores.names(), &mut found);
             }
-            for name in fleet.calls.iter().filter_map(|(_, plan)| plan.pool.as_ref()).chain(&fleet.health.pool) {
+            let of_steps = fleet.asks().filter_map(|ask| ask.pool.as_ref());
+            let of_calls = fleet.calls.iter().filter_map(|(_, plan)| plan.pool.as_ref());
+            for name in of_calls.chain(of_steps).chain(&fleet.health.pool) {
                 let pools = fleet.pools.names().chain(self.stores.names().filter(|at| fleet.pools.index(at).is_none()));
                 self.known(name, "pool of this fleet", pools, &mut found);
             }
@@ -132,6 +139,17 @@ impl WorldSpec {
         found
     }
 
+    /// Whether clients, operators or the log name a kind of call by itself, without its fleet.
+    fn is_named(&self, kind: &str) -> bool {
+        let acted_on = |entry: &Entry| match &entry.action {
+            Action::Shed(shed) => shed.calls.text == kind,
+            Action::Replay(replay) => replay.calls.text == kind,
+            _ => false,
+        };
+        let asked = |fleet: &Fleet| fleet.asks().any(|ask| ask.other().is_some_and(|(_, of)| of == kind));
+        self.is_sent(kind) || self.timeline.iter().any(acted_on) || !self.fleets.iter().any(|(_, fleet)| asked(fleet))
+    }
+
     /// The kinds of call that some fleet serves.
     fn served(&self) -> Vec<&str> {
         let of = |fleet: &'_ Fleet, kind: &str| fleet.is_for(kind);
@@ -152,7 +170,8 @@ impl WorldSpec {
         }
         let checked = fleet.checked_store().zip(fleet.health.pool.as_ref());
         let calls = fleet.calls.iter().filter_map(|(_, plan)| plan.asks.as_ref().zip(plan.pool.as_ref()));
-        for (asked, name) in calls.chain(checked) {
+        let steps = fleet.asks().filter_map(|ask| self.queried(ask).zip(ask.pool.as_ref()));
+        for (asked, name) in calls.chain(steps).chain(checked) {
             let pool = fleet.pools.get(&name.text);
             let to = pool.and_then(|pool| pool.store.as_ref()).map_or(name.text.as_str(), |store| store.text.as_str());
             if to != asked.text {
@@ -169,11 +188,11 @@ impl WorldSpec {
         let mut kinds: Vec<&str> = Vec::new();
         for (_, fleet) in &self.fleets.0 {
             for (kind, plan) in fleet.calls.0.iter().filter(|(kind, _)| fleet.is_for(&kind.text)) {
-                if kinds.contains(&kind.text.as_str()) {
+                if kinds.contains(&kind.text.as_str()) && self.is_named(&kind.text) {
                     found.push(problem(
                         kind.span,
                         format!("two fleets serve `{}`", kind.text),
-                        Some("each kind of call goes to one fleet: `serves` says which".into()),
+                        Some("each kind of call that clients send goes to one fleet: `serves` says which".into()),
                     ));
                 }
                 kinds.push(&kind.text);
@@ -189,6 +208,7 @@ impl WorldSpec {
             ));
         }
         let servers: u64 = self.fleets.iter().map(|(_, f)| u64::from(f.count)).sum();
+        self.estate_problems(found);
         if servers > SERVERS {
             found.push(problem(
                 Span::default(),
@@ -337,9 +357,11 @@ impl WorldSpec {
             let plans = fleet.calls.iter().flat_map(|(_, plan)| [&plan.appends, &plan.asks]);
             let stores = plans.chain([&fleet.health.asks, &fleet.restart.needs]);
             used.extend(stores.flatten().map(|store| store.text.as_str()));
+            let asks = fleet.asks().flat_map(|ask| ask.store().into_iter().chain(&ask.appends));
+            used.extend(asks.map(|store| store.text.as_str()));
         }
         for (name, _) in &self.stores.0 {
-            if !used.contains(&name.text.as_str()) {
+            if !used.contains(&name.text.as_str()) && !self.is_used(&name.text) {
                 let help = "a kind of call uses it with `asks` or `appends`".to_string();
                 found.push(problem(name.span, format!("nothing uses the store `{}`", name.text), Some(help)));
             }
@@ -374,6 +396,21 @@ fn call_problems(kind: &Name, plan: &CallPlan) -> Vec<Problem> {
     let mut wrong = |of: &str, help: &str| {
         found.push(problem(kind.span, format!("`{}` {of}", kind.text), Some(help.into())));
     };
+    if !plan.then.is_empty() && plan.uses_store() {
+        wrong(
+            "asks or appends beside the steps of `then`",
+            "put the store among the steps: then = [{ asks = \"<store>\" }]",
+        );
+    }
+    for ask in plan.then.asks() {
+        ask_problems(ask, &mut wrong);
+    }
+    if plan.asks.as_ref().is_some_and(|name| name.text.contains('.')) {
+        wrong(
+            "asks another service beside its steps",
+            "asks of services are steps: then = [{ asks = \"<fleet>.<kind>\" }]",
+        );
+    }
     if plan.appends.is_some() && plan.asks.is_some() {
         wrong("both appends and asks", "a call uses one store: drop one of the two");
     }
@@ -390,6 +427,26 @@ fn call_problems(kind: &Name, plan: &CallPlan) -> Vec<Problem> {
         wrong("has a circuit breaker, but asks no store", "add asks = \"<store>\", or take the breaker out");
     }
     found
+}
+
+/// What is wrong with one step of a kind of call by itself.
+fn ask_problems(ask: &Ask, wrong: &mut dyn FnMut(&str, &str)) {
+    let is_service = ask.other().is_some();
+    if ask.asks.is_some() == ask.appends.is_some() {
+        wrong("has a step that asks nobody, or two", "a step has `asks` or `appends`, and one of the two");
+    }
+    if ask.writes && (is_service || ask.appends.is_some()) {
+        wrong(
+            "has a step that writes, but queries no store",
+            "`writes` is of a query; an append is a write anyway, and a service writes by its own steps",
+        );
+    }
+    if is_service && (ask.on_error == OnFailure::Retry || ask.on_severed != OnFailure::Fail) {
+        wrong(
+            "asks a service with a reaction that only asks of stores have",
+            "further attempts are the step's `retry`; `on_error` is \"fail\" or \"crash\"",
+        );
+    }
 }
 
 fn problem(span: Span, message: String, help: Option<String>) -> Problem {

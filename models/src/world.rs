@@ -6,7 +6,7 @@
 
 use crate::component::balancer::{Backend, KeptAt, LogAt};
 use crate::component::clients::Population;
-use crate::component::collector::{PlanAt, Server};
+use crate::component::collector::{PlanAt, Server, Way};
 use crate::component::operator::Desk;
 use crate::component::probe::Checker;
 use crate::component::store::StoreAt;
@@ -20,7 +20,7 @@ use crate::policy::guards::Inside;
 use crate::policy::limits::Counted;
 use crate::policy::redispatch::Tried;
 use crate::slab::{Ref, Slab};
-use crate::spec::{WorldPlan, WorldSpec};
+use crate::spec::{Edge, WorldPlan, WorldSpec};
 use crate::units::Ns;
 
 /// How a call stands with its client.
@@ -53,6 +53,10 @@ pub struct Call {
     pub legs: u16,
     /// Whether its data is stored.
     pub stored: bool,
+    /// Whether a write of it has set out.
+    pub wrote: bool,
+    /// By which of its writes it counts as stored, if it has several: that which is done first. 0 before.
+    pub writer: u32,
     /// Whether its data, when it is stored, is stored late.
     pub late: bool,
     /// Whether its client, having given up, keeps it to send it again some time.
@@ -86,6 +90,8 @@ impl Call {
             attempt: 0,
             legs: 0,
             stored: false,
+            wrote: false,
+            writer: 0,
             late: false,
             kept: false,
             logged: false,
@@ -121,6 +127,18 @@ pub enum Purpose {
     Background,
     /// A call out of a spool, on its way to the store.
     Replay,
+    /// A call that another service makes; its parent is the errand that waits for it.
+    Asked,
+    /// One ask of a plan of several; its parent is the try that has the plan.
+    Errand,
+}
+
+impl Purpose {
+    /// Whether it is the way of a call, a client's or a service's.
+    #[inline(always)]
+    pub fn is_call(self) -> bool {
+        matches!(self, Purpose::Call | Purpose::Asked)
+    }
 }
 
 /// Where a try stands at the balancer.
@@ -159,6 +177,14 @@ pub enum Back {
     Querying,
     /// Pausing before it asks the store again.
     Pausing,
+    /// Waiting for the asks of a step.
+    AtSteps,
+    /// An errand: waiting for another service.
+    Calling,
+    /// An errand: pausing before another attempt.
+    Resting,
+    /// An errand: waiting for another that gets the same key.
+    InFlight,
 }
 
 /// One way of a call through the balancer to a server.
@@ -176,6 +202,8 @@ pub struct Try {
     pub plan: u16,
     /// The fleet.
     pub fleet: u16,
+    /// The route to it.
+    pub route: u16,
     /// The server last chosen.
     pub server: u32,
     /// Dispatches so far.
@@ -224,8 +252,14 @@ pub struct Try {
     pub started: Ns,
     /// Computing time, where it is random and has been drawn; never before.
     pub work: Ns,
-    /// The query at the store.
+    /// The query at the store; of an errand to a service, the try there.
     pub query: Ref,
+    /// For whom it is: of an errand, the try whose plan has it; of a call that a service makes, the errand; else none.
+    pub parent: Ref,
+    /// Steps of its plan that have begun; of an errand, of its parent's.
+    pub step: u16,
+    /// Asks of the present step that are not over; of an errand, the dispatch of its parent that it is for.
+    pub open: u16,
     /// The balancer's timer.
     pub timer: Timer,
     /// The server's timer over the whole of asking.
@@ -253,10 +287,26 @@ pub struct Query {
     pub plan: u16,
     /// Whether it writes.
     pub writes: bool,
+    /// What it is to a cache, and for which key.
+    pub look: Look,
+    /// The key; 0 to a store that is none.
+    pub key: u32,
     /// From when on what it stores counts as late; never, unless it comes out of a spool.
     pub late_from: Ns,
     /// Where it stands.
     pub state: QueryState,
+}
+
+/// What a query is to a cache.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub enum Look {
+    /// Nothing: the store is none, or it is not asked for a key.
+    #[default]
+    No,
+    /// A lookup.
+    Get,
+    /// An entry is set.
+    Set,
 }
 
 /// Where a query stands.
@@ -281,14 +331,19 @@ pub struct Lanes {
     pub from_server: Lane,
     /// Client to balancer and back.
     pub client: Lane,
+    /// Service to the proxy before another, and back.
+    pub service: Lane,
     /// A new connection's request arrives this long after the connect.
     pub handshake: Lane,
-    /// Patience with a server's answer.
-    pub idle: Lane,
-    /// Patience in the balancer's queue.
-    pub queue: Lane,
-    /// Patience with a call over all its tries, if there is an end to that.
-    pub whole: Option<Lane>,
+}
+
+/// A server as one route has it: what its balancer knows and counts of it has this number.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Seat {
+    /// The route.
+    pub route: u16,
+    /// The server.
+    pub server: u32,
 }
 
 /// Everything.
@@ -297,15 +352,23 @@ pub struct World {
     pub spec: WorldSpec,
     /// Populations of clients.
     pub populations: Vec<Population>,
-    /// What the balancer keeps per fleet.
+    /// Routes: of each fleet its first, by the number of the fleet; then all others.
     pub backends: Vec<Backend>,
-    /// The balancer's connections per server.
+    /// Per fleet, how others reach it.
+    pub ways: Vec<Way>,
+    /// Who asks whom, where calls have steps.
+    pub edges: Vec<Edge>,
+    /// What a step asks that begins; kept for its memory.
+    pub(crate) step_asks: Vec<u16>,
+    /// Seats, route by route: those of the first routes have the numbers of their servers.
+    pub seats: Vec<Seat>,
+    /// Balancers' connections, per seat.
     pub connections: Vec<u32>,
     /// The balancer's connections that have lives of their own.
     pub kept: KeptAt,
     /// Servers, fleet by fleet.
     pub servers: Vec<Server>,
-    /// Health checks, per server.
+    /// Health checks, per seat.
     pub checkers: Vec<Checker>,
     /// What servers do, per fleet and kind.
     pub plans: Vec<Vec<PlanAt>>,
@@ -347,14 +410,16 @@ impl World {
             to_server: k.lane(hop),
             from_server: k.lane(hop),
             client: k.lane(network.clients.latency),
+            service: k.lane(network.services.latency),
             handshake: k.lane(Ns(hop.0 * 2)),
-            whole: spec.balancer.call_timeout.map(|limit| k.lane(limit)),
-            idle: k.timer_lane(spec.balancer.idle_timeout.unwrap_or(Ns::NEVER)),
-            queue: k.timer_lane(spec.balancer.queue_timeout()),
         };
         let mut world = World {
             populations: Vec::new(),
             backends: Vec::new(),
+            ways: Vec::new(),
+            edges: spec.edges(),
+            step_asks: Vec::new(),
+            seats: Vec::new(),
             connections: Vec::new(),
             kept: KeptAt::new(&spec),
             servers: Vec::new(),
@@ -373,7 +438,7 @@ impl World {
             levels: Levels::new(spec.fleets.len(), spec.stores.len()),
             spec,
         };
-        world.open_stores(k);
+        world.open_stores(seed, k);
         world.open_fleets(k);
         world.open_checks(seed, k);
         world.open_clients(plan, seed, k);
@@ -443,6 +508,8 @@ impl World {
             Event::AskDeadline(t) => self.ask_timed_out(k, t, true),
             Event::AskStepTimeout(t) => self.ask_timed_out(k, t, false),
             Event::AskAgain(t) => self.ask_again(k, t),
+            Event::Answered(t, attempt, status) => self.answered(k, t, attempt, status),
+            Event::ErrandAgain(t, dispatch) => self.errand_again(k, t, dispatch),
             Event::Check(server) => self.check(k, server),
             Event::CheckAtServer(server, number) => self.check_at_server(k, server, number),
             Event::CheckAnswer(server, number, status) => self.check_answered(k, server, number, status),
@@ -470,6 +537,20 @@ impl World {
             Event::Replay(entry) => self.replay_next(k, entry),
             Event::BadAnswer(t, dispatch) => self.bad_answer_done(k, t, dispatch),
         }
+    }
+
+    /// Whether a write that is done is the one by which its call counts as stored: the first of several. The same one done
+    /// again is a duplicate, another is neither.
+    pub(crate) fn counts_as_stored(&mut self, call: Ref, fleet: u16, plan: u16) -> bool {
+        if self.edges.is_empty() {
+            return true;
+        }
+        let call = &mut self.calls[call];
+        let writer = (u32::from(fleet) << 16 | u32::from(plan)) + 1;
+        if call.writer == 0 {
+            call.writer = writer;
+        }
+        call.writer == writer
     }
 
     /// A call's data is stored by the try or query at hand.
@@ -549,6 +630,7 @@ impl World {
             headroom: store.take_least(at),
             queries: store.queries,
             connects: store.connects,
+            lookups: store.lookups().unwrap_or_default(),
         });
         let found: Vec<StoreFound> = found.collect();
         self.levels.cut(at, &found);

@@ -65,6 +65,7 @@ pub fn run(outcome: &Outcome, style: &Style) -> String {
     context.headline(&mut page);
     tables::totals(&context, &mut page);
     tables::latencies(&context, &mut page);
+    tables::edges(&context, &mut page);
     glance::day(&context, &mut page);
     context.rotation(&mut page);
     context.marks(&mut page);

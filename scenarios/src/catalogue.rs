@@ -91,7 +91,9 @@ pub fn presets() -> Vec<PresetInfo> {
     let mut out = Vec::new();
     walk(&crate::fields(), "", None, &mut |path, _, field| {
         tables(path, &field.form, &mut |path, fields, words| {
-            for word in words {
+            // A fleet's own balancer, and the asks of steps, have those of the clients' and of calls.
+            let again = path.starts_with("fleets.<name>.balancer") || path.contains(".then.");
+            for word in words.iter().filter(|_| !again) {
                 let Some(values) = &word.values else { continue };
                 let values = values.iter().map(|(key, value)| PresetValue {
                     key: key.clone(),

@@ -11,9 +11,10 @@ pub fn reference() -> String {
         let _ = writeln!(page, "| {what} | {most} |");
     }
     page.push_str(COSTS);
-    table(&mut page, "", &crate::fields());
-    metrics(&mut page);
-    page
+    let mut page = Page { text: page, seen: Vec::new() };
+    page.table("", &crate::fields());
+    metrics(&mut page.text);
+    page.text
 }
 
 const METRICS: &str = "
@@ -89,13 +90,76 @@ by ten, or write `events = \"none\"`. `memory` counts what piles up: some 1 KB f
 about two million of them.
 ";
 
-fn table(page: &mut String, path: &str, fields: &[Field]) {
-    let title = if path.is_empty() { "top level".to_string() } else { format!("[{path}]") };
-    let _ = write!(page, "\n## {title}\n\n| key | written | default | meaning |\n|---|---|---|---|\n");
-    fields.iter().for_each(|field| row(page, field));
-    for field in fields {
-        let below = if path.is_empty() { field.name.to_string() } else { format!("{path}.{}", field.name) };
-        inner(page, &below, &field.form);
+/// The page as it is written.
+struct Page {
+    text: String,
+    /// Tables that stand on it, with their paths: one that is written in several places is told of once.
+    seen: Vec<(Vec<Field>, String)>,
+}
+
+/// Of so many keys a table is not told of twice.
+const LONG: usize = 5;
+
+impl Page {
+    fn table(&mut self, path: &str, fields: &[Field]) {
+        let title = if path.is_empty() { "top level".to_string() } else { format!("[{path}]") };
+        let _ = write!(self.text, "\n## {title}\n");
+        let twin = self.seen.iter().find(|(seen, _)| seen.len() >= LONG && seen == fields);
+        if let Some((_, known)) = twin {
+            let _ = write!(self.text, "\nThe keys of `[{known}]`.\n");
+            return;
+        }
+        self.seen.push((fields.to_vec(), path.to_string()));
+        self.text.push_str("\n| key | written | default | meaning |\n|---|---|---|---|\n");
+        fields.iter().for_each(|field| row(&mut self.text, field));
+        for field in fields {
+            let below = if path.is_empty() { field.name.to_string() } else { format!("{path}.{}", field.name) };
+            self.inner(&below, &field.form);
+        }
+    }
+
+    /// The tables and choices below a field.
+    fn inner(&mut self, path: &str, form: &Form) {
+        match form {
+            Form::Table(fields, words) => {
+                self.table(path, fields);
+                if !self.seen.iter().any(|(seen, at)| seen == fields && at != path) {
+                    presets(&mut self.text, path, words);
+                }
+            }
+            Form::Named(of) => self.inner(&format!("{path}.<name>"), of),
+            Form::List(of) => self.inner(path, of),
+            Form::Pair(one, two) => [one, two].into_iter().for_each(|f| self.inner(path, f)),
+            Form::Either(forms) if forms.iter().filter(|f| matches!(f, Form::Table(..))).count() > 1 => {
+                alternatives(&mut self.text, path, forms);
+            }
+            Form::Either(forms) => forms.iter().for_each(|f| self.inner(path, f)),
+            Form::Open(fields, of) => {
+                self.table(path, fields);
+                self.inner(&format!("{path}.<name>"), of);
+            }
+            Form::Overlay(fields) => {
+                let _ = write!(self.text, "\n## [{path}]\n\nAny keys of the world, none required.\n");
+                if !fields.is_empty() {
+                    self.text.push_str("Beside them:\n\n| key | written | default | meaning |\n|---|---|---|---|\n");
+                    fields.iter().for_each(|field| row(&mut self.text, field));
+                }
+            }
+            Form::Tagged(key, common, variants) => {
+                self.table(path, common);
+                for (word, doc, fields) in variants {
+                    let _ = write!(self.text, "\n### [[{path}]] with `{key} = \"{word}\"`\n\n{doc}\n");
+                    self.table(&format!("{path}, {word}"), fields);
+                }
+            }
+            Form::Choice(words) if words.len() > 1 => {
+                let _ = write!(self.text, "\n`{path}` is one of\n\n");
+                for (word, doc) in words {
+                    let _ = writeln!(self.text, "- `\"{word}\"`: {}", doc.trim());
+                }
+            }
+            Form::Choice(_) | Form::Text(_) | Form::Amount(..) | Form::Integer | Form::Number | Form::Bool => {}
+        }
     }
 }
 
@@ -111,48 +175,6 @@ fn row(page: &mut String, field: &Field) {
         .map_or(String::new(), |(low, high)| format!(" From {} to {}.", low.trim_matches('"'), high.trim_matches('"')));
     let doc = field.doc.split('\n').map(str::trim).collect::<Vec<_>>().join(" ");
     let _ = writeln!(page, "| `{}` | {} | {default} | {}{range} |", field.name, written(&field.form), cell(&doc));
-}
-
-/// The tables and choices below a field.
-fn inner(page: &mut String, path: &str, form: &Form) {
-    match form {
-        Form::Table(fields, words) => {
-            table(page, path, fields);
-            presets(page, path, words);
-        }
-        Form::Named(of) => inner(page, &format!("{path}.<name>"), of),
-        Form::List(of) => inner(page, path, of),
-        Form::Pair(one, two) => [one, two].into_iter().for_each(|f| inner(page, path, f)),
-        Form::Either(forms) if forms.iter().filter(|f| matches!(f, Form::Table(..))).count() > 1 => {
-            alternatives(page, path, forms);
-        }
-        Form::Either(forms) => forms.iter().for_each(|f| inner(page, path, f)),
-        Form::Open(fields, of) => {
-            table(page, path, fields);
-            inner(page, &format!("{path}.<name>"), of);
-        }
-        Form::Overlay(fields) => {
-            let _ = write!(page, "\n## [{path}]\n\nAny keys of the world, none required.\n");
-            if !fields.is_empty() {
-                page.push_str("Beside them:\n\n| key | written | default | meaning |\n|---|---|---|---|\n");
-                fields.iter().for_each(|field| row(page, field));
-            }
-        }
-        Form::Tagged(key, common, variants) => {
-            table(page, path, common);
-            for (word, doc, fields) in variants {
-                let _ = write!(page, "\n### [[{path}]] with `{key} = \"{word}\"`\n\n{doc}\n");
-                table(page, &format!("{path}, {word}"), fields);
-            }
-        }
-        Form::Choice(words) if words.len() > 1 => {
-            let _ = write!(page, "\n`{path}` is one of\n\n");
-            for (word, doc) in words {
-                let _ = writeln!(page, "- `\"{word}\"`: {}", doc.trim());
-            }
-        }
-        Form::Choice(_) | Form::Text(_) | Form::Amount(..) | Form::Integer | Form::Number | Form::Bool => {}
-    }
 }
 
 /// Words in place of a table.

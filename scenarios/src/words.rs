@@ -387,6 +387,18 @@ const ALL: &[(&str, &[Row])] = &[
         ("RestartSec", Is("fleets.<name>.restart.delay"), "Pause before a process is started again (100ms)."),
         ("StartLimitBurst", Not("fleets.<name>.restart.delay"), "Starts after which the supervisor gives up; here it never does."),
     ]),
+    ("memcached", &[
+        ("exptime", Is("stores.<name>.cache.ttl"), "How long an entry lives from when it was set; a hit does not prolong it."),
+        ("flush_all", Not("timeline.at"), "It is the fault `flush` of the timeline."),
+        ("memory-limit", Is("stores.<name>.cache.capacity"), "There in megabytes, here in entries; the least recently used goes first, slabs are not modelled."),
+    ]),
+    ("Redis", &[
+        ("maxmemory", Is("stores.<name>.cache.capacity"), "There in bytes, here in entries; the policy is allkeys-lru, exact where Redis samples."),
+        ("EXPIRE", Is("stores.<name>.cache.ttl"), "Set with the entry; here from the fill."),
+    ]),
+    ("Go", &[
+        ("singleflight.Group", Is("stores.<name>.cache.single_flight"), "One query of a process for all calls that miss the same key; here around query and set."),
+    ]),
 ];
 
 #[cfg(test)]

@@ -6,10 +6,12 @@
 //! were (`Recovery`). So any such window is a sum of whole cells, and a call's fate is followed to the end of the run
 //! without being remembered. Memory grows with the number of cells, not of calls.
 
+use crate::edges::EdgeBooks;
 use crate::latency::{Latencies, Spread};
 use crate::recovery::Recovery;
 use brownout_models::kernel::{Account, Cohort, Fact};
 pub use brownout_models::ledger::Counts;
+use brownout_models::metrics::EdgeCounts;
 use brownout_models::random::mix;
 use brownout_models::units::Ns;
 use std::collections::BTreeSet;
@@ -101,6 +103,8 @@ pub struct Ledger {
     digest: u64,
     facts: u64,
     latencies: Latencies,
+    /// What services ask on behalf of the calls.
+    edges: EdgeBooks,
     /// How often servers have left and entered rotation, all together.
     turns: u64,
     /// Per server: times of leaving and entering rotation.
@@ -140,6 +144,7 @@ impl Ledger {
             digest: 0x6272_6f77_6e6f_7574,
             facts: 0,
             latencies: Latencies::new(populations),
+            edges: EdgeBooks::new(0),
             turns: 0,
             changes: Vec::new(),
             crashes: Vec::new(),
@@ -167,6 +172,27 @@ impl Ledger {
         self.in_rotation = in_rotation;
     }
 
+    /// Tells the books, before the first call, how many edges there are.
+    pub fn open_edges(&mut self, edges: usize) {
+        self.edges = EdgeBooks::new(edges);
+        (1..self.cells.len()).for_each(|_| self.edges.next_cell());
+    }
+
+    /// The asks over an edge on behalf of calls that were offered in a window whose ends are cell boundaries.
+    pub fn edge(&self, edge: usize, from: Ns, to: Ns) -> EdgeCounts {
+        self.edges.over(edge, self.cells_of(from, to))
+    }
+
+    /// How long those of them took that were answered well.
+    pub fn edge_latencies(&self, edge: usize, from: Ns, to: Ns) -> Spread {
+        self.edges.spread(edge, self.cells_of(from, to))
+    }
+
+    fn cells_of(&self, from: Ns, to: Ns) -> std::ops::Range<usize> {
+        let place = |at: Ns| self.cells.partition_point(|begins| *begins < at);
+        place(from)..place(to)
+    }
+
     /// Opens the cells that begin up to `at`.
     pub fn open_cells(&mut self, at: Ns) {
         while self.opens_at <= at {
@@ -182,6 +208,7 @@ impl Ledger {
         self.cells.push(begins);
         self.counts.extend(std::iter::repeat_n(Counts::default(), self.populations));
         self.latencies.next_cell();
+        self.edges.next_cell();
     }
 
     /// Sees when the next cell begins.
@@ -197,7 +224,7 @@ impl Ledger {
 
     /// Bytes that a cell takes, with as much room again as lists may have kept free.
     pub fn memory_of_a_cell(&self) -> u64 {
-        (self.populations * (2 * size_of::<Counts>() + Latencies::CELL)) as u64
+        (self.populations * (2 * size_of::<Counts>() + Latencies::CELL)) as u64 + self.edges.memory_of_a_cell()
     }
 
     /// Bytes that the books take, with as much room again as their lists may have kept free.
@@ -210,7 +237,7 @@ impl Ledger {
             (self.boundaries.len() as u64, BOUNDARY),
             (self.kept.as_ref().map_or(0, Vec::len) as u64, 2 * size_of::<Entry>() as u64),
         ];
-        counted.iter().map(|(n, bytes)| n * bytes).sum::<u64>() + self.latencies.memory()
+        counted.iter().map(|(n, bytes)| n * bytes).sum::<u64>() + self.latencies.memory() + self.edges.memory()
     }
 
     /// Begins a cell at a time that nobody knew before.
@@ -317,6 +344,24 @@ impl Ledger {
 
     fn record_rarer(&mut self, now: Ns, fact: Fact) {
         match fact {
+            Fact::Asked { cohort, edge } => {
+                self.edges.at(cohort.0 as usize / self.populations, edge).attempts += 1;
+                self.fold(now.0, u64::from(edge), 140);
+            }
+            Fact::AskTried { cohort, edge } => {
+                self.edges.at(cohort.0 as usize / self.populations, edge).tries += 1;
+                self.fold(now.0, u64::from(edge), 141);
+            }
+            Fact::AskOver { cohort, edge, ok, took } => {
+                let cell = cohort.0 as usize / self.populations;
+                let counts = self.edges.at(cell, edge);
+                counts.ok += u64::from(ok);
+                counts.failed += u64::from(!ok);
+                if ok {
+                    self.edges.took(cell, edge, took);
+                }
+                self.fold(now.0 ^ took.0.rotate_left(32), u64::from(edge), 142 + u64::from(ok));
+            }
             Fact::Rotation { server, up } => {
                 if server < self.watched {
                     self.advance_rotation(now);

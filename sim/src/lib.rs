@@ -4,6 +4,7 @@
 
 #![warn(clippy::unwrap_used)]
 
+mod edges;
 pub mod expectation;
 mod latency;
 pub mod ledger;

@@ -8,7 +8,7 @@ use crate::outcome::Evidence;
 use crate::run::Run;
 use crate::{processes, rotation};
 use brownout_models::ledger::Counts;
-use brownout_models::metrics::{self, Measured, Period, Record};
+use brownout_models::metrics::{self, EdgeCounts, Measured, Period, Record};
 use brownout_models::units::Ns;
 use brownout_models::world::World;
 use brownout_scenarios::{EvidenceSpec, Scenario};
@@ -65,6 +65,15 @@ impl Record for Run {
 
     fn alive_min(&self, fleet: usize, over: Period) -> u64 {
         processes::alive_min(self, fleet, over)
+    }
+
+    fn edge(&self, edge: usize, (from, to): Period) -> EdgeCounts {
+        self.ledger().edge(edge, from, to)
+    }
+
+    fn edge_latency(&self, edge: usize, share: f64, (from, to): Period) -> Option<Ns> {
+        let ms = self.ledger().edge_latencies(edge, from, to).quantile(share)?;
+        Some(Ns::from_secs_f64(ms / 1000.0))
     }
 
     fn unaccounted(&self) -> u64 {

@@ -55,6 +55,9 @@ pub struct Outcome {
     pub fleets: BTreeMap<String, FleetTotals>,
     /// The stores, over the whole run.
     pub stores: BTreeMap<String, StoreTotals>,
+    /// Who asks whom, and what comes of it; empty where no call has steps.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub edges: Vec<EdgeTotals>,
     /// Outages of stores, in order of their beginning.
     pub outages: Vec<OutageSpan>,
     /// Faults of the timeline, in its order: whether and how often each took effect.
@@ -220,6 +223,44 @@ pub struct StoreTotals {
     pub queries: u64,
     /// Connections that servers tried to open to it.
     pub connects: u64,
+    /// Lookups that it answered as a cache; null for a store that is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lookups: Option<u64>,
+    /// Of these, those that hit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hits: Option<u64>,
+}
+
+/// One that asks and one that is asked.
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+pub struct EdgeTotals {
+    /// The fleet that asks, or "clients".
+    pub caller: String,
+    /// The fleet or the store that is asked.
+    pub callee: String,
+    /// On behalf of the calls that were offered in the window.
+    pub window: EdgePhase,
+    /// The same before, during and after what went wrong, over the whole run.
+    pub phases: Vec<EdgePhase>,
+}
+
+/// Asks over an edge, on behalf of the clients' calls that were offered in one stretch of time.
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+pub struct EdgePhase {
+    /// "window", or the phase: "before", "during", "after", "run".
+    pub phase: String,
+    /// Asks that the caller sent, its further attempts included.
+    pub attempts: u64,
+    /// As often as a balancer sent these to a server; 0 for stores, and for clients.
+    pub tries: u64,
+    /// Answered well, in time.
+    pub ok: u64,
+    /// Failed, refused or given up.
+    pub failed: u64,
+    /// Tries (where there are none, attempts) per call offered whose kind may lead there; null without such calls.
+    pub amplification: Option<f64>,
+    /// Time of the asks answered well, in milliseconds; null without any.
+    pub latency_ms: Option<Percentiles>,
 }
 
 /// An outage of a store.

@@ -222,6 +222,7 @@ impl Run {
         let in_rotation = world.backends.first().map_or(0, |b| b.members.in_rotation() as u32);
         let watched = world.spec.fleets.0.first().map_or(0, |(_, fleet)| fleet.count);
         let fails_open = world.backends.iter().map(|backend| backend.members.fails_open()).collect();
+        engine.ledger.open_edges(world.edges.len());
         engine.ledger.open_rotation(world.servers.len(), watched, in_rotation, fails_open);
         // An event adds a call or two, a burst as many as it says, and the onset of a fault a cell: what is larger counts more.
         let cell = world.levels.memory_of_a_cell() + engine.ledger.memory_of_a_cell();

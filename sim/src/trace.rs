@@ -60,6 +60,12 @@ pub struct Stand {
     pub query: Option<QueryState>,
     /// Whether its client waits no longer.
     pub client_gone: bool,
+    /// How many services away from the clients: 0 for their own attempts.
+    pub depth: u16,
+    /// Whether it is one ask of a call's step, run at the server that has the call.
+    pub errand: bool,
+    /// Fleet and kind of call, by their places, that it asks for.
+    pub asks_for: Option<(u16, u16)>,
 }
 
 /// Something that happened to a call.
@@ -216,13 +222,20 @@ const NOWHERE: Stand = Stand {
     store: None,
     query: None,
     client_gone: false,
+    depth: 0,
+    errand: false,
+    asks_for: None,
 };
 
 /// Takes up tries of a call that are new.
 fn find_tries(alive: &mut Alive, world: &World) {
     let Some(call) = world.calls.get(alive.call) else { return };
     let last = alive.server.filter(|_| alive.ways.is_empty()).and_then(|s| world.servers[s as usize].last_taken_on());
-    for at in [Some(call.current), last].into_iter().flatten() {
+    // Of a call with steps there are others, in any place.
+    let mut steps: Vec<Ref> = if world.edges.is_empty() { Vec::new() } else { world.tries.refs().collect() };
+    // Who asks comes before whom it asks.
+    steps.sort_by_key(|at| world.tries[*at].purpose == Purpose::Asked);
+    for at in [Some(call.current), last].into_iter().flatten().chain(steps) {
         let mine = world.tries.get(at).is_some_and(|t| t.call == alive.call && t.purpose != Purpose::Background);
         if mine && !alive.ways.iter().any(|(_, known, _)| *known == at) {
             alive.ways.push((alive.tries, at, NOWHERE));
@@ -233,11 +246,19 @@ fn find_tries(alive: &mut Alive, world: &World) {
 
 fn stand(at: Ref, world: &World) -> Option<Stand> {
     let t = world.tries.get(at)?;
+    let mut depth = u16::from(t.purpose == Purpose::Asked);
+    let mut above = world.tries.get(t.parent);
+    while let Some(parent) = above {
+        depth += u16::from(parent.purpose == Purpose::Asked);
+        above = world.tries.get(parent.parent);
+    }
+    let errand = t.purpose == Purpose::Errand;
+    let asked = world.tries.get(t.query).filter(|_| errand && t.back == Back::Calling);
     let replay = t.purpose == Purpose::Replay;
     Some(Stand {
         attempt: t.attempt,
         replay,
-        server: (t.dispatches > 0 || replay).then_some(t.server),
+        server: (t.dispatches > 0 || replay || errand).then_some(t.server),
         dispatches: t.dispatches,
         asks: t.asks,
         front: t.front,
@@ -245,6 +266,9 @@ fn stand(at: Ref, world: &World) -> Option<Stand> {
         store: world.plans[t.fleet as usize][t.plan as usize].store,
         query: world.queries.get(t.query).filter(|q| q.asker == at && t.back == Back::Querying).map(|q| q.state),
         client_gone: t.client_gone,
+        depth,
+        errand,
+        asks_for: asked.map(|asked| (asked.fleet, asked.plan)),
     })
 }
 
@@ -258,7 +282,10 @@ fn account(fact: &Fact) -> Option<&Account> {
         | Fact::LostAfterOk(a)
         | Fact::Ok(a, _)
         | Fact::Failed(a, _) => Some(a),
-        Fact::Rotation { .. }
+        Fact::Asked { .. }
+        | Fact::AskTried { .. }
+        | Fact::AskOver { .. }
+        | Fact::Rotation { .. }
         | Fact::Process { .. }
         | Fact::FailsOpen { .. }
         | Fact::Fault { .. }

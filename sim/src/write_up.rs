@@ -96,6 +96,7 @@ pub fn write_up(scenario: &Scenario, seed: u64, run: &Run, ended: Ended) -> Outc
             .into_iter()
             .map(|s| (s.clone(), totals(scenario, run, &s, scenario.window)))
             .collect(),
+        edges: crate::edges::totals(run, scenario.window),
         phases: phases(scenario, run),
         recovery_s: metrics::recovery(run, "all").map(Ns::as_secs),
         rotation: rotation::figures(run),
@@ -192,18 +193,24 @@ fn totals(scenario: &Scenario, run: &Run, subject: &str, over: (Ns, Ns)) -> Tota
     }
 }
 
+/// Before, during and after what went wrong, as far as they take time; the whole run if nothing did.
+pub(crate) fn stretches(run: &Run) -> Vec<(&'static str, (Ns, Ns))> {
+    let end = run.at();
+    let all = match rotation::cause(run) {
+        None => return vec![("run", (Ns::ZERO, end))],
+        Some((from, to)) => {
+            let ended = to.unwrap_or(end);
+            [("before", (Ns::ZERO, from)), ("during", (from, ended)), ("after", (ended, end))]
+        }
+    };
+    all.into_iter().filter(|(_, (from, to))| from < to).collect()
+}
+
 /// Before, during and after what went wrong.
 fn phases(scenario: &Scenario, run: &Run) -> Phases {
     let (end, cause) = (run.at(), rotation::cause(run));
-    let stretches = match cause {
-        None => vec![("run", (Ns::ZERO, end))],
-        Some((from, to)) => {
-            let ended = to.unwrap_or(end);
-            vec![("before", (Ns::ZERO, from)), ("during", (from, ended)), ("after", (ended, end))]
-        }
-    };
+    let stretches = stretches(run);
     let of_kind = |kind: &str| {
-        let stretches = stretches.iter().filter(|(_, (from, to))| from < to);
         let phase = |(name, over): &(&str, (Ns, Ns))| {
             // What is offered at the very end belongs to the last phase.
             let c = counts(scenario, run, kind, (over.0, if over.1 == end { Ns::NEVER } else { over.1 }));
@@ -218,7 +225,7 @@ fn phases(scenario: &Scenario, run: &Run) -> Phases {
                 latency_ms: latency_ms(scenario, run, kind, *over),
             }
         };
-        stretches.map(phase).collect()
+        stretches.iter().map(phase).collect()
     };
     Phases {
         of: match cause {
@@ -245,7 +252,15 @@ fn fleet_totals(run: &Run) -> BTreeMap<String, FleetTotals> {
 
 fn store_totals(run: &Run) -> BTreeMap<String, StoreTotals> {
     let world = run.world();
-    let totals = world.stores.iter().map(|s| StoreTotals { queries: s.queries, connects: s.connects });
+    let totals = world.stores.iter().map(|s| {
+        let lookups = s.lookups();
+        StoreTotals {
+            queries: s.queries,
+            connects: s.connects,
+            lookups: lookups.map(|(all, _)| all),
+            hits: lookups.map(|(_, hits)| hits),
+        }
+    });
     world.spec.stores.names().map(str::to_string).zip(totals).collect()
 }
 

@@ -108,7 +108,9 @@ fn find(name: &str, designs: &[Design]) -> Vec<Found> {
     let whole = keys.iter().filter(|key| catalogue::names(&key.path, name));
     let mut found: Vec<Key> = whole.cloned().collect();
     if found.is_empty() && (out.is_empty() || name.contains('.')) {
-        found = keys.into_iter().filter(|key| catalogue::ends_in(&key.path, name)).collect();
+        // A fleet's own balancer has the keys of the clients', which are told of once.
+        let again = |key: &Key| key.path.starts_with("fleets.<name>.balancer.") || key.path.contains(".then.<n>.<n>.");
+        found = keys.into_iter().filter(|key| !again(key) && catalogue::ends_in(&key.path, name)).collect();
     }
     out.extend(found.into_iter().map(Found::Key));
     out.extend(product_words().filter(|word| word.is_called(name)).map(Found::Product));

@@ -9,6 +9,8 @@ use std::path::{Path, PathBuf};
 
 /// The scenario that is written; a file of the catalogue like any other.
 const TEMPLATE: &str = include_str!("../../scenarios/template.toml");
+/// The one that is written with `--estate`.
+const ESTATE: &str = include_str!("../../scenarios/estate/shop.toml");
 /// The schema's file, as the template's first line names it.
 const SCHEMA: &str = "brownout.schema.json";
 
@@ -18,6 +20,9 @@ pub struct Args {
     /// The file to write
     #[arg(default_value = "brownout.toml")]
     file: PathBuf,
+    /// A shop of five services with a cache and two databases, in the place of one service
+    #[arg(long)]
+    estate: bool,
     /// Overwrite the file if it is there
     #[arg(long)]
     force: bool,
@@ -28,12 +33,17 @@ pub struct Args {
 
 /// Runs the subcommand.
 pub fn run(args: &Args, terminal: &Terminal) -> Exit {
+    let (text, what) = match args.estate {
+        // The first line of the template names the schema.
+        true => (format!("{}\n{ESTATE}", TEMPLATE.lines().next().unwrap_or_default()), "a shop of five services"),
+        false => (TEMPLATE.to_string(), "a small system"),
+    };
     if args.stdout {
-        terminal.say(TEMPLATE);
+        terminal.say(&text);
         return Exit::Fine;
     }
     let name = line(&args.file.display());
-    if let Err(why) = write(&args.file, TEMPLATE, args.force) {
+    if let Err(why) = write(&args.file, &text, args.force) {
         if why.is_there_already() {
             terminal.complain(&format!("error: {name} is there already; --force overwrites it, or name another file"));
             return Exit::Usage;
@@ -56,7 +66,7 @@ pub fn run(args: &Args, terminal: &Terminal) -> Exit {
     };
     let word = shell(&args.file.display().to_string());
     terminal.say(&format!(
-        "wrote {name}: a small system to start from\n{schema}
+        "wrote {name}: {what} to start from\n{schema}
   brownout check {word}      after each change: every mistake, with its place
   brownout run {word}        what is lost as it is, and why
   brownout list {word}       the designs to compare

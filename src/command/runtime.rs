@@ -141,7 +141,7 @@ pub fn cannot(runtime: Runtime) -> Option<Failure> {
 impl From<services::Failure> for Failure {
     fn from(failure: services::Failure) -> Failure {
         match failure {
-            services::Failure::Absent => Failure::Refused(failure.to_string()),
+            services::Failure::Absent | services::Failure::NotPlayed(_) => Failure::Refused(failure.to_string()),
             services::Failure::Broken(why) => Failure::Broken(why),
             services::Failure::Machine(why) => Failure::Machine(why),
         }

@@ -13,12 +13,14 @@ mod limits;
 mod log;
 mod members;
 mod presets;
+mod route;
 
 use again::note_tried;
 use effects::*;
 pub use kept::KeptAt;
 pub use log::{Log, LogAt};
 pub use presets::PRESETS;
+pub use route::{Backend, Place};
 
 use crate::component::clients::Connection;
 use crate::kernel::{Event, Kernel, Timer};
@@ -27,10 +29,9 @@ use crate::policy::balance::{Algorithm, Ties};
 use crate::policy::guards::Inside;
 use crate::policy::health::HealthCheck;
 use crate::policy::keep_alive::KeepAlive;
-use crate::policy::limits::{Counted, FleetLimits, UnderWay};
-use crate::policy::members::Members;
+use crate::policy::limits::{Counted, FleetLimits};
 use crate::policy::redispatch::{ConnectFailure, Redispatch, Retries, Rule};
-use crate::policy::resend::{Failure, Policy, RetryBudget, RetryOn, RetryPause, Slots};
+use crate::policy::resend::{Failure, Policy, RetryBudget, RetryOn, RetryPause};
 use crate::policy::verdict::Verdict;
 use crate::random::{Purpose, draw, unit};
 use crate::setting::always;
@@ -38,7 +39,6 @@ use crate::slab::Ref;
 use crate::units::Ns;
 use crate::world::{self, Back, Front, Try, World};
 use crate::{choices, settings};
-use std::collections::VecDeque;
 
 choices! {
     /// What becomes of the calls of a server that checks take out of rotation.
@@ -63,6 +63,8 @@ settings! {
 settings! {
     /// The load balancer. `preset` names a product's defaults; other keys change them.
     pub struct Balancer (presets = PRESETS) {
+        /// Where it runs, for one by which services reach a fleet.
+        pub place: Place = Place::Proxy => asked_by_services;
         /// How it chooses a server.
         pub algorithm: Algorithm = Algorithm::RoundRobin => has_a_choice;
         /// Which of the servers with equally few connections gets the next call.
@@ -185,41 +187,6 @@ impl Balancer {
     }
 }
 
-/// What the balancer keeps for one fleet.
-pub struct Backend {
-    /// Its servers: who is in rotation, and who may be chosen.
-    pub members: Members,
-    /// Tries that wait for a server with room; some may have left since.
-    queue: VecDeque<Ref>,
-    /// How many of them still wait.
-    pub queued: u32,
-    /// Retries under way, where their number is bounded.
-    slots: Slots,
-    /// What is under way, where that is bounded.
-    under_way: UnderWay,
-    /// Share of calls that operators turn away, by plan.
-    pub shed: Vec<f64>,
-}
-
-impl Backend {
-    /// Whether nothing that is bounded is under way.
-    pub(crate) fn is_idle(&self) -> bool {
-        self.under_way == UnderWay::default() && self.slots.is_empty()
-    }
-
-    /// A fleet with so many plans; nothing queued.
-    pub fn new(members: Members, plans: usize) -> Backend {
-        Backend {
-            members,
-            queue: VecDeque::new(),
-            queued: 0,
-            slots: Slots::default(),
-            under_way: UnderWay::default(),
-            shed: vec![0.0; plans],
-        }
-    }
-}
-
 impl Try {
     /// A try for an attempt of a call.
     pub fn new(call: Ref, salt: u64, attempt: u16, fleet: u16, plan: u16) -> Try {
@@ -230,6 +197,7 @@ impl Try {
             attempt,
             plan,
             fleet,
+            route: fleet,
             server: u32::MAX,
             dispatches: 0,
             retries_left: 0,
@@ -255,6 +223,9 @@ impl Try {
             started: Ns::ZERO,
             work: Ns::NEVER,
             query: Ref::NONE,
+            parent: Ref::NONE,
+            step: 0,
+            open: 0,
             timer: Timer::NONE,
             ask_timer: Timer::NONE,
             step_timer: Timer::NONE,
@@ -263,15 +234,21 @@ impl Try {
 }
 
 impl World {
+    /// The route of a try.
+    pub(crate) fn backend_of(&self, t: Ref) -> &Backend {
+        &self.backends[self.tries[t].route as usize]
+    }
+
     /// An attempt reaches the balancer.
     #[inline(always)]
     pub(crate) fn at_balancer<K: Kernel>(&mut self, k: &mut K, t: Ref) {
-        let (try_, balancer) = (&mut self.tries[t], &self.spec.balancer);
-        let backend = &self.backends[try_.fleet as usize];
+        let try_ = &mut self.tries[t];
+        let backend = &self.backends[try_.route as usize];
+        let balancer = &backend.balancer;
         let (salt, share) = (try_.salt, backend.shed[try_.plan as usize]);
         try_.retries_left = balancer.retries.of(backend.members.let_in());
         try_.arrived = k.now();
-        if let Some(lane) = self.lanes.whole {
+        if let Some(lane) = backend.whole {
             k.after(lane, Event::CallTimeout(t));
         }
         if balancer.log.is_some() && try_.purpose == world::Purpose::Call {
@@ -289,15 +266,12 @@ impl World {
     /// Chooses a server and connects, or queues, or answers that there is none.
     #[inline(always)]
     fn choose<K: Kernel>(&mut self, k: &mut K, t: Ref, avoid: Option<u32>) {
-        let status = self.spec.balancer.unavailable_status;
         match self.pick(k, t, avoid) {
-            Some(server) if self.spec.balancer.fleet_limits.is_some() => self.enter_limits(k, t, server),
+            Some(server) if self.backend_of(t).balancer.fleet_limits.is_some() => self.enter_limits(k, t, server),
             Some(server) => self.dispatch(k, t, server),
-            None if self.backends[self.tries[t].fleet as usize]
-                .members
-                .nobody_can_serve(self.spec.balancer.rules()) =>
-            {
-                self.nobody_chosen(k, self.tries[t].fleet);
+            None if self.backend_of(t).nobody_can_serve() => {
+                let status = self.backend_of(t).balancer.unavailable_status;
+                self.nobody_chosen(k, self.tries[t].route);
                 self.reject(k, t, status, Cause::NoServer);
             }
             None => self.enqueue_call(k, t),
@@ -306,9 +280,9 @@ impl World {
 
     /// Waits for a server with room, if the queue has any.
     fn enqueue_call<K: Kernel>(&mut self, k: &mut K, t: Ref) {
-        let status = self.spec.balancer.unavailable_status;
-        let backend = &mut self.backends[self.tries[t].fleet as usize];
-        if self.spec.balancer.queue.limit.is_some_and(|limit| backend.queued >= limit) {
+        let backend = &mut self.backends[self.tries[t].route as usize];
+        let status = backend.balancer.unavailable_status;
+        if backend.balancer.queue.limit.is_some_and(|limit| backend.queued >= limit) {
             self.reject(k, t, status, Cause::QueueFull);
             return;
         }
@@ -319,7 +293,7 @@ impl World {
         }
         let try_ = &mut self.tries[t];
         try_.front = Front::Queued;
-        try_.timer = k.arm(self.lanes.queue, Event::QueueTimeout(t));
+        try_.timer = k.arm(backend.queue_lane, Event::QueueTimeout(t));
         backend.queue.push_back(t);
         backend.queued += 1;
         self.levels.here.queued.add(k.now(), 1);
@@ -335,24 +309,29 @@ impl World {
         try_.asks_before = try_.asks;
         try_.connects = 0;
         try_.since = k.now();
-        let members = &mut self.backends[try_.fleet as usize].members;
+        let backend = &mut self.backends[try_.route as usize];
         if !std::mem::take(&mut try_.keeps_place) {
-            self.connections[server as usize] += 1;
-            members.load_changes(server);
+            self.connections[backend.seat(server)] += 1;
+            backend.members.load_changes(server);
         }
+        let parent = try_.parent;
         if try_.dispatches == 1 {
             // Long before it is needed, so that nothing waits for it.
             let plan = &self.plans[try_.fleet as usize][try_.plan as usize];
             try_.work = plan.work_ahead(try_.salt, try_.attempt);
         }
-        if members.listens() {
-            if self.spec.balancer.rules().remember_tried() {
+        if backend.members.listens() {
+            if backend.balancer.rules().remember_tried() {
                 note_tried(&mut self.tried, t, try_.dispatches == 1, server);
             }
-            members.on_chosen(&self.spec.balancer.health, server, k.now());
+            backend.members.on_chosen(&backend.balancer.health, server, k.now());
+        }
+        if parent != Ref::NONE {
+            self.note_try(k, parent);
         }
         self.count(t, Counted::Connecting);
-        if self.kept.on && self.takes_closed(k, t) {
+        // Only the clients' balancer has connections with lives.
+        if self.kept.on && self.tries[t].purpose == world::Purpose::Call && self.takes_closed(k, t) {
             return;
         }
         self.send_connect(k, t);
@@ -391,17 +370,17 @@ impl World {
         let try_ = &mut self.tries[t];
         try_.front = Front::Waiting;
         match try_.purpose {
-            world::Purpose::Call => {
+            world::Purpose::Call | world::Purpose::Asked => {
                 if try_.counted == Counted::Connecting {
                     self.count(t, Counted::Request);
                 }
                 let try_ = &mut self.tries[t];
-                if self.spec.balancer.idle_timeout.is_some() {
-                    try_.timer = k.arm(self.lanes.idle, Event::IdleTimeout(t));
+                if let Some(idle) = self.backends[try_.route as usize].idle {
+                    try_.timer = k.arm(idle, Event::IdleTimeout(t));
                 }
             }
             world::Purpose::Check(number) => self.check_accepted(k, t, number),
-            world::Purpose::Background | world::Purpose::Replay => {}
+            world::Purpose::Background | world::Purpose::Replay | world::Purpose::Errand => {}
         }
     }
 
@@ -409,21 +388,21 @@ impl World {
     #[inline(always)]
     pub(crate) fn reply<K: Kernel>(&mut self, k: &mut K, t: Ref) {
         let Some(try_) = self.tries.get(t).filter(|t| t.front == Front::Waiting) else { return };
-        let Try { purpose, fleet, server, status, .. } = *try_;
+        let Try { purpose, route, server, status, .. } = *try_;
         if let world::Purpose::Check(number) = purpose {
             self.check_over(k, t, number, status);
             return;
         }
-        if self.kept.on {
+        if self.kept.on && purpose == world::Purpose::Call {
             self.keep_connection(k.now(), t);
         }
         let again = status >= 400 && self.is_tried_again(t, Failure::Status(status));
-        self.judge_at(k, fleet, server, Verdict::Answered { status, retried: again });
+        self.judge_at(k, route, server, Verdict::Answered { status, retried: again });
         if again && self.try_again_after(k, t, Failure::Status(status)) {
             return;
         }
         self.count(t, Counted::No);
-        self.release_server_at(k, fleet, server);
+        self.release_server_at(k, route, server);
         self.answer_now(k, t, status);
         self.close_front_now(k, t);
     }
@@ -438,9 +417,10 @@ impl World {
     /// A health check ends with this status (0 for none).
     #[inline(never)]
     fn check_over<K: Kernel>(&mut self, k: &mut K, t: Ref, number: u32, status: u16) {
-        let server = self.tries[t].server;
+        let try_ = &self.tries[t];
+        let seat = self.backends[try_.route as usize].seat(try_.server) as u32;
         self.close_front(k, t);
-        self.check_answered(k, server, number, status);
+        self.check_answered(k, seat, number, status);
     }
 
     /// The connection was refused: nobody listens.
@@ -467,7 +447,7 @@ impl World {
         if !self.try_again_after(k, t, failure.into()) {
             self.tries[t].front = Front::Pending;
             self.release_server(k, t);
-            self.reject(k, t, self.spec.balancer.status_after(failure), cause);
+            self.reject(k, t, self.backend_of(t).balancer.status_after(failure), cause);
         }
     }
 
@@ -479,7 +459,7 @@ impl World {
         if same {
             self.dispatch(k, t, server);
         } else {
-            self.choose(k, t, self.spec.balancer.redispatch.avoided(server));
+            self.choose(k, t, self.backend_of(t).balancer.redispatch.avoided(server));
         }
     }
 
@@ -500,7 +480,7 @@ impl World {
         self.tries[t].cause = cause;
         if !self.try_again_after(k, t, Failure::Broken) {
             self.release_server(k, t);
-            self.reject(k, t, self.spec.balancer.broken_status, cause);
+            self.reject(k, t, self.backend_of(t).balancer.broken_status, cause);
         }
     }
 
@@ -539,21 +519,24 @@ impl World {
     fn reject_late<K: Kernel>(&mut self, k: &mut K, t: Ref) {
         let call = self.tries[t].call;
         self.calls[call].cause = Cause::BalancerTimeout;
-        self.reject(k, t, self.spec.balancer.timeout_status, Cause::BalancerTimeout);
+        self.reject(k, t, self.backend_of(t).balancer.timeout_status, Cause::BalancerTimeout);
     }
 
     /// The wait in the queue was too long.
     pub(crate) fn queue_timed_out<K: Kernel>(&mut self, k: &mut K, t: Ref) {
         let try_ = &mut self.tries[t];
         try_.timer = Timer::NONE;
-        self.backends[try_.fleet as usize].queued -= 1;
+        let backend = &mut self.backends[try_.route as usize];
+        backend.queued -= 1;
+        let status = backend.balancer.unavailable_status;
         self.levels.here.queued.remove(k.now(), 1);
-        self.reject(k, t, self.spec.balancer.unavailable_status, Cause::QueueTimeout);
+        self.reject(k, t, status, Cause::QueueTimeout);
     }
 
     /// The client of a try has left; the balancer notices only if told to, and only what is with it.
     pub(crate) fn client_left<K: Kernel>(&mut self, k: &mut K, t: Ref) {
-        if !self.spec.balancer.abort_on_close {
+        let balancer = &self.backend_of(t).balancer;
+        if !balancer.abort_on_close {
             return;
         }
         match self.tries[t].front {
@@ -566,7 +549,7 @@ impl World {
                 self.release_server(k, t);
                 self.give_up(k, t, Cause::ClientLeft);
             }
-            Front::Waiting if self.spec.balancer.close_on_departure => {
+            Front::Waiting if balancer.close_on_departure => {
                 self.judge(k, t, Verdict::Abandoned);
                 self.release_server(k, t);
                 self.give_up(k, t, Cause::ClientLeft);
@@ -597,42 +580,42 @@ impl World {
     /// One connection less to the server of a try.
     fn release_server<K: Kernel>(&mut self, k: &mut K, t: Ref) {
         self.count(t, Counted::No);
-        let Try { server, fleet, .. } = self.tries[t];
-        self.release_server_at(k, fleet, server);
+        let Try { server, route, .. } = self.tries[t];
+        self.release_server_at(k, route, server);
     }
 
     /// One connection less to a server; whoever queues may have it.
     #[inline(always)]
-    fn release_server_at<K: Kernel>(&mut self, k: &mut K, fleet: u16, server: u32) {
-        self.connections[server as usize] -= 1;
-        let backend = &mut self.backends[fleet as usize];
+    fn release_server_at<K: Kernel>(&mut self, k: &mut K, route: u16, server: u32) {
+        let backend = &mut self.backends[route as usize];
+        self.connections[backend.seat(server)] -= 1;
         backend.members.load_changes(server);
         if backend.queued > 0 {
-            self.serve_queue_of(k, fleet, server);
+            self.serve_queue_of(k, route, server);
         }
     }
 
-    /// Sends on what queues for a fleet now that a server has room.
-    fn serve_queue_of<K: Kernel>(&mut self, k: &mut K, fleet: u16, server: u32) {
-        if self.spec.balancer.fleet_limits.is_some() {
-            self.serve_waiting(k, fleet, server);
+    /// Sends on what queues on a route now that a server has room.
+    fn serve_queue_of<K: Kernel>(&mut self, k: &mut K, route: u16, server: u32) {
+        if self.backends[route as usize].balancer.fleet_limits.is_some() {
+            self.serve_waiting(k, route, server);
         } else {
-            self.serve_queue(k, fleet);
+            self.serve_queue(k, route);
         }
     }
 
-    /// Sends on what queues for a fleet, as far as there is room.
+    /// Sends on what queues on a route, as far as there is room.
     #[inline(never)]
-    pub(crate) fn serve_queue<K: Kernel>(&mut self, k: &mut K, fleet: u16) {
+    pub(crate) fn serve_queue<K: Kernel>(&mut self, k: &mut K, route: u16) {
         loop {
-            let backend = &mut self.backends[fleet as usize];
+            let backend = &mut self.backends[route as usize];
             let Some(t) = backend.queue.front().copied() else { return };
             if self.tries.get(t).is_none_or(|t| t.front != Front::Queued) {
                 backend.queue.pop_front();
                 continue;
             }
             let Some(server) = self.pick(k, t, None) else { return };
-            let backend = &mut self.backends[fleet as usize];
+            let backend = &mut self.backends[route as usize];
             backend.queue.pop_front();
             backend.queued -= 1;
             self.levels.here.queued.remove(k.now(), 1);
@@ -675,7 +658,7 @@ impl World {
         }
         let (purpose, call, mut cause, status) = (try_.purpose, try_.call, try_.cause, try_.status);
         self.tries.remove(t);
-        if purpose == world::Purpose::Call {
+        if purpose.is_call() {
             if status == 200 && cause == Cause::ClientLeft {
                 // This way did all that it could; what is lost was lost elsewhere (in a spool).
                 cause = self.calls[call].cause;

@@ -16,7 +16,7 @@ use crate::setting::{Name, Points, Scope, Silence, always, first_of, unless, unl
 use crate::slab::Ref;
 use crate::spec::WorldPlan;
 use crate::units::{Ns, Rate, Share};
-use crate::world::{Call, Client, Try, World, seen};
+use crate::world::{Call, Client, Purpose as TryPurpose, Try, World, seen};
 use crate::{choices, settings};
 use faults::Surge;
 use std::sync::Arc;
@@ -129,6 +129,8 @@ pub struct Population {
     route: (u16, u16),
     /// Whether its calls only read.
     reads: bool,
+    /// Whether some of its calls may only read, by the steps that each takes.
+    may_read: bool,
     /// When the next call is offered.
     next: Ns,
     /// Calls still allowed.
@@ -346,6 +348,7 @@ impl World {
                 arrivals,
                 route: self.route(&spec.sends.text),
                 reads: self.only_reads(&spec.sends.text),
+                may_read: self.spec.may_read(&spec.sends.text),
                 next: Ns::ZERO,
                 left: spec.calls.unwrap_or(u64::MAX),
                 lead,
@@ -381,8 +384,8 @@ impl World {
 
     /// Whether a kind of call stores nothing.
     fn only_reads(&self, kind: &str) -> bool {
-        let plan = self.spec.fleets.iter().find_map(|(_, fleet)| fleet.plan(kind));
-        plan.is_some_and(|(_, plan)| plan.appends.is_none() && !plan.writes)
+        let (fleet, plan) = self.route(kind);
+        self.plans[fleet as usize][plan as usize].reads
     }
 
     /// A call (or a burst of them) is offered.
@@ -450,10 +453,15 @@ impl World {
     /// own: it is known by now whether it arrives in time.
     #[inline(always)]
     pub(crate) fn answer_now<K: Kernel>(&mut self, k: &mut K, t: Ref, status: u16) {
-        let Try { call: call_at, attempt, .. } = self.tries[t];
+        let Try { call: call_at, attempt, purpose, .. } = self.tries[t];
+        if purpose == TryPurpose::Asked {
+            self.answer_caller(k, t, status);
+            return;
+        }
         let call = &self.calls[call_at];
         let population = &self.populations[call.population as usize];
-        let (reads, good) = (population.reads, (200..300).contains(&status));
+        let reads = population.reads || (population.may_read && !call.wrote);
+        let good = (200..300).contains(&status);
         if call.current != t || call.is_done() {
             if reads && good {
                 self.tries[t].cause = Cause::AnsweredLate;
@@ -495,7 +503,7 @@ impl World {
             self.forget_kept(k, call_at);
             return;
         }
-        if population.reads && !call.stored {
+        if (population.reads || (population.may_read && !call.wrote)) && !call.stored {
             call.stored = true;
             k.record(Fact::Stored(account, false));
         }

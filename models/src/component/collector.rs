@@ -12,35 +12,40 @@
 mod asking;
 mod bad;
 mod death;
+mod errand;
 mod faults;
 mod guard;
+mod plan;
 mod spool;
+mod steps;
 mod work;
 
 pub use bad::Bad;
+pub use errand::Way;
 pub use guard::{Guard, GuardTurns};
+pub use plan::PlanAt;
+pub use steps::{Ask, Step, Steps};
 
-use crate::component::balancer::{Backend, OnMarkedDown};
+use crate::component::balancer::{Backend, Balancer, OnMarkedDown};
 use crate::component::store::Store;
 use crate::fault::{Fault, ServerKnobs, Stack};
-use crate::kernel::{Kernel, Lane};
+use crate::kernel::Kernel;
 use crate::policy::adaptive::{Adaptive, Limiter};
 use crate::policy::asking::{OnFailure, Reactions};
 use crate::policy::breaker::Breaker;
 use crate::policy::bulkhead::Limit;
 use crate::policy::keep_alive::ServerKeepAlive;
 use crate::policy::listen::{self, Arrival};
-use crate::policy::members::Members;
 use crate::policy::shedding::Shedding;
 use crate::policy::spool::{Spool, SpoolTo};
-use crate::random::{Distribution, Purpose};
+use crate::random::Distribution;
 use crate::setting::{Name, Named, Scope, Silence, Word, always, first_of, unless, unless_with};
 use crate::slab::Ref;
 use crate::units::{Bytes, Ns};
-use crate::world::World;
+use crate::world::{Seat, World};
 use crate::{choices, settings};
 use faults::Troubles;
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
 choices! {
     /// How a process runs calls side by side.
@@ -94,6 +99,9 @@ settings! {
         pub breaker: Option<Breaker> = None => always;
         /// Adaptive limit on these calls at once, one in each process: "aimd", "gradient", or a table.
         pub limit: Option<Adaptive> = None => always;
+        /// What is asked after the work, step by step: each an ask of a store or of another fleet's kind of call, or a list
+        /// of asks that go out side by side. In the place of `asks` and `appends`.
+        pub then: Steps = Steps::default() => always;
         /// Spool: the call is answered when it is in there, and written to the store afterwards.
         pub spool: Option<Spool> = None => always;
     }
@@ -209,6 +217,8 @@ settings! {
         pub limit: Option<Adaptive> = None => always;
         /// Load shedding by the process itself.
         pub shedding: Option<Shedding> = None => always;
+        /// How other services reach it: a balancer of its own. None: each calling process balances for itself, as "direct".
+        pub balancer: Option<Balancer> = None => is_asked;
         /// The kinds of call it can serve.
         pub calls: Named<CallPlan> = Named::default() => always;
         /// Which of them the balancer sends to this fleet; none: all.
@@ -222,6 +232,11 @@ settings! {
         /// What the supervisor does then.
         pub restart: Restart = Restart::default() => always;
     }
+}
+
+fn is_asked(_: &Fleet, at: &Scope<'_>) -> Silence {
+    let callers = at.world.callers_of(at.name(1)).next();
+    unless(callers.is_some(), "no other service asks this fleet; clients reach it through [balancer]")
 }
 
 const NO_STORE: &str = "this kind of call asks no store";
@@ -266,7 +281,7 @@ fn is_checked(_: &HealthEndpoint, at: &Scope<'_>) -> Silence {
 fn matters_to_checks(endpoint: &HealthEndpoint, at: &Scope<'_>) -> Silence {
     // A cached check queries in the background, whether it is asked or not.
     let asks = endpoint.asks.is_some()
-        || at.fleet().is_some_and(|fleet| fleet.calls.iter().any(|(_, plan)| plan.asks.is_some()));
+        || at.fleet().is_some_and(|fleet| fleet.calls.iter().any(|(_, plan)| plan.first_store().is_some()));
     if asks { None } else { is_checked(endpoint, at) }
 }
 
@@ -294,7 +309,9 @@ fn is_cached(endpoint: &HealthEndpoint, at: &Scope<'_>) -> Silence {
 
 fn is_pooled(_: &Pool, at: &Scope<'_>) -> Silence {
     let pool = at.name(3);
-    let uses = at.fleet().is_none_or(|fleet| fleet.uses_pool(pool));
+    let behind =
+        |fleet: &Fleet| fleet.asks().any(|ask| at.world.cache_of(ask).is_some_and(|cache| cache.of.text == pool));
+    let uses = at.fleet().is_none_or(|fleet| fleet.uses_pool(pool) || behind(fleet));
     unless_with(uses, || format!("no call and no check of this fleet takes a connection out of `{pool}`"))
 }
 
@@ -357,6 +374,11 @@ fn may_die_of_errors(fleet: &Fleet, _: &Scope<'_>) -> Silence {
 }
 
 impl Fleet {
+    /// The balancer by which other services reach it.
+    pub fn reached_by(&self) -> Balancer {
+        self.balancer.clone().unwrap_or_else(Balancer::direct)
+    }
+
     /// What failures of its store do to a kind of call.
     pub fn reactions(&self, plan: &CallPlan) -> Reactions {
         let pool = plan.pool.as_ref().or(plan.asks.as_ref()).and_then(|name| self.pools.get(&name.text));
@@ -430,39 +452,6 @@ impl Fleet {
     }
 }
 
-/// The plan of a kind of call with everything looked up.
-pub struct PlanAt {
-    work: Distribution,
-    /// For constant work: the lane of its end, for a request that is there already and for one that is two hops away.
-    work_lanes: Option<(Lane, Lane)>,
-    /// The store it uses.
-    pub store: Option<u16>,
-    /// The pool out of which it takes its connection, among those of its server.
-    pool: u16,
-    /// Time in which the store serves it, if not the store's own.
-    pub service: Option<Distribution>,
-    /// Its place among the kinds of which the store runs only so many at once.
-    pub share: Option<u16>,
-    appends: bool,
-    /// Whether it is an append that takes the store no time but its own.
-    appends_at_once: bool,
-    /// Whether the store's answer stores its data.
-    pub writes: bool,
-    deadline: Option<Lane>,
-    connect_limit: Option<Lane>,
-    query_limit: Option<Lane>,
-    /// What failures of the store do.
-    pub reactions: Reactions,
-    retry_every: Ns,
-    /// Limit and queue of its bulkhead.
-    bulkhead: Option<(u32, u32)>,
-    wait: Option<Lane>,
-    pool_wait: Option<Lane>,
-    breaker: Option<Breaker>,
-    limit: Option<Adaptive>,
-    spool: Option<Spool>,
-}
-
 /// One server's connections to one store, or to a part of them.
 #[derive(Default)]
 pub struct PoolAt {
@@ -500,6 +489,10 @@ pub struct Server {
     queue: VecDeque<Ref>,
     /// Tries that it has, in no order.
     active: Vec<Ref>,
+    /// Asks of their plans that are under way, in no order.
+    errands: Vec<Ref>,
+    /// By store and key: who waits for another that gets it.
+    flights: BTreeMap<(u16, u32), Vec<Ref>>,
     memory: u64,
     /// Pools: one for each store, in their order, then those with names of their own.
     pub pools: Vec<PoolAt>,
@@ -517,22 +510,6 @@ pub struct Server {
     is_event_loop: bool,
     /// Whether nothing stands before its work: no guard, no limit, no shedding.
     is_plain: bool,
-}
-
-impl PlanAt {
-    /// The pool out of which it takes its connection, among those of its server.
-    pub fn pool(&self) -> u16 {
-        self.pool
-    }
-
-    /// The computing time of an attempt of a call; never, if it is constant and has a lane.
-    #[inline]
-    pub fn work_ahead(&self, salt: u64, attempt: u16) -> Ns {
-        match self.work_lanes {
-            Some(_) => Ns::NEVER,
-            None => self.work.sample(salt, Purpose::Work, u32::from(attempt)),
-        }
-    }
 }
 
 impl Server {
@@ -571,59 +548,37 @@ impl World {
     /// Sets up plans, servers and backends.
     pub(crate) fn open_fleets<K: Kernel>(&mut self, k: &mut K) {
         let spec = self.spec.clone();
-        for (fleet, (_, f)) in spec.fleets.iter().enumerate() {
-            let mut plans: Vec<PlanAt> = f.calls.iter().map(|(kind, plan)| self.compile(k, f, kind, plan)).collect();
+        for (fleet, (name, f)) in spec.fleets.iter().enumerate() {
+            let mut plans = self.compile_calls(k, fleet, f);
             plans.push(self.compile(k, f, "", &f.check_plan()));
-            let first = self.servers.len() as u32;
             for _ in 0..f.count {
                 let server = self.new_server(fleet as u16, f, &plans);
                 self.servers.push(server);
-                self.connections.push(0);
             }
-            self.backends.push(Backend::new(Members::new(spec.balancer.rules(), first, f.count), plans.len()));
             self.plans.push(plans);
+            let balancer = if spec.is_reached(name) { spec.balancer.clone() } else { f.reached_by() };
+            self.open_route(k, balancer, fleet as u16);
         }
+        self.open_ways(k);
     }
 
-    fn compile<K: Kernel>(&self, k: &mut K, fleet: &Fleet, kind: &str, plan: &CallPlan) -> PlanAt {
-        let handshake = Ns(self.spec.network.servers.latency.0 * 2);
-        let stores = &self.spec.stores;
-        let store = |name: &Option<Name>| name.as_ref().and_then(|n| stores.index(&n.text)).map(|i| i as u16);
-        let store = store(&plan.appends).or(store(&plan.asks));
-        let pool = fleet.pool_of(plan, stores).or(store).unwrap_or(0);
-        let pool_wait = fleet.all_pools(stores).nth(pool as usize).and_then(|(.., pool)| pool.wait);
-        let share = store.and_then(|store| stores.0[store as usize].1.at_most.index(kind)).map(|i| i as u16);
-        PlanAt {
-            work: plan.work.clone(),
-            work_lanes: match plan.work {
-                Distribution::Constant(time) => Some((k.lane(time), k.lane(time.plus(handshake)))),
-                _ => None,
-            },
-            store,
-            pool,
-            service: plan.service.clone(),
-            share,
-            appends: plan.appends.is_some(),
-            appends_at_once: plan.appends.is_some() && plan.service.is_none() && share.is_none(),
-            writes: plan.writes || plan.appends.is_some(),
-            deadline: plan.timeout.map(|limit| k.timer_lane(limit)),
-            connect_limit: plan.connect_timeout.map(|limit| k.timer_lane(limit)),
-            query_limit: plan.query_timeout.map(|limit| k.timer_lane(limit)),
-            reactions: fleet.reactions(plan),
-            retry_every: plan.retry_every,
-            bulkhead: plan.at_most.map(|limit| (limit.of(fleet.workers), plan.queue)),
-            wait: plan.at_most.and(plan.wait.or(plan.timeout)).map(|limit| k.timer_lane(limit)),
-            pool_wait: pool_wait.filter(|_| plan.asks.is_some()).map(|limit| k.timer_lane(limit)),
-            breaker: plan.breaker.clone(),
-            limit: plan.limit.clone(),
-            spool: plan.spool.clone(),
-        }
+    /// Opens a way to the servers of a fleet.
+    fn open_route<K: Kernel>(&mut self, k: &mut K, balancer: Balancer, fleet: u16) -> u16 {
+        let (route, seats) = (self.backends.len() as u16, self.seats.len() as u32);
+        let first = self.spec.fleets.0[..fleet as usize].iter().map(|(_, spec)| spec.count).sum::<u32>();
+        let servers = first..first + self.spec.fleets.0[fleet as usize].1.count;
+        self.seats.extend(servers.clone().map(|server| Seat { route, server }));
+        self.connections.resize(self.seats.len(), 0);
+        self.backends.push(Backend::new(k, balancer, fleet, servers, seats, self.plans[fleet as usize].len()));
+        route
     }
 
     fn new_server(&self, fleet: u16, f: &Fleet, plans: &[PlanAt]) -> Server {
-        let pool = |(_, store, spec): (&str, u16, Pool)| PoolAt {
+        let is_cache = |store: u16| self.spec.stores.0[store as usize].1.cache.is_some();
+        let pool = |(name, store, spec): (&str, u16, Pool)| PoolAt {
             store,
-            size: spec.size,
+            // A cache is asked over as many connections as there are calls, unless the file says otherwise.
+            size: if is_cache(store) && f.pools.get(name).is_none() { u32::MAX } else { spec.size },
             queue: spec.queue.unwrap_or(u32::MAX),
             ..PoolAt::default()
         };
@@ -639,6 +594,8 @@ impl World {
             room: f.room(),
             queue: VecDeque::new(),
             active: Vec::new(),
+            errands: Vec::new(),
+            flights: BTreeMap::new(),
             memory: 0,
             pools: f.all_pools(&self.spec.stores).map(pool).collect(),
             is_plain: guards.iter().all(Option::is_none) && f.limit.is_none() && f.shedding.is_none(),
@@ -650,11 +607,6 @@ impl World {
             troubles: Troubles::default(),
             is_event_loop: f.concurrency == Concurrency::EventLoop,
         }
-    }
-
-    /// The plan of health checks: the last one of a fleet.
-    pub(crate) fn check_plan(&self, fleet: u16) -> u16 {
-        (self.plans[fleet as usize].len() - 1) as u16
     }
 
     fn fleet_of(&self, server: u32) -> &Fleet {

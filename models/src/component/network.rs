@@ -4,7 +4,7 @@
 //! takes as long as the caller waits.
 
 use crate::random::{Purpose, draw, unit};
-use crate::setting::always;
+use crate::setting::{Scope, Silence, always, unless};
 use crate::settings;
 use crate::units::Ns;
 
@@ -34,6 +34,10 @@ impl Link {
     }
 }
 
+fn asked_by_proxy(_: &Network, at: &Scope<'_>) -> Silence {
+    unless(at.world.has_inner_proxies(), "no service asks another through a proxy")
+}
+
 settings! {
     /// The links that all calls share; the link to a store stands with the store.
     pub struct Network {
@@ -41,5 +45,7 @@ settings! {
         pub clients: Link = Link::default() => always;
         /// Between the balancer and the servers.
         pub servers: Link = Link::default() => always;
+        /// Between a service and the proxy before another fleet; a balancer in the caller's own process has no such way.
+        pub services: Link = Link::default() => asked_by_proxy;
     }
 }

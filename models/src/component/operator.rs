@@ -484,8 +484,9 @@ impl World {
                 passes *= 1.0 - a.share.0;
             }
         }
-        for (fleet, (_, spec)) in self.spec.fleets.iter().enumerate() {
-            if let Some(plan) = spec.calls.index(kind) {
+        for (fleet, (name, spec)) in self.spec.fleets.iter().enumerate() {
+            // Operators turn away what clients send: the ways of services are not theirs.
+            if let Some(plan) = spec.calls.index(kind).filter(|_| self.spec.is_reached(name)) {
                 self.backends[fleet].shed[plan] = 1.0 - passes;
             }
         }

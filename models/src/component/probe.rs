@@ -11,7 +11,7 @@ use crate::policy::health::{HealthCheck, Pace};
 use crate::random::{Purpose as Draw, Stream, mix};
 use crate::slab::Ref;
 use crate::units::Ns;
-use crate::world::{Front, Purpose, Try, World};
+use crate::world::{Front, Purpose, Seat, Try, World};
 
 /// The balancer's checks of one server.
 pub struct Checker {
@@ -78,17 +78,17 @@ impl Checker {
 impl World {
     /// Sets up the checks and raises the first of each server.
     pub(crate) fn open_checks<K: Kernel>(&mut self, seed: u64, k: &mut K) {
-        let check = &self.spec.balancer.health;
-        let steady = check.interval;
-        let lanes = [steady, check.fast_interval.unwrap_or(steady), check.down_interval.unwrap_or(steady)]
-            .map(|interval| (interval, k.lane(interval)));
-        let answer = k.timer_lane(check.answer_limit(self.spec.network.servers.latency));
-        // The balancer was started some time before the run: its checks have any phase.
-        let phase = Stream::new(seed, "balancer/checks").unit() * check.interval.0 as f64;
-        let n = self.servers.len();
-        for server in 0..n {
-            let offset = if check.spread_first { check.interval.0 as f64 * server as f64 / n as f64 } else { 0.0 };
-            let first = Ns((phase + offset) as u64 % check.interval.0);
+        // Balancers were started some time before the run: their checks have any phase.
+        let phase = Stream::new(seed, "balancer/checks").unit();
+        for seat in 0..self.seats.len() {
+            let check = &self.backends[self.seats[seat].route as usize].balancer.health;
+            let steady = check.interval;
+            let lanes = [steady, check.fast_interval.unwrap_or(steady), check.down_interval.unwrap_or(steady)]
+                .map(|interval| (interval, k.lane(interval)));
+            let answer = k.timer_lane(check.answer_limit(self.spec.network.servers.latency));
+            let (phase, interval) = (phase * steady.0 as f64, steady.0 as f64);
+            let offset = if check.spread_first { interval * seat as f64 / self.seats.len() as f64 } else { 0.0 };
+            let first = Ns((phase + offset) as u64 % steady.0);
             self.checkers.push(Checker {
                 held_out: false,
                 draining: 0,
@@ -99,13 +99,18 @@ impl World {
                 queries_at: Ns::NEVER,
                 timer: Timer::NONE,
                 at: Ref::NONE,
-                stream: checks_of(seed, server as u32),
+                stream: checks_of(seed, seat as u32),
                 lanes,
                 answer,
             });
             if check.enabled {
-                k.at(first, Event::Check(server as u32));
+                k.at(first, Event::Check(seat as u32));
             }
+            if seat >= self.servers.len() {
+                continue;
+            }
+            // The first seats have the numbers of their servers.
+            let server = seat;
             let fleet = self.servers[server].fleet as usize;
             let endpoint = &self.spec.fleets.0[fleet].1.health;
             if endpoint.kind == CheckKind::Cached {
@@ -117,47 +122,49 @@ impl World {
     }
 
     /// A check is due.
-    pub(crate) fn check<K: Kernel>(&mut self, k: &mut K, server: u32) {
-        let checker = &self.checkers[server as usize];
+    pub(crate) fn check<K: Kernel>(&mut self, k: &mut K, seat: u32) {
+        let checker = &self.checkers[seat as usize];
         // First: of several events only the one that is due counts, also while no checks are made.
         if checker.due != k.now() || checker.pending {
             return;
         }
         if self.trouble.on && self.checks_are_off() {
-            self.expect_check(k, server, k.now());
+            self.expect_check(k, seat, k.now());
             return;
         }
-        let fleet = self.servers[server as usize].fleet;
+        let fleet = self.servers[self.seats[seat as usize].server as usize].fleet;
         let kind = self.spec.fleets.0[fleet as usize].1.health.kind;
-        let checker = &mut self.checkers[server as usize];
+        let checker = &mut self.checkers[seat as usize];
         checker.number += 1;
         checker.started = k.now();
         checker.pending = true;
         let number = checker.number;
         match kind {
             CheckKind::Shallow | CheckKind::Cached => {
-                checker.timer = k.arm(checker.answer, Event::CheckTimeout(server, number));
+                checker.timer = k.arm(checker.answer, Event::CheckTimeout(seat, number));
                 let link = &self.spec.network.servers;
                 let way = link.delay(checker.stream.bits(), Draw::ServerLink, 0);
-                k.at(k.now().plus(way), Event::CheckAtServer(server, number));
+                k.at(k.now().plus(way), Event::CheckAtServer(seat, number));
             }
             CheckKind::Shared | CheckKind::Deep => {
                 let salt = mix(checker.stream.bits());
                 let (before, others) = self.others_checks(salt);
-                self.more_checks(k, server, 0..before);
-                let t = self.send_check(k, server, salt, number);
-                self.checkers[server as usize].at = t;
-                self.more_checks(k, server, before..others);
+                self.more_checks(k, seat, 0..before);
+                let t = self.send_check(k, seat, salt, number);
+                self.checkers[seat as usize].at = t;
+                self.more_checks(k, seat, before..others);
             }
         }
     }
 
     /// A check by way of the server's accept queue sets out.
-    pub(crate) fn send_check<K: Kernel>(&mut self, k: &mut K, server: u32, salt: u64, number: u32) -> Ref {
+    pub(crate) fn send_check<K: Kernel>(&mut self, k: &mut K, seat: u32, salt: u64, number: u32) -> Ref {
+        let Seat { route, server } = self.seats[seat as usize];
         let fleet = self.servers[server as usize].fleet;
         let mut check = Try::new(Ref::NONE, salt, 0, fleet, self.check_plan(fleet));
         check.purpose = Purpose::Check(number);
         check.server = server;
+        check.route = route;
         check.dispatches = 1;
         check.front = Front::Connecting;
         check.since = k.now();
@@ -167,16 +174,19 @@ impl World {
     }
 
     /// How long a try may take to connect.
-    pub(crate) fn connect_limit(&self, purpose: Purpose) -> Ns {
-        let balancer = &self.spec.balancer;
-        match purpose {
+    pub(crate) fn connect_limit(&self, t: Ref) -> Ns {
+        let balancer = &self.backend_of(t).balancer;
+        match self.tries[t].purpose {
             Purpose::Check(_) => balancer.health.connect_limit(balancer.connect_timeout),
-            Purpose::Call | Purpose::Background | Purpose::Replay => balancer.connect_timeout,
+            Purpose::Call | Purpose::Asked | Purpose::Background | Purpose::Replay | Purpose::Errand => {
+                balancer.connect_timeout
+            }
         }
     }
 
     /// A check by way of the server's own thread reaches it.
-    pub(crate) fn check_at_server<K: Kernel>(&mut self, k: &mut K, server: u32, number: u32) {
+    pub(crate) fn check_at_server<K: Kernel>(&mut self, k: &mut K, seat: u32, number: u32) {
+        let server = self.seats[seat as usize].server;
         let s = &self.servers[server as usize];
         let endpoint = &self.spec.fleets.0[s.fleet as usize].1.health;
         let status = match (s.alive, endpoint.kind) {
@@ -186,45 +196,48 @@ impl World {
         };
         let work = if s.alive { endpoint.work } else { Ns::ZERO };
         let back = self.spec.network.servers.delay(u64::from(number), Draw::ServerLinkBack, server);
-        k.at(k.now().plus(work).plus(back), Event::CheckAnswer(server, number, status));
+        k.at(k.now().plus(work).plus(back), Event::CheckAnswer(seat, number, status));
     }
 
     /// The server has accepted a check's connection: its answer is awaited.
     pub(crate) fn check_accepted<K: Kernel>(&mut self, k: &mut K, t: Ref, number: u32) {
-        self.check_connected(k, self.tries[t].server, number);
+        let seat = self.backend_of(t).seat(self.tries[t].server) as u32;
+        self.check_connected(k, seat, number);
     }
 
     /// A check by way of the server's own thread takes its time to connect: patience with that is another.
-    pub(crate) fn check_connects<K: Kernel>(&mut self, k: &mut K, server: u32, number: u32) {
-        let limit = self.connect_limit(Purpose::Check(number));
-        let checker = &mut self.checkers[server as usize];
+    pub(crate) fn check_connects<K: Kernel>(&mut self, k: &mut K, seat: u32, number: u32) {
+        let balancer = &self.backends[self.seats[seat as usize].route as usize].balancer;
+        let limit = balancer.health.connect_limit(balancer.connect_timeout);
+        let checker = &mut self.checkers[seat as usize];
         if checker.number == number && checker.pending {
             k.cancel(checker.timer);
             let lane = k.timer_lane(limit);
-            checker.timer = k.arm(lane, Event::CheckTimeout(server, number));
+            checker.timer = k.arm(lane, Event::CheckTimeout(seat, number));
         }
     }
 
     /// A check is connected: its answer is awaited.
-    pub(crate) fn check_connected<K: Kernel>(&mut self, k: &mut K, server: u32, number: u32) {
-        let checker = &mut self.checkers[server as usize];
+    pub(crate) fn check_connected<K: Kernel>(&mut self, k: &mut K, seat: u32, number: u32) {
+        let checker = &mut self.checkers[seat as usize];
         if checker.number != number || !checker.pending {
             return;
         }
         k.cancel(std::mem::replace(&mut checker.timer, Timer::NONE));
         let took = k.now().minus(checker.started);
-        if self.spec.balancer.health.timeout.is_none() && took > self.spec.network.servers.latency {
+        let check = &self.backends[self.seats[seat as usize].route as usize].balancer.health;
+        if check.timeout.is_none() && took > self.spec.network.servers.latency {
             // One bound over connecting and answering; connecting took longer than the lane reckons with.
-            let bound = checker.started.plus(self.spec.balancer.health.interval);
-            k.at(bound.max(k.now()), Event::CheckTimeout(server, number));
+            let bound = checker.started.plus(check.interval);
+            k.at(bound.max(k.now()), Event::CheckTimeout(seat, number));
         } else {
-            checker.timer = k.arm(checker.answer, Event::CheckTimeout(server, number));
+            checker.timer = k.arm(checker.answer, Event::CheckTimeout(seat, number));
         }
     }
 
     /// A check was not answered in time; the server may still answer it, unheard.
-    pub(crate) fn check_timed_out<K: Kernel>(&mut self, k: &mut K, server: u32, number: u32) {
-        let checker = &mut self.checkers[server as usize];
+    pub(crate) fn check_timed_out<K: Kernel>(&mut self, k: &mut K, seat: u32, number: u32) {
+        let checker = &mut self.checkers[seat as usize];
         if checker.number != number || !checker.pending {
             return;
         }
@@ -234,13 +247,12 @@ impl World {
             check.front = Front::Closed;
             self.end_if_done(k, t);
         }
-        self.check_answered(k, server, number, 0);
+        self.check_answered(k, seat, number, 0);
     }
 
     /// A check has its result; status 0 stands for none.
-    pub(crate) fn check_answered<K: Kernel>(&mut self, k: &mut K, server: u32, number: u32, status: u16) {
-        let check = &self.spec.balancer.health;
-        let checker = &mut self.checkers[server as usize];
+    pub(crate) fn check_answered<K: Kernel>(&mut self, k: &mut K, seat: u32, number: u32, status: u16) {
+        let checker = &mut self.checkers[seat as usize];
         if checker.number != number || !checker.pending {
             return;
         }
@@ -248,36 +260,38 @@ impl World {
         k.cancel(checker.timer);
         checker.timer = Timer::NONE;
         let started = checker.started;
-        let members = &mut self.backends[self.servers[server as usize].fleet as usize].members;
-        members.on_check(check, server, status);
-        self.expect_check(k, server, started);
-        self.settle_rotation(k, server);
+        let Seat { route, server } = self.seats[seat as usize];
+        let backend = &mut self.backends[route as usize];
+        backend.members.on_check(&backend.balancer.health, server, status);
+        self.expect_check(k, seat, started);
+        self.settle_rotation(k, seat);
     }
 
     /// Foresees the next check of a server, after one that began at `started` and is over now.
-    fn expect_check<K: Kernel>(&mut self, k: &mut K, server: u32, started: Ns) {
-        let check = &self.spec.balancer.health;
-        let members = &self.backends[self.servers[server as usize].fleet as usize].members;
-        let (health, has_calls) = (members.health(server), members.has_calls());
-        let checker = &mut self.checkers[server as usize];
+    fn expect_check<K: Kernel>(&mut self, k: &mut K, seat: u32, started: Ns) {
+        let Seat { route, server } = self.seats[seat as usize];
+        let backend = &self.backends[route as usize];
+        let (check, health) = (&backend.balancer.health, backend.members.health(server));
+        let has_calls = backend.members.has_calls();
+        let checker = &mut self.checkers[seat as usize];
         if check.jitter.0 == 0.0 && check.pace == Pace::FromEnd && check.no_traffic_interval.is_none() {
             let interval = health.interval(check);
             let lane = checker.lanes.iter().find(|(i, _)| *i == interval).map_or(checker.lanes[0].1, |(_, lane)| *lane);
             checker.due = k.now().plus(interval);
-            k.after(lane, Event::Check(server));
+            k.after(lane, Event::Check(seat));
         } else {
             let dice = checker.stream.unit();
             checker.due = check.next_check(health, has_calls, started, k.now(), dice);
-            k.at(checker.due, Event::Check(server));
+            k.at(checker.due, Event::Check(seat));
         }
     }
 
     /// Brings the next check of a server forward, if it is not that near already.
-    pub(crate) fn check_within<K: Kernel>(&mut self, k: &mut K, server: u32, time: Ns) {
-        let (checker, due) = (&mut self.checkers[server as usize], k.now().plus(time));
+    pub(crate) fn check_within<K: Kernel>(&mut self, k: &mut K, seat: u32, time: Ns) {
+        let (checker, due) = (&mut self.checkers[seat as usize], k.now().plus(time));
         if !checker.pending && checker.due > due {
             checker.due = due;
-            k.at(due, Event::Check(server));
+            k.at(due, Event::Check(seat));
         }
     }
 
@@ -294,15 +308,25 @@ impl World {
         if before == out {
             return;
         }
-        self.members_of(server).hold_out(server, out);
-        self.settle_rotation(k, server);
-        self.settle_fail_open(k, self.servers[server as usize].fleet);
+        for route in 0..self.backends.len() {
+            if self.backends[route].fleet == self.servers[server as usize].fleet {
+                self.backends[route].members.hold_out(server, out);
+                let seat = self.backends[route].seat(server) as u32;
+                self.settle_rotation(k, seat);
+                self.settle_fail_open(k, route as u16);
+            }
+        }
     }
 
     /// A process has died: where readiness is a state of the process, it is out at once.
     pub(crate) fn process_gone<K: Kernel>(&mut self, k: &mut K, server: u32) {
-        let members = &mut self.backends[self.servers[server as usize].fleet as usize].members;
-        members.on_death(&self.spec.balancer.health, server);
-        self.settle_rotation(k, server);
+        for route in 0..self.backends.len() {
+            let backend = &mut self.backends[route];
+            if backend.fleet == self.servers[server as usize].fleet {
+                backend.members.on_death(&backend.balancer.health, server);
+                let seat = backend.seat(server) as u32;
+                self.settle_rotation(k, seat);
+            }
+        }
     }
 }

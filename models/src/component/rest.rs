@@ -25,7 +25,7 @@ impl World {
             of(name, self.servers[at].leftovers(fleet));
             let up = self.backends[self.servers[at].fleet as usize].members.is_in_rotation(at as u32);
             of(name, which([(!up, "it is out of rotation")]));
-            of(name, self.checkers[at].leftovers(&self.spec.balancer.health, now));
+            of(name, self.checkers[at].leftovers(&self.backends[self.servers[at].fleet as usize].balancer.health, now));
             of(name, which([(self.connections[at] > 0, "the balancer counts a connection to it")]));
         }
         for (at, (name, _)) in self.spec.stores.iter().enumerate() {
@@ -37,7 +37,7 @@ impl World {
     }
 
     fn left_in_common(&self, now: Ns) -> Vec<&'static str> {
-        let checks = self.tries.iter().filter(|t| !matches!(t.purpose, Purpose::Call | Purpose::Replay)).count();
+        let checks = self.tries.iter().filter(|t| matches!(t.purpose, Purpose::Check(_) | Purpose::Background)).count();
         which([
             (!self.is_sound(), "a fault is in force"),
             (!self.trouble.is_at_rest(), "a message is held up"),

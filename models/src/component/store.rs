@@ -7,7 +7,9 @@
 //!
 //! Not modelled: locks, query plans.
 
+mod cached;
 mod door;
+mod headroom;
 mod presets;
 mod spare;
 mod turns;
@@ -21,13 +23,15 @@ use crate::kernel::{Event, Fact, Kernel, Lane};
 use crate::ledger::Cause;
 use crate::policy::asking::OnFailure;
 use crate::policy::bulkhead::Limit;
+use crate::policy::cache::Cache;
 use crate::policy::failover::Spare;
 use crate::random::{Distribution, Purpose, draw, unit};
 use crate::setting::{Name, Named, Scope, Silence, always, first_of, unless};
 use crate::settings;
 use crate::slab::Ref;
 use crate::units::{Ns, Quantity, Rate};
-use crate::world::{Query, QueryState, World};
+use crate::world::{Look, Query, QueryState, World};
+use cached::CacheAt;
 use door::Door;
 use spare::Pair;
 use std::collections::VecDeque;
@@ -95,6 +99,8 @@ settings! {
         pub headroom: Option<Headroom> = None => always;
         /// Slowness after an outage, and of a spare that takes over.
         pub warm_up: WarmUp = WarmUp::default() => is_used;
+        /// What it is a cache of, if it is one. Shut down, it loses what it has; hung or cut off, it keeps that.
+        pub cache: Option<Cache> = None => always;
         /// A hot spare, to which writes are replicated.
         pub spare: Option<Spare> = None => always;
     }
@@ -164,6 +170,8 @@ pub struct StoreAt {
     stop_signed: bool,
     returned_at: Option<Ns>,
     pair: Option<Pair>,
+    /// What it has, if it is a cache.
+    cache: Option<Box<CacheAt>>,
     /// Whether a fault of a link to it is in force.
     pub is_cut_off: bool,
     to: Lane,
@@ -253,8 +261,8 @@ impl StoreAt {
 
 impl World {
     /// Sets up the stores.
-    pub(crate) fn open_stores<K: Kernel>(&mut self, k: &mut K) {
-        for (_, spec) in self.spec.stores.iter() {
+    pub(crate) fn open_stores<K: Kernel>(&mut self, seed: u64, k: &mut K) {
+        for (name, spec) in self.spec.stores.iter() {
             let headroom = spec.headroom.as_ref();
             let hop = spec.link.latency;
             self.stores.push(StoreAt {
@@ -281,6 +289,7 @@ impl World {
                 stopped: None,
                 stop_signed: false,
                 returned_at: None,
+                cache: spec.cache.as_ref().map(|cache| Box::new(CacheAt::new(cache, seed, name))),
                 pair: spec.spare.as_ref().map(|spare| Pair::new(k.lane(spare.lag))),
                 is_cut_off: false,
                 to: k.lane(hop),
@@ -383,7 +392,7 @@ impl World {
     /// A query is served: a write is done, an answer goes back.
     pub(crate) fn query_done<K: Kernel>(&mut self, k: &mut K, q: Ref) {
         let Some(query) = self.queries.get_mut(q).filter(|q| q.state == QueryState::Running) else { return };
-        let Query { store, fleet, plan, asker, call, salt, number, writes, late_from, .. } = *query;
+        let Query { store, fleet, plan, asker, call, salt, number, writes, late_from, look, key, .. } = *query;
         let s = &mut self.stores[store as usize];
         s.running -= 1;
         if s.knobs.hangs {
@@ -405,13 +414,18 @@ impl World {
             s.stack.credit(&mut self.effects, would);
         }
         if writes && !error {
-            let gone = self.tries.get(asker).is_none_or(|t| t.client_gone || t.query != q);
+            let gone = self.tries.get(asker).is_none_or(|t| t.query != q) || self.is_deserted(asker);
             if k.now() > late_from && !self.calls[call].stored {
                 self.calls[call].late = true;
             }
-            self.written(k, store, call, gone);
+            if self.counts_as_stored(call, fleet, plan) {
+                self.written(k, store, call, gone);
+            }
         }
         let waits = self.tries.get(asker).is_some_and(|t| t.query == q);
+        if look != Look::No && !error {
+            self.looked(k.now(), store, look, key, asker, waits);
+        }
         self.drop_query(k, q, Cause::StoreError);
         if waits {
             self.send_from_store(k, store, asker, Event::QueryReply(asker, error));
@@ -443,6 +457,11 @@ impl World {
         let (onset, entry) = (layer.fault.onset(), layer.entry);
         if onset == Onset::Promote && !self.has_spare(store) {
             entry.into_iter().for_each(|entry| self.job_done(k, entry));
+            return;
+        }
+        if onset == Onset::Flush {
+            let lost = self.stores[store as usize].forget_keys();
+            self.effects.add(entry, lost);
             return;
         }
         let s = &mut self.stores[store as usize];
@@ -507,6 +526,10 @@ impl World {
     fn knobs_changed<K: Kernel>(&mut self, k: &mut K, store: u16, before: StoreKnobs) {
         let s = &mut self.stores[store as usize];
         let after = s.knobs;
+        if before.connects == Connects::Accepted && after.connects == Connects::Refused {
+            // The process is gone, and what it had in memory.
+            s.forget_keys();
+        }
         if before.hangs && !after.hangs {
             // It resumes: what it had been sent is executed, whoever still waits for it.
             for q in std::mem::take(&mut self.stores[store as usize].hung) {
@@ -592,103 +615,5 @@ impl World {
         s.shares.iter_mut().for_each(ShareAt::clear);
         s.hung.clear();
         self.waits(k, store);
-    }
-
-    /// A write uses headroom up.
-    pub fn burn_headroom<K: Kernel>(&mut self, k: &mut K, store: u16) {
-        let Some(headroom) = &self.spec.stores.0[store as usize].1.headroom else { return };
-        let s = &mut self.stores[store as usize];
-        s.level = s.after_use(s.level - headroom.per_write.0);
-        if s.stopped.is_some() {
-            return;
-        }
-        if s.headroom(k.now()) <= s.threshold(headroom) {
-            self.threshold_reached(k, store);
-        } else if s.level <= s.look_is_late_at {
-            // Not at the threshold itself, which each write would move: so there are few looks, however many writes.
-            self.look_at_headroom(k, store, |now, reached| Ns(now.0 + reached.minus(now).0 / 2));
-        }
-    }
-
-    /// Foresees when background use reaches the next threshold.
-    pub(crate) fn expect_threshold<K: Kernel>(&mut self, k: &mut K, store: u16) {
-        self.look_at_headroom(k, store, |_, reached| reached);
-    }
-
-    /// Foresees a look at the level, at a time between the present and when background use reaches the next threshold.
-    fn look_at_headroom<K: Kernel>(&mut self, k: &mut K, store: u16, when: impl Fn(Ns, Ns) -> Ns) {
-        let Some(headroom) = &self.spec.stores.0[store as usize].1.headroom else { return };
-        let s = &mut self.stores[store as usize];
-        s.estimate += 1;
-        s.look_is_late_at = f64::NEG_INFINITY;
-        let threshold = s.threshold(headroom);
-        let Some(reached) = s.reaches(threshold) else { return };
-        let at = when(k.now(), reached).max(k.now());
-        s.look_is_late_at = threshold + s.burn_now() * at.minus(s.level_at).0 as f64;
-        if at <= k.end() {
-            k.at(at, Event::Headroom(store, s.estimate));
-        }
-    }
-
-    /// Background use may have reached a threshold, or writes since the estimate have brought it nearer.
-    pub(crate) fn headroom_due<K: Kernel>(&mut self, k: &mut K, store: u16, estimate: u32) {
-        let Some(headroom) = &self.spec.stores.0[store as usize].1.headroom else { return };
-        let s = &self.stores[store as usize];
-        if s.estimate != estimate || s.stopped.is_some() {
-            return;
-        }
-        if s.reaches(s.threshold(headroom)).is_some_and(|reached| reached <= k.now()) {
-            self.threshold_reached(k, store);
-        } else {
-            self.expect_threshold(k, store);
-        }
-    }
-
-    fn threshold_reached<K: Kernel>(&mut self, k: &mut K, store: u16) {
-        let (name, spec) = &self.spec.stores.0[store as usize];
-        let Some(headroom) = spec.headroom.clone() else { return };
-        let name = name.text.clone();
-        let s = &mut self.stores[store as usize];
-        s.level = s.headroom(k.now());
-        s.level_at = k.now();
-        if !s.alerted && headroom.alert.0 > headroom.stop.0 {
-            s.alerted = true;
-            k.mark(format!("{name} runs low: alert"), None);
-            self.give_sign(k, &format!("stores.{name}.alert"));
-        } else if let Some(AtStop(fault)) = headroom.at_stop {
-            s.alerted = true;
-            let ticket = self.desk.ticket();
-            self.lay_on(k, store, Layer { ticket, entry: None, fault, level: 1.0 });
-            self.stores[store as usize].stopped = Some(ticket);
-            self.give_sign(k, &format!("stores.{name}.stop"));
-        } else {
-            // The store goes on; only the sign is given, once.
-            s.estimate += 1;
-            if !std::mem::replace(&mut s.stop_signed, true) {
-                self.give_sign(k, &format!("stores.{name}.stop"));
-            }
-            return;
-        }
-        self.expect_threshold(k, store);
-    }
-
-    /// Background use falls to a part of what it was.
-    pub(crate) fn relieve<K: Kernel>(&mut self, k: &mut K, store: u16, remaining: f64) {
-        let s = &mut self.stores[store as usize];
-        s.level = s.headroom(k.now());
-        s.level_at = k.now();
-        s.burn *= remaining;
-        self.expect_threshold(k, store);
-    }
-
-    /// Maintenance is done: the headroom is back, and the store with it.
-    pub(crate) fn restore<K: Kernel>(&mut self, k: &mut K, store: u16) {
-        let Some(headroom) = &self.spec.stores.0[store as usize].1.headroom else { return };
-        let s = &mut self.stores[store as usize];
-        s.refill(headroom.restored_to.0, k.now());
-        if let Some(ticket) = s.stopped.take() {
-            self.change_on(k, store, ticket, None);
-        }
-        self.expect_threshold(k, store);
     }
 }

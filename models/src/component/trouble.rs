@@ -98,7 +98,7 @@ struct LinkFault {
     link: Link,
     /// Populations, or servers, by number: whose link.
     ours: Vec<bool>,
-    /// Of a link to stores: which.
+    /// Of a link to stores: which. Of a link to servers, if it is that of the calls of one fleet: its number and one.
     store: Option<u16>,
 }
 
@@ -247,7 +247,17 @@ impl World {
     pub(crate) fn lay_on_link<K: Kernel>(&mut self, k: &mut K, layer: Layer) {
         let Target::Link { from, to, which } = layer.fault.target() else { return };
         let (near, far) = if from.rank() < to.rank() { (from, to) } else { (to, from) };
+        let callers = |part: &Part| part.name().map(|name| self.spec.callers_of(name).collect::<Vec<_>>());
+        let fleet = |part: &Part| part.name().and_then(|name| self.spec.fleets.index(name));
         let (link, ours, store) = match near.rank() {
+            // Of two fleets the messages of those calls that one makes to the other.
+            2 if far.rank() == 2 => {
+                let calls = |one: &Part, other: &Part| {
+                    fleet(one).is_some_and(|at| callers(other).is_some_and(|all| all.contains(&at)))
+                };
+                let (caller, callee) = if calls(from, to) { (from, to) } else { (to, from) };
+                (Link::Server, self.has_servers(callee, which), fleet(caller).map(|at| at as u16 + 1))
+            }
             0 => (Link::Front, self.populations_of(near), None),
             1 => (Link::Server, self.has_servers(far, which), None),
             _ => {
@@ -379,11 +389,10 @@ impl World {
         match event {
             Event::AtServer(t) => {
                 let try_ = &mut self.tries[t];
-                let (first, since, purpose, dispatches) =
-                    (try_.connects == 1, try_.since, try_.purpose, try_.dispatches);
+                let (first, since, dispatches) = (try_.connects == 1, try_.since, try_.dispatches);
                 try_.cause = Cause::Unreachable;
                 if first {
-                    let gives_up = since.plus(self.connect_limit(purpose));
+                    let gives_up = since.plus(self.connect_limit(t));
                     k.at(gives_up.max(k.now()), Event::ConnectTimeout(t, dispatches));
                 }
             }
@@ -591,6 +600,10 @@ impl World {
         let of_try = |t: Ref| self.tries.get(t);
         let front = |population: u16| At { link: Link::Front, ours: u32::from(population), store: 0 };
         let server = |ours: u32| At { link: Link::Server, ours, store: 0 };
+        let way = |t: &crate::world::Try| {
+            let caller = of_try(t.parent).filter(|_| t.purpose == Purpose::Asked);
+            At { link: Link::Server, ours: t.server, store: caller.map_or(0, |caller| caller.fleet + 1) }
+        };
         let here = |event: u32, t: &crate::world::Try| {
             let steps = u32::from(t.dispatches) << 8 ^ u32::from(t.connects) << 4 ^ u32::from(t.asks);
             (mix(t.salt ^ (u64::from(event) << 56)), (u32::from(t.attempt) << 12) ^ steps)
@@ -599,8 +612,10 @@ impl World {
             let salt = self.checkers[s as usize].salt_of(number)?;
             Some((mix(self.trouble.seed ^ u64::from(s) ^ event << 56 ^ salt), 0))
         };
+        let opens_on = |route: u16| self.backends[route as usize].balancer.connection == Connection::PerCall;
         let opens = match event {
-            Event::AtServer(_) | Event::CheckAtServer(..) => self.spec.balancer.connection == Connection::PerCall,
+            Event::AtServer(t) => of_try(t).is_some_and(|t| opens_on(t.route)),
+            Event::CheckAtServer(seat, _) => opens_on(self.seats[seat as usize].route),
             Event::AtBalancer(_) => true,
             _ => false,
         };
@@ -617,16 +632,20 @@ impl World {
             }
             Event::AtServer(t) => {
                 let t = of_try(t).filter(|t| t.front == Front::Connecting)?;
-                (server(t.server), true, true, here(3, t))
+                (way(t), true, true, here(3, t))
             }
-            Event::RequestArrives(t) => of_try(t).map(|t| (server(t.server), true, false, here(4, t)))?,
-            Event::Refused(t) | Event::Reset(t) => of_try(t).map(|t| (server(t.server), false, false, here(5, t)))?,
+            Event::RequestArrives(t) => of_try(t).map(|t| (way(t), true, false, here(4, t)))?,
+            Event::Refused(t) | Event::Reset(t) => of_try(t).map(|t| (way(t), false, false, here(5, t)))?,
             Event::Reply(t) => {
                 let t = of_try(t).filter(|t| t.front == Front::Waiting)?;
-                (server(t.server), false, false, here(6, t))
+                (way(t), false, false, here(6, t))
             }
-            Event::CheckAtServer(s, number) => (server(s), true, true, check(7, s, number)?),
-            Event::CheckAnswer(s, number, _) => (server(s), false, false, check(8, s, number)?),
+            Event::CheckAtServer(s, number) => {
+                (server(self.seats[s as usize].server), true, true, check(7, s, number)?)
+            }
+            Event::CheckAnswer(s, number, _) => {
+                (server(self.seats[s as usize].server), false, false, check(8, s, number)?)
+            }
             Event::ConnectAtStore(t, knock) => {
                 let t = of_try(t).filter(|t| t.asks == knock.asks)?;
                 let (salt, number) = here(9, t);

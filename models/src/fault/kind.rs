@@ -67,6 +67,8 @@ pub enum Onset {
     CloseIdle,
     /// A store's spare is promoted.
     Promote,
+    /// A cache loses what it has.
+    Flush,
     /// Processes die.
     Kill,
     /// Processes begin to lose something.

@@ -1,8 +1,9 @@
 //! Nothing passes from one part to another, while the way back is open: a bad route, a full conntrack table.
 
 use super::{Class, Course, FaultKind, LinkKnobs, Part, Target, Which};
-use crate::setting::always;
+use crate::setting::{Problem, always};
 use crate::settings;
+use crate::spec::WorldSpec;
 
 settings! {
     /// A part that cannot reach another.
@@ -27,6 +28,12 @@ impl FaultKind for OneWayPartition {
 
     fn target(&self) -> Target<'_> {
         Target::Link { from: &self.from, to: &self.to, which: &self.servers }
+    }
+    fn problems(&self, _: &WorldSpec, found: &mut Vec<Problem>) {
+        if self.from.rank() == 2 && self.to.rank() == 2 {
+            let message = "between two fleets a one-way partition is not modelled".into();
+            found.push(Problem { span: self.to.span, message, help: Some("do = \"partition\" cuts both ways".into()) });
+        }
     }
     fn on_link(&self, knobs: &mut LinkKnobs, _: f64) {
         let outward = self.from.rank() < self.to.rank();

@@ -259,11 +259,28 @@ fn link_problems(world: &WorldSpec, from: &Part, to: &Part, which: &Which, found
     if found.len() > before {
         return;
     }
+    if let (2, 2, Some(one), Some(other)) = (from.rank(), to.rank(), from.name(), to.name()) {
+        let asks = |one: &str, other: &str| world.callers_of(other).any(|at| world.fleets.0[at].0.text == one);
+        if !asks(one, other) && !asks(other, one) {
+            found.push(Problem {
+                span: to.span,
+                message: format!("neither of `{one}` and `{other}` asks the other"),
+                help: Some("two fleets are linked where a step of one asks the other".into()),
+            });
+        } else if let Some(spec) = world.fleets.get(if asks(one, other) { other } else { one }) {
+            // The servers are those of the one that is asked.
+            which.problems(if asks(one, other) { other } else { one }, spec.count, found);
+        }
+        return;
+    }
     if from.rank().abs_diff(to.rank()) != 1 {
         found.push(Problem {
             span: to.span,
             message: format!("there is no link between \"{}\" and \"{}\"", from.text, to.text),
-            help: Some("clients and balancer, balancer and fleet, fleet and store are linked".into()),
+            help: Some(
+                "clients and balancer, balancer and fleet, fleet and store, and fleets that ask each other are linked"
+                    .into(),
+            ),
         });
         return;
     }
@@ -324,9 +341,14 @@ fn links(world: &WorldSpec) -> Vec<(String, String)> {
         out.push(("balancer".into(), format!("fleets.{fleet}")));
         for store in world.stores.names() {
             let used = |name: &Option<Name>| name.as_ref().is_some_and(|name| name.text == store);
-            if spec.calls.iter().any(|(_, plan)| used(&plan.asks) || used(&plan.appends)) {
+            let in_steps =
+                spec.asks().any(|ask| ask.store().is_some_and(|name| name.text == store) || used(&ask.appends));
+            if in_steps || spec.calls.iter().any(|(_, plan)| used(&plan.asks) || used(&plan.appends)) {
                 out.push((format!("fleets.{fleet}"), format!("stores.{store}")));
             }
+        }
+        for caller in world.callers_of(fleet) {
+            out.push((format!("fleets.{}", world.fleets.0[caller].0.text), format!("fleets.{fleet}")));
         }
     }
     out

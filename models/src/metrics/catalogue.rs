@@ -4,7 +4,7 @@ use super::record::{
     Calls, NEARLY_ALL, Part, Period, QUIET, Record, UNAVAILABLE, count, downs_max, downs_mean, dropped_rate,
     failed_rate, first_ejection,
 };
-use super::{Absent, Found, Measured, Metric, Rule, Scope, Unit};
+use super::{Absent, EdgeOf, Found, Measured, Metric, Rule, Scope, Unit};
 use crate::level::Peaks;
 use crate::units::Ns;
 
@@ -166,6 +166,8 @@ pub const ALL: &[Metric] = {
             |s| s.amplification(),
         ),
         store("queries", Total, Count, "Queries and appends sent to it.", |s| count(s.store_peaks()?.queries)),
+        store("hit_ratio", Part, Share, "Of the lookups that it answered as a cache, those that hit.", |s| s.hit_ratio())
+            .less_is_worse(),
         store("connects", Total, Count, "Connections that servers tried to open to it.", |s| {
             count(s.store_peaks()?.connects)
         }),
@@ -180,6 +182,28 @@ pub const ALL: &[Metric] = {
             |s| s.headroom_min(),
         )
         .less_is_worse(),
+        edge("attempts", Total, Count, "Asks that the caller sent, its further attempts included.", |e| {
+            count(e.counts.attempts)
+        }),
+        edge(
+            "tries",
+            Total,
+            Count,
+            "As often as a balancer sent these to a server, its own retries included; of asks of stores and of clients' calls 0.",
+            |e| count(e.counts.tries),
+        ),
+        edge("ok", Total, Count, "Of the asks, answered well and in time.", |e| count(e.counts.ok)).less_is_worse(),
+        edge("failed", Total, Count, "Of the asks, failed, refused or given up.", |e| count(e.counts.failed)),
+        edge("failed_rate", Part, Share, "failed / (ok + failed).", |e| e.failed_rate()),
+        edge(
+            "amplification",
+            Part,
+            Count,
+            "Tries (of a store: asks) per call offered by clients whose kind may lead there.",
+            |e| e.amplification(),
+        ),
+        edge("latency_p50", Part, Duration, "Median time of the asks answered well; to 1%.", |e| e.latency(0.5)),
+        edge("latency_p99", Part, Duration, "99th percentile of the same; to 1%.", |e| e.latency(0.99)),
         balancer("queue_max", Part, Count, "Most calls queued at the balancer at any instant.", |b| count(b.queued)),
         balancer("kept_max", Part, Count, "Most lost calls kept for a replay at any instant.", |b| count(b.kept)),
         ledger(
@@ -214,6 +238,10 @@ const fn fleet(name: Text, scope: Scope, unit: Unit, doc: Text, rule: fn(&Part<'
 
 const fn store(name: Text, scope: Scope, unit: Unit, doc: Text, rule: fn(&Part<'_>) -> Found) -> Metric {
     metric(name, scope, unit, doc, Rule::Store(rule))
+}
+
+const fn edge(name: Text, scope: Scope, unit: Unit, doc: Text, rule: fn(&EdgeOf<'_>) -> Found) -> Metric {
+    metric(name, scope, unit, doc, Rule::Edge(rule))
 }
 
 const fn balancer(name: Text, scope: Scope, unit: Unit, doc: Text, rule: fn(&Peaks) -> Found) -> Metric {

@@ -1,8 +1,9 @@
 //! What metrics are computed from, and the arithmetic that several of them share.
 
-use super::{Absent, Found, Measured, populations};
+use super::{Absent, EdgeCounts, Found, Measured, populations};
 use crate::ledger::Counts;
 use crate::level::{FleetPeaks, Peaks, StorePeaks};
+use crate::spec::Callee;
 use crate::units::Ns;
 use crate::world::World;
 
@@ -40,6 +41,12 @@ pub trait Record {
     fn alive_min(&self, fleet: usize, over: Period) -> u64;
     /// Calls that are neither settled nor alive, or neither answered nor waiting.
     fn unaccounted(&self) -> u64;
+
+    /// The asks over an edge, by its place among the world's, on behalf of the calls that were offered in a period.
+    fn edge(&self, edge: usize, over: Period) -> EdgeCounts;
+
+    /// The time that a share of those answered well did not exceed; none without any.
+    fn edge_latency(&self, edge: usize, share: f64, over: Period) -> Option<Ns>;
 }
 
 /// A share of failing calls from which a step counts as unavailable.
@@ -84,7 +91,7 @@ impl<'a> Calls<'a> {
         Calls::of(record, populations(subject, &record.world().spec), over)
     }
 
-    fn of(record: &'a dyn Record, populations: Vec<usize>, over: Period) -> Calls<'a> {
+    pub(super) fn of(record: &'a dyn Record, populations: Vec<usize>, over: Period) -> Calls<'a> {
         let mut calls = Calls { record, populations, over, all: Counts::default() };
         calls.all = calls.counts(over);
         calls
@@ -231,10 +238,15 @@ impl<'a> Part<'a> {
     /// Whether the calls of a population ask or append to the store.
     fn is_used_by(&self, population: usize) -> bool {
         let spec = &self.record.world().spec;
-        let (store, kind) = (&spec.stores.0[self.at].0, &spec.clients.0[population].1.sends.text);
-        let plans = spec.fleets.iter().flat_map(|(_, fleet)| fleet.calls.iter().filter(|(name, _)| fleet.is_for(name)));
-        let mut named = plans.filter(|(name, _)| name == kind).flat_map(|(_, plan)| [&plan.asks, &plan.appends]);
-        named.any(|named| named.as_ref().is_some_and(|name| name.text == store.text))
+        spec.leads_to(&spec.clients.0[population].1.sends.text, Callee::Store(self.at))
+    }
+
+    /// Hits among the lookups of a cache.
+    pub(super) fn hit_ratio(&self) -> Found {
+        match self.store_peaks()?.lookups {
+            (0, _) => Err(Absent::Nothing("it answered no lookup, or is no cache")),
+            (lookups, hits) => Ok(Measured::Share(rate(hits, lookups))),
+        }
     }
 
     pub(super) fn headroom_min(&self) -> Found {

@@ -217,6 +217,10 @@ impl Rotation {
     pub fn new(servers: Vec<u32>) -> Rotation {
         Rotation { servers, turn: 0, credit: Vec::new() }
     }
+    /// The turn is of the server so many on from the first, and round.
+    pub fn begin_at(&mut self, turn: usize) {
+        self.turn = turn % self.servers.len().max(1);
+    }
     /// Those in rotation.
     pub fn servers(&self) -> &[u32] {
         &self.servers

@@ -71,7 +71,7 @@ impl Lesson {
     pub fn of(status: u16, cause: Option<Cause>) -> Lesson {
         Lesson(match (status, cause) {
             (200, _) => Some(false),
-            (_, Some(Cause::StoreTimeout | Cause::PoolTimeout)) => Some(true),
+            (_, Some(Cause::StoreTimeout | Cause::PoolTimeout | Cause::ServiceTimeout)) => Some(true),
             _ => None,
         })
     }

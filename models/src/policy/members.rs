@@ -152,6 +152,12 @@ impl Members {
         self.first..self.first + self.members.len() as u32
     }
 
+    /// Round robin begins with another than the first: so many on, and round.
+    pub fn begin_at(&mut self, turn: usize) {
+        self.rotation.begin_at(turn);
+        self.all.begin_at(turn);
+    }
+
     /// How many are in rotation.
     pub fn in_rotation(&self) -> usize {
         self.rotation.len()

@@ -8,6 +8,7 @@ pub mod asking;
 pub mod balance;
 pub mod breaker;
 pub mod bulkhead;
+pub mod cache;
 pub mod fail_open;
 pub mod failover;
 pub mod guards;

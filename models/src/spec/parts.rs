@@ -11,8 +11,10 @@ pub(super) fn listen(scope: &mut Scope<'_>) {
             let Some(key) = table.key(kind).cloned() else { continue };
             // A deep check asks what the first of the calls asks, whether that is made or not; a process dies of a cut
             // connection whoever may have opened it.
-            let matters =
-                world.is_sent(kind) || plan.can_kill() || (plan.asks.is_some() && fleet.health.asks.is_none());
+            let matters = world.is_sent(kind)
+                || world.is_asked(name, kind)
+                || plan.can_kill()
+                || (plan.first_store().is_some() && fleet.health.asks.is_none());
             if matters && fleet.is_for(kind) {
                 scope.hears(&key, None);
             } else if !fleet.is_for(kind) {

@@ -3,7 +3,7 @@
 //! Each errs on the side of "it is used": what cannot be ruled out without running the world may matter.
 
 use super::WorldSpec;
-use crate::component::collector::{CallPlan, CheckKind, Fleet};
+use crate::component::collector::{Ask, CallPlan, CheckKind, Fleet};
 use crate::component::operator::{Action, Entry};
 use crate::fault::{Class, Fault};
 use crate::policy::asking::OnFailure;
@@ -19,6 +19,11 @@ impl CallPlan {
         self.asks.is_some() || self.appends.is_some()
     }
 
+    /// The store that it asks first, if it asks one.
+    pub fn first_store(&self) -> Option<&Name> {
+        self.asks.as_ref().or_else(|| self.then.asks().find_map(Ask::store))
+    }
+
     /// Whether it tries a store again in place.
     pub fn retries_in_place(&self) -> bool {
         self.on_error == OnFailure::Retry || self.on_severed == OnFailure::Retry
@@ -26,7 +31,9 @@ impl CallPlan {
 
     /// Whether an error of its store can kill the process.
     pub fn can_kill(&self) -> bool {
-        self.uses_store() && (self.on_error == OnFailure::Crash || self.on_severed == OnFailure::Crash)
+        let kills = |on_error, on_severed| on_error == OnFailure::Crash || on_severed == OnFailure::Crash;
+        (self.uses_store() && kills(self.on_error, self.on_severed))
+            || self.then.asks().any(|ask| kills(ask.on_error, ask.on_severed))
     }
 }
 
@@ -37,7 +44,7 @@ impl Fleet {
             return None;
         }
         let served = self.calls.iter().filter(|(kind, _)| self.is_for(kind));
-        self.health.asks.as_ref().or_else(|| served.filter_map(|(_, plan)| plan.asks.as_ref()).next())
+        self.health.asks.as_ref().or_else(|| served.filter_map(|(_, plan)| plan.first_store()).next())
     }
 
     /// Whether health checks pass through its accept queue.
@@ -48,12 +55,17 @@ impl Fleet {
     /// Whether it opens connections to a store: appends need none.
     pub fn connects_to(&self, store: &str) -> bool {
         self.calls.iter().any(|(_, plan)| names(&plan.asks, store))
+            || self.asks().any(|ask| ask.store().is_some_and(|name| name.text == store))
             || self.checked_store().is_some_and(|name| name.text == store)
     }
 
     /// Whether some call or check of it takes its connections out of this pool.
     pub fn uses_pool(&self, pool: &str) -> bool {
         let check = self.check_plan();
+        let of_step = |ask: &Ask| ask.store().is_some_and(|store| ask.pool.as_ref().unwrap_or(store).text == pool);
+        if self.asks().any(of_step) {
+            return true;
+        }
         let mut plans = self.calls.iter().map(|(_, plan)| plan).chain([&check]);
         plans.any(|plan| {
             plan.asks.is_some() && plan.pool.as_ref().or(plan.asks.as_ref()).is_some_and(|n| n.text == pool)
@@ -62,25 +74,29 @@ impl Fleet {
 
     /// Whether it sends a store anything.
     pub fn talks_to(&self, store: &str) -> bool {
-        self.connects_to(store) || self.calls.iter().any(|(_, plan)| names(&plan.appends, store))
+        self.connects_to(store)
+            || self.calls.iter().any(|(_, plan)| names(&plan.appends, store))
+            || self.asks().any(|ask| names(&ask.appends, store))
     }
 }
 
 impl WorldSpec {
     /// Whether somebody sends a store anything.
     pub fn is_used(&self, store: &str) -> bool {
-        self.fleets.iter().any(|(_, fleet)| fleet.talks_to(store))
+        self.fleets.iter().any(|(_, fleet)| fleet.talks_to(store)) || self.is_behind_a_cache(store)
     }
 
     /// Whether somebody opens connections to a store.
     pub fn is_connected(&self, store: &str) -> bool {
-        self.fleets.iter().any(|(_, fleet)| fleet.connects_to(store))
+        self.fleets.iter().any(|(_, fleet)| fleet.connects_to(store)) || self.is_behind_a_cache(store)
     }
 
     /// Whether some kind of call writes to a store.
     pub fn is_written(&self, store: &str) -> bool {
         let writes = |plan: &CallPlan| names(&plan.appends, store) || (plan.writes && names(&plan.asks, store));
-        self.fleets.iter().any(|(_, fleet)| fleet.calls.iter().any(|(_, plan)| writes(plan)))
+        let in_step = |ask: &Ask| names(&ask.appends, store) || (ask.writes && names(&ask.asks, store));
+        let of_fleet = |fleet: &Fleet| fleet.calls.iter().any(|(_, plan)| writes(plan)) || fleet.asks().any(in_step);
+        self.fleets.iter().any(|(_, fleet)| of_fleet(fleet))
     }
 
     /// Whether a population sends calls of a kind.

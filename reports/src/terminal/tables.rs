@@ -213,6 +213,35 @@ pub(super) fn latencies(context: &Context<'_>, page: &mut Page) {
     page.gap();
 }
 
+/// Who asks whom: as often as that is for a call, and what came of it before, during and after what went wrong.
+pub(super) fn edges(context: &Context<'_>, page: &mut Page) {
+    let edges = &context.outcome.edges;
+    let Some(first) = edges.first() else { return };
+    let names: Vec<&str> = first.phases.iter().map(|phase| phase.phase.as_str()).collect();
+    let headings = ["caller", "callee"].into_iter().chain(names.iter().copied());
+    let mut table = table(&headings.collect::<Vec<_>>(), context.style.width - 2);
+    for edge in edges {
+        let cells = edge.phases.iter().map(|phase| {
+            let over = phase.ok + phase.failed;
+            match (phase.amplification, &phase.latency_ms) {
+                (Some(per_call), latency) if phase.attempts > 0 => {
+                    let failed = text::percent_brief(phase.failed as f64 / over.max(1) as f64);
+                    let p99 = latency.as_ref().map_or("none ok".into(), |l| text::latency(l.p99));
+                    format!("x{per_call:.2} {failed} {p99}")
+                }
+                _ => "-".into(),
+            }
+        });
+        let ends = [&edge.caller, &edge.callee].map(|name| context.fit(name, 16));
+        table.add_row(ends.into_iter().chain(cells.collect::<Vec<_>>()));
+    }
+    align_right(&mut table, 2..2 + names.len());
+    print(page, &lines(&table));
+    let legend = "xN asks (tries, where a balancer tries again) per call offered, failed, p99 of the good ones";
+    page.line(Line::new().plain("  ").add(Ink::Dim, legend));
+    page.gap();
+}
+
 /// Data that clients believe to be safe and that is not.
 fn lost_after_ok(context: &Context<'_>, calls: &Calls<'_>, page: &mut Page) {
     for (name, _, totals) in calls.rows.iter().filter(|row| !row.1 && row.2.lost_after_ok > 0) {

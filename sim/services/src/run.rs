@@ -65,12 +65,22 @@ pub enum Failure {
     Machine(String),
     /// The runtime is not in this build.
     Absent,
+    /// The services do not play such a scenario yet: what of it.
+    NotPlayed(&'static str),
+}
+
+/// What of a scenario the services do not play, if anything.
+fn not_played(scenario: &Scenario) -> Option<&'static str> {
+    scenario.plan.spec.is_estate().then_some("steps (`then`): the services call no other services yet")
 }
 
 impl std::fmt::Display for Failure {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Failure::Broken(why) | Failure::Machine(why) => write!(f, "{why}"),
+            Failure::NotPlayed(what) => {
+                write!(f, "the services do not play {what}\nleave out `--runtime`: the kernel does")
+            }
             Failure::Absent => f.write_str(
                 "the madsim runtime is not in this build: it was built without `--cfg madsim`\n\
                  `cargo build` in the repository sets it by .cargo/config.toml; where RUSTFLAGS is set, it takes that \
@@ -164,6 +174,9 @@ async fn play<P: Platform>(
     listener: &Listener<'_>,
     platform: impl FnOnce(Ns) -> P,
 ) -> Result<(Run, Ended, u64), Failure> {
+    if let Some(what) = not_played(scenario) {
+        return Err(Failure::NotPlayed(what));
+    }
     let seed = ask.orders.seed;
     let mut relay = Relay::new(&scenario.plan, ask.orders.clone());
     let stop = |ended, relay: Relay| Ok((relay.into_run(), ended, seed));

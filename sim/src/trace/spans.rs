@@ -202,7 +202,10 @@ impl Layer<'_> {
             Back::AtPool => Some("waiting for a connection to the store"),
             Back::Connecting => Some("connecting to the store"),
             Back::Querying => Some("waiting for the store"),
-            Back::Pausing => Some("pausing before it asks again"),
+            Back::Pausing | Back::Resting => Some("pausing before it asks again"),
+            Back::AtSteps => Some("waiting for those it asks"),
+            Back::Calling => Some("waiting for another service"),
+            Back::InFlight => Some("waiting for another that gets the same key"),
         };
         let query = stand.query.map(|query| match query {
             QueryState::Sent => "query on its way",

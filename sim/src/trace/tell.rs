@@ -132,7 +132,11 @@ impl Teller<'_> {
             // Its client has left long ago, or waits for another try: nothing that anybody would hear of.
             What::Over(_, None | Some(Cause::ClientLeft)) => None,
             What::Over(number, Some(cause)) => {
-                let attempt = self.before.get(*number).copied().flatten().map_or(1, |stand| stand.attempt);
+                let before = self.before.get(*number).copied().flatten();
+                if before.is_some_and(|stand| stand.depth > 0 || stand.errand) {
+                    return None; // what became of it is said by those who asked
+                }
+                let attempt = before.map_or(1, |stand| stand.attempt);
                 Some(format!("attempt {attempt} has failed: {}", cause_words(*cause)))
             }
             What::Stands(number, stand) => {
@@ -141,6 +145,11 @@ impl Teller<'_> {
                 }
                 let before = self.before[*number].replace(*stand);
                 let words = self.moved(before.as_ref(), stand)?;
+                if stand.depth > 0 || stand.errand {
+                    // A tree: what is asked for stands below the one that asks.
+                    let deep = usize::from(stand.depth) + usize::from(stand.errand);
+                    return Some(format!("{} {words}", ">".repeat(deep)));
+                }
                 // More than one try at once is told apart by the attempt.
                 Some(if self.attempts > 1 && !stand.replay {
                     format!("attempt {}: {words}", stand.attempt)
@@ -170,7 +179,10 @@ impl Teller<'_> {
                 format!("its data is lost, nothing can execute it any more: {}", cause_words(*cause))
             }
             Fact::LostAfterOk(_) => "... and its client had been told ok".into(),
-            Fact::Rotation { .. }
+            Fact::Asked { .. }
+            | Fact::AskTried { .. }
+            | Fact::AskOver { .. }
+            | Fact::Rotation { .. }
             | Fact::Process { .. }
             | Fact::FailsOpen { .. }
             | Fact::Fault { .. }
@@ -183,7 +195,8 @@ impl Teller<'_> {
         let server = now.server.map_or("a server", |server| self.servers[server as usize].as_str());
         let store = now.store.map_or("the store", |store| self.world.spec.stores.0[store as usize].0.text.as_str());
         let changed = before.is_none_or(|b| {
-            (b.back, b.server, b.dispatches, b.asks) != (now.back, now.server, now.dispatches, now.asks)
+            (b.back, b.server, b.dispatches, b.asks, b.asks_for)
+                != (now.back, now.server, now.dispatches, now.asks, now.asks_for)
         });
         if now.back != Back::None && (changed || before.is_some_and(|b| b.query != now.query)) {
             return self.at_server(before, now, server, store);
@@ -205,6 +218,10 @@ impl Teller<'_> {
 
     fn at_balancer(&self, before: Option<&Stand>, now: &Stand, server: &str) -> Option<String> {
         let again = now.dispatches > 1;
+        if now.depth > 0 && now.front == Front::Connecting {
+            let again = if again { format!("try {}: ", now.dispatches) } else { String::new() };
+            return Some(format!("{again}{server} is chosen, and connected to"));
+        }
         Some(match now.front {
             Front::Pending if before.is_none() => return None,
             Front::Pending => format!("{server} cannot be reached; the balancer will try again"),
@@ -214,6 +231,7 @@ impl Teller<'_> {
             Front::Connecting if again => format!("try {}: the balancer connects to {server}", now.dispatches),
             Front::Connecting => format!("it reaches the balancer, which chooses {server} and connects"),
             Front::Waiting => format!("{server} has the connection; the request is with it"),
+            Front::Closed if now.depth > 0 => return None,
             Front::Closed => "the balancer is done with it".into(),
         })
     }
@@ -224,7 +242,7 @@ impl Teller<'_> {
             Back::None => return None,
             Back::Queued => format!("it waits in the accept queue of {server}"),
             Back::Arriving => format!("{server} accepts; the request is on its way"),
-            Back::Working if now.replay => return None,
+            Back::Working if now.replay || now.errand => return None,
             Back::Working => format!("{server} works on it"),
             Back::AtBulkhead => format!("it waits for room in the bulkhead of {server}"),
             Back::AtPool => format!("{server} waits for a connection to {store}"),
@@ -238,6 +256,16 @@ impl Teller<'_> {
                 None => format!("{server} asks {store}"),
             },
             Back::Pausing => format!("{server} pauses before it asks {store} again"),
+            Back::AtSteps => format!("{server} waits for those that it asks"),
+            Back::Calling => {
+                let (fleet, plan) = now.asks_for?;
+                let (name, spec) = &self.world.spec.fleets.0[fleet as usize];
+                let kind = &spec.calls.0.get(plan as usize)?.0;
+                let again = if now.dispatches > 1 { format!(", attempt {}", now.dispatches) } else { String::new() };
+                format!("{server} asks for {}.{}{again}", name.text, kind.text)
+            }
+            Back::InFlight => format!("{server} waits for another call that gets the same key"),
+            Back::Resting => format!("{server} pauses before it asks again"),
         };
         Some(format!("{source}{words}"))
     }

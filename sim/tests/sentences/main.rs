@@ -18,6 +18,7 @@ mod beside;
 mod calls;
 mod clients;
 mod elsewhere;
+mod estate;
 mod faults;
 mod fleets;
 mod health;
@@ -145,7 +146,7 @@ fn near(is: f64, should_be: f64, within: f64) -> bool {
 /// Every table of shown sentences.
 fn shown() -> impl Iterator<Item = &'static Shown> {
     let balancers = [balancer::ROWS, retries::ROWS, health::ROWS];
-    [faults::ROWS, clients::ROWS, metrics::ROWS, fleets::ROWS, calls::ROWS, stores::ROWS]
+    [faults::ROWS, clients::ROWS, metrics::ROWS, fleets::ROWS, calls::ROWS, stores::ROWS, estate::ROWS]
         .into_iter()
         .chain(balancers)
         .flatten()
@@ -218,7 +219,8 @@ fn is_plain(sentence: &str) -> bool {
     let head = ["meaning", "means", "at most"].contains(&sentence)
         || sentence.contains("` is one of")
         || sentence.contains("` itself may be one of")
-        || sentence.contains("` may also be a table of");
+        || sentence.contains("` may also be a table of")
+        || sentence.starts_with("The keys of `[");
     // Numbers alone are those of the table of limits.
     let number = sentence.chars().all(|c| c.is_ascii_digit() || " ,;".contains(c))
         || sentence.ends_with("MiB")

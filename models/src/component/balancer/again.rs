@@ -36,11 +36,11 @@ impl World {
     #[inline(never)]
     pub(super) fn is_tried_again(&self, t: Ref, failure: Failure) -> bool {
         let try_ = &self.tries[t];
-        try_.retries_left > 0 && self.spec.balancer.retry_policy().covers(failure, self.reads(try_))
+        try_.retries_left > 0 && self.backend_of(t).balancer.retry_policy().covers(failure, self.reads(try_))
     }
 
     fn reads(&self, try_: &Try) -> bool {
-        self.populations[self.calls[try_.call].population as usize].reads()
+        self.plans[try_.fleet as usize][try_.plan as usize].reads
     }
 
     /// Tries a call again whose try has failed so; false if that is not to be, and the failure is to be passed on.
@@ -72,8 +72,9 @@ impl World {
     /// What follows a try that failed.
     fn next_try(&mut self, now: Ns, t: Ref, failure: Failure) -> Next {
         self.give_slot_back(t);
-        let (try_, balancer, reads) = (&self.tries[t], &self.spec.balancer, self.reads(&self.tries[t]));
-        let backend = &mut self.backends[try_.fleet as usize];
+        let (try_, reads) = (&self.tries[t], self.reads(&self.tries[t]));
+        let backend = &mut self.backends[try_.route as usize];
+        let balancer = &backend.balancer;
         let failed = Failed {
             failure,
             reads,
@@ -104,7 +105,7 @@ impl World {
     pub(super) fn give_slot_back(&mut self, t: Ref) {
         let try_ = &mut self.tries[t];
         if std::mem::take(&mut try_.holds_slot) {
-            self.backends[try_.fleet as usize].slots.give_back();
+            self.backends[try_.route as usize].slots.give_back();
         }
     }
 
@@ -118,6 +119,9 @@ impl World {
         k.cancel(std::mem::replace(&mut old.timer, Timer::NONE));
         old.front = Front::Closed;
         let again = Try {
+            purpose: old.purpose,
+            parent: old.parent,
+            route: old.route,
             server: old.server,
             dispatches: old.dispatches,
             retries_left: old.retries_left,
@@ -129,15 +133,18 @@ impl World {
             arrived: old.arrived,
             ..Try::new(old.call, old.salt, old.attempt, old.fleet, old.plan)
         };
-        let (call, arrived) = (again.call, again.arrived);
+        let (call, arrived, parent) = (again.call, again.arrived, again.parent);
         let new = self.tries.insert(again);
+        if let Some(errand) = self.tries.get_mut(parent).filter(|errand| errand.query == t) {
+            errand.query = new;
+        }
         note_all_tried(&mut self.tried, t, new);
         let call = &mut self.calls[call];
         call.legs += 1;
         if call.current == t {
             call.current = new;
         }
-        if let Some(limit) = self.spec.balancer.call_timeout {
+        if let Some(limit) = self.backend_of(new).balancer.call_timeout {
             k.at(arrived.plus(limit).max(k.now()), Event::CallTimeout(new));
         }
         new

@@ -6,6 +6,10 @@ use crate::policy::redispatch::{Redispatch, Retries};
 use crate::setting::{Scope, Silence, first_of, unless};
 use crate::units::Ns;
 
+pub(super) fn asked_by_services(_: &Balancer, at: &Scope<'_>) -> Silence {
+    unless(at.name(0) == "fleets", "clients always call through a proxy: it says where a fleet's own `balancer` runs")
+}
+
 pub(super) fn has_a_choice(_: &Balancer, at: &Scope<'_>) -> Silence {
     unless(!at.world.has_lone_servers(), "each fleet has one server: there is nothing to choose")
 }

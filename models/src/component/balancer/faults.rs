@@ -1,5 +1,6 @@
 //! Faults of the balancer: checks that are not made, checks by far too many, and forgetting.
 
+use super::Backend;
 use crate::fault::{BalancerKnobs, Layer, Onset};
 use crate::kernel::Kernel;
 use crate::random::mix;
@@ -41,12 +42,12 @@ impl World {
     }
 
     /// Some of others' checks set out.
-    pub(crate) fn more_checks<K: Kernel>(&mut self, k: &mut K, server: u32, checkers: std::ops::Range<u32>) {
+    pub(crate) fn more_checks<K: Kernel>(&mut self, k: &mut K, seat: u32, checkers: std::ops::Range<u32>) {
         for checker in checkers {
             self.trouble.balancer.credit(&mut self.effects, |knobs: &BalancerKnobs| knobs.more_checkers > checker);
-            let salt = mix(k.now().0 ^ (u64::from(server) << 40) ^ u64::from(checker));
+            let salt = mix(k.now().0 ^ (u64::from(seat) << 40) ^ u64::from(checker));
             // No check of the balancer's own has this number: nobody here hears what comes of it.
-            self.send_check(k, server, salt, 0);
+            self.send_check(k, seat, salt, 0);
         }
     }
 
@@ -56,11 +57,11 @@ impl World {
             elsewhere.forgets.push(entry);
             return;
         }
-        let health = &self.spec.balancer.health;
-        let learnt: Vec<bool> = self.backends.iter_mut().flat_map(|backend| backend.members.forget(health)).collect();
-        for (server, learnt) in learnt.into_iter().enumerate() {
+        let forget = |backend: &mut Backend| backend.members.forget(&backend.balancer.health);
+        let learnt: Vec<bool> = self.backends.iter_mut().flat_map(forget).collect();
+        for (seat, learnt) in learnt.into_iter().enumerate() {
             self.effects.add(entry, u64::from(learnt));
-            self.settle_rotation(k, server as u32);
+            self.settle_rotation(k, seat as u32);
         }
         self.backends.iter_mut().for_each(|backend| backend.members.ease_nobody_in());
     }

@@ -1,6 +1,6 @@
 //! Load balancers as they come.
 
-use super::{Balancer, Surge};
+use super::{Balancer, Place, Surge};
 use crate::policy::balance::{Algorithm, Ties};
 use crate::policy::health::HealthCheck;
 use crate::policy::keep_alive::KeepAlive;
@@ -12,6 +12,13 @@ use crate::units::Ns;
 
 /// Every preset: the product as it comes, dated and cited, and what of it is not modelled.
 pub const PRESETS: &[Preset<Balancer>] = &[
+    Preset {
+        name: "direct",
+        doc: "No product: each calling process holds the list of servers and takes them in turn, without checks and without \
+              tries of its own; how long it waits, and how often it tries again, the step that asks says. Only for a fleet's \
+              own `balancer`.",
+        make: Balancer::direct,
+    },
     Preset {
         name: "haproxy",
         doc: "HAProxy 2.6 (2022) as it comes: round robin, 3 retries on connection failures, all at the same server, for \
@@ -140,6 +147,22 @@ fn envoy() -> Balancer {
         close_on_departure: true,
         broken_status: 503,
         ..Balancer::default()
+    }
+}
+
+impl Balancer {
+    /// No proxy: each calling process balances for itself, in turn, and learns nothing.
+    pub fn direct() -> Balancer {
+        Balancer {
+            place: Place::Caller,
+            health: HealthCheck { enabled: false, ..HealthCheck::default() },
+            connect_timeout: Ns::secs(3600),
+            retries: Retries::Count(0),
+            idle_timeout: None,
+            abort_on_close: true,
+            close_on_departure: true,
+            ..Balancer::default()
+        }
     }
 }
 

@@ -28,6 +28,7 @@ impl World {
             self.ask_failed(k, t, Cause::BreakerOpen);
             return;
         }
+        self.note_ask(k, t);
         let try_ = &self.tries[t];
         let plan = &self.plans[try_.fleet as usize][try_.plan as usize];
         if plan.appends {
@@ -58,6 +59,7 @@ impl World {
             }
         } else {
             self.tell_breaker(k, t, false);
+            self.note_end(k, t, false);
             self.ask_failed(k, t, Cause::PoolTimeout);
         }
     }
@@ -103,7 +105,7 @@ impl World {
         let try_ = &self.tries[t];
         let plan = &self.plans[try_.fleet as usize][try_.plan as usize];
         self.stores[store as usize].queries += 1;
-        let writes = plan.writes && matches!(try_.purpose, Purpose::Call | Purpose::Replay);
+        let writes = plan.writes && !matches!(try_.purpose, Purpose::Check(_) | Purpose::Background);
         let late_from = match (&plan.spool, try_.purpose) {
             (Some(spool), Purpose::Replay) => try_.started.plus(spool.late_after),
             _ => Ns::NEVER,
@@ -117,6 +119,8 @@ impl World {
             fleet: try_.fleet,
             plan: try_.plan,
             writes,
+            look: plan.look,
+            key: self.key_of(store, plan.look, try_.call),
             late_from,
             state: QueryState::Sent,
         };
@@ -124,7 +128,9 @@ impl World {
         self.tries[t].query = q;
         if writes {
             let call = self.tries[t].call;
-            self.calls[call].legs += 1;
+            let call = &mut self.calls[call];
+            call.legs += 1;
+            call.wrote = true;
         }
         self.send_to_store(k, t, Event::QueryAtStore(q));
     }
@@ -135,6 +141,7 @@ impl World {
         try_.query = Ref::NONE;
         self.leave_pool(k, t, true);
         self.tell_breaker(k, t, !error);
+        self.note_end(k, t, !error);
         if error {
             self.ask_failed(k, t, Cause::StoreError);
         } else {
@@ -147,6 +154,7 @@ impl World {
         if self.tries.get(t).is_some_and(|t| matches!(t.back, Back::Connecting | Back::Querying)) {
             self.leave_pool(k, t, false);
             self.tell_breaker(k, t, false);
+            self.note_end(k, t, false);
             self.ask_failed(k, t, Cause::StoreRefused);
         }
     }
@@ -157,6 +165,7 @@ impl World {
             self.tries[t].query = Ref::NONE;
             self.leave_pool(k, t, false);
             self.tell_breaker(k, t, false);
+            self.note_end(k, t, false);
             self.ask_failed(k, t, Cause::StoreSevered);
         }
     }
@@ -175,16 +184,22 @@ impl World {
             cause = Cause::PoolTimeout;
             let pool = self.plans[try_.fleet as usize][try_.plan as usize].pool;
             self.servers[try_.server as usize].pools[pool as usize].waits -= 1;
-        } else if try_.back != Back::Pausing {
+        } else if try_.back == Back::Calling {
+            cause = Cause::ServiceTimeout;
+            self.leave_service(k, t);
+        } else if !matches!(try_.back, Back::Pausing | Back::InFlight) {
             try_.query = Ref::NONE;
             self.leave_pool(k, t, false);
         }
         self.tell_breaker(k, t, false);
+        if self.tries[t].back != Back::Pausing {
+            self.note_end(k, t, false);
+        }
         self.failed(k, t, cause, whole);
     }
 
     /// A store failed a try, or there was no way to one.
-    fn ask_failed<K: Kernel>(&mut self, k: &mut K, t: Ref, cause: Cause) {
+    pub(super) fn ask_failed<K: Kernel>(&mut self, k: &mut K, t: Ref, cause: Cause) {
         let try_ = &mut self.tries[t];
         if try_.step_timer != Timer::NONE {
             k.cancel(try_.step_timer);
@@ -198,7 +213,7 @@ impl World {
         let try_ = &self.tries[t];
         let plan = &self.plans[try_.fleet as usize][try_.plan as usize];
         let asker = match try_.purpose {
-            Purpose::Call => Asker::Call,
+            Purpose::Call | Purpose::Asked | Purpose::Errand => Asker::Call,
             Purpose::Replay => Asker::Spool,
             Purpose::Check(_) | Purpose::Background => Asker::Check,
         };

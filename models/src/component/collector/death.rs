@@ -60,6 +60,8 @@ impl World {
         self.set_workers(k, number);
         k.record(Fact::Process { server: number, alive: false });
         self.spools_crash(k, number);
+        self.servers[number as usize].flights.clear();
+        self.errands_crash(k, number);
         for t in std::mem::take(&mut self.servers[number as usize].active) {
             self.lose(k, t);
         }

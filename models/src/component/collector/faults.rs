@@ -239,6 +239,8 @@ impl World {
             | Event::AskDeadline(t)
             | Event::AskStepTimeout(t)
             | Event::AskAgain(t)
+            | Event::Answered(t, ..)
+            | Event::ErrandAgain(t, _)
             | Event::BulkheadTimeout(t) => self.tries.get(t).map(|t| t.server),
             Event::CheckAtServer(server, _)
             | Event::CachedQuery(server)
@@ -279,9 +281,9 @@ impl World {
         let server = &self.servers[try_.server as usize];
         let Some(bad) = server.knobs.bad else { return false };
         let meets = |purpose: Purpose, checks: bool| match purpose {
-            Purpose::Call => true,
+            Purpose::Call | Purpose::Asked => true,
             Purpose::Check(_) => checks,
-            Purpose::Background | Purpose::Replay => false,
+            Purpose::Background | Purpose::Replay | Purpose::Errand => false,
         };
         let number = (u32::from(try_.attempt) << 16) | u32::from(try_.dispatches);
         if !meets(try_.purpose, bad.checks) || unit(draw(try_.salt, Draw::BadAnswer, number)) > bad.share {

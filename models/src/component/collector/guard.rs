@@ -10,9 +10,10 @@ use crate::policy::adaptive::Limiter;
 use crate::policy::breaker::{BreakerAt, Turns};
 use crate::policy::bulkhead::Bulkhead;
 use crate::policy::guards::{self, Inside, Lesson};
+use crate::policy::retry::Tokens;
 use crate::policy::spool::SpoolTurns;
 use crate::slab::Ref;
-use crate::world::{Back, Purpose, Try, World};
+use crate::world::{Back, Try, World};
 use std::collections::VecDeque;
 
 /// What one server has for one kind of call.
@@ -22,6 +23,8 @@ pub struct Guard {
     pub(super) breaker: Option<BreakerAt>,
     pub(super) limiter: Option<Limiter>,
     pub(super) spool: Option<SpoolHere>,
+    /// What an errand may still spend on retries.
+    pub(super) tokens: Option<Tokens>,
 }
 
 /// The bulkhead of one kind at one server.
@@ -40,9 +43,13 @@ impl Guard {
             breaker: plan.breaker.as_ref().map(BreakerAt::new),
             limiter: plan.limit.as_ref().map(Limiter::new),
             spool: plan.spool.as_ref().map(|_| SpoolHere::default()),
+            tokens: plan.budget().map(Tokens::new),
         };
-        let any =
-            guard.bulkhead.is_some() || guard.breaker.is_some() || guard.limiter.is_some() || guard.spool.is_some();
+        let any = guard.bulkhead.is_some()
+            || guard.breaker.is_some()
+            || guard.limiter.is_some()
+            || guard.spool.is_some()
+            || guard.tokens.is_some();
         any.then(|| Box::new(guard))
     }
 
@@ -66,6 +73,7 @@ impl Guard {
             *breaker = breaker.afresh(spec);
         }
         self.limiter = plan.limit.as_ref().map(Limiter::new);
+        self.tokens = plan.budget().map(Tokens::new);
     }
 }
 
@@ -94,6 +102,8 @@ impl World {
                 if breaker.is_none() && spool.is_none() {
                     continue;
                 }
+                // Those of a call's asks are its own.
+                let plan = self.plans[fleet][plan].kind as usize;
                 if !out.iter().any(|t| (t.fleet, t.plan) == (fleet, plan)) {
                     out.push(GuardTurns { fleet, plan, ..GuardTurns::default() });
                 }
@@ -112,7 +122,7 @@ impl World {
     /// Whether a call that a worker (or a core) has taken may go to work. If not, it has been answered, or waits.
     pub(super) fn passes<K: Kernel>(&mut self, k: &mut K, t: Ref) -> bool {
         let try_ = &mut self.tries[t];
-        if try_.purpose != Purpose::Call {
+        if !try_.purpose.is_call() {
             return true;
         }
         let fleet = &self.spec.fleets.0[try_.fleet as usize].1;
@@ -127,6 +137,25 @@ impl World {
                     try_.started = k.now();
                 }
                 !is_guarded || self.enters_bulkhead(k, t)
+            }
+            Err(cause) => {
+                self.finish(k, t, guards::TURNED_AWAY, cause);
+                false
+            }
+        }
+    }
+
+    /// Whether an errand passes what protects the process from its kind. If not, it is over, or waits.
+    pub(super) fn errand_passes<K: Kernel>(&mut self, k: &mut K, t: Ref) -> bool {
+        let try_ = &mut self.tries[t];
+        let guard = self.servers[try_.server as usize].guards[try_.plan as usize].as_mut();
+        let kind = guard.and_then(|guard| guard.limiter.as_mut());
+        match guards::enter(false, None, kind, &mut try_.limited) {
+            Ok(enters) => {
+                if enters {
+                    try_.started = k.now();
+                }
+                self.enters_bulkhead(k, t)
             }
             Err(cause) => {
                 self.finish(k, t, guards::TURNED_AWAY, cause);
@@ -159,7 +188,7 @@ impl World {
                     self.tries[t].step_timer = timer;
                 }
                 let (try_, server) = (&mut self.tries[t], &mut self.servers[number as usize]);
-                if self.spec.fleets.0[fleet].1.concurrency == Concurrency::EventLoop {
+                if self.spec.fleets.0[fleet].1.concurrency == Concurrency::EventLoop && try_.holds_worker {
                     // A worker waits with its call; a core goes on with the next.
                     try_.holds_worker = false;
                     server.busy -= 1;

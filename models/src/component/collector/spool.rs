@@ -54,7 +54,7 @@ impl World {
     /// Whether calls of a try's plan are answered out of a spool.
     pub(super) fn is_spooled(&self, t: Ref) -> bool {
         let try_ = &self.tries[t];
-        try_.purpose == Purpose::Call && self.plans[try_.fleet as usize][try_.plan as usize].spool.is_some()
+        try_.purpose.is_call() && self.plans[try_.fleet as usize][try_.plan as usize].spool.is_some()
     }
 
     /// A call's work is done: into the spool with it.

@@ -48,12 +48,12 @@ impl World {
         }
         let try_ = &mut self.tries[t];
         let server = &mut self.servers[try_.server as usize];
-        let per_call = self.spec.balancer.connection == Connection::PerCall || opens;
+        let per_call = self.backends[try_.route as usize].balancer.connection == Connection::PerCall || opens;
         let runs = !server.knobs.still;
         let fleet = &self.spec.fleets.0[try_.fleet as usize].1;
         let too_many = !server.is_plain
             && runs
-            && try_.purpose == Purpose::Call
+            && try_.purpose.is_call()
             && fleet.shedding.as_ref().is_some_and(|shedding| !shedding.admits(server.active.len() as u32));
         try_.place = server.active.len() as u32;
         server.active.push(t);
@@ -127,8 +127,8 @@ impl World {
 
     /// A connect that finds the backlog full is dropped; the other side sends it again (see [`listen`]) until it gives up.
     pub(crate) fn connect_unanswered<K: Kernel>(&mut self, k: &mut K, t: Ref) {
-        let Try { purpose, since, connects, dispatches, .. } = self.tries[t];
-        let gives_up = since.plus(self.connect_limit(purpose));
+        let Try { since, connects, dispatches, .. } = self.tries[t];
+        let gives_up = since.plus(self.connect_limit(t));
         if connects == 1 {
             k.at(gives_up.max(k.now()), Event::ConnectTimeout(t, dispatches));
         }
@@ -158,7 +158,7 @@ impl World {
             try_.back = Back::Queued;
             self.levels.here.fleets[try_.fleet as usize].accept_queue.add(k.now(), 1);
             let shedding = &self.spec.fleets.0[try_.fleet as usize].1.shedding;
-            if try_.purpose != Purpose::Call && shedding.as_ref().is_some_and(|shedding| shedding.checks_first) {
+            if !try_.purpose.is_call() && shedding.as_ref().is_some_and(|shedding| shedding.checks_first) {
                 server.queue.push_front(t);
             } else {
                 server.queue.push_back(t);
@@ -245,9 +245,15 @@ impl World {
                 self.turn_to_store(k, t);
                 return;
             }
-            let (call, gone) = (try_.call, try_.client_gone);
+            let (fleet, plan) = (try_.fleet, try_.plan);
+            let (call, gone) = (try_.call, try_.client_gone || (try_.parent != Ref::NONE && self.is_deserted(t)));
             self.stores[store as usize].queries += 1;
-            self.stored(k, call, gone);
+            if self.counts_as_stored(call, fleet, plan) {
+                self.stored(k, call, gone);
+            }
+        } else if plan.has_steps() {
+            self.begin_steps(k, t);
+            return;
         }
         self.finish_now(k, t, 200, Cause::ClientLeft);
     }
@@ -275,6 +281,10 @@ impl World {
     /// As `finish_now`, for callers off the usual way of a call.
     #[inline(never)]
     pub(crate) fn finish<K: Kernel>(&mut self, k: &mut K, t: Ref, status: u16, cause: Cause) {
+        if self.tries[t].purpose == Purpose::Errand {
+            self.errand_ends(k, t, status, cause);
+            return;
+        }
         self.finish_now(k, t, status, cause);
     }
 

@@ -153,9 +153,11 @@ fn stores(run: &Run, seen: &mut Coverage) {
 
 fn is_asked(spec: &WorldSpec, name: &str) -> bool {
     let uses = |n: &Option<brownout_models::setting::Name>| n.as_ref().is_some_and(|n| n.text == name);
-    spec.fleets
-        .iter()
-        .any(|(_, f)| uses(&f.health.asks) || f.calls.0.iter().any(|(_, plan)| uses(&plan.asks) || uses(&plan.appends)))
+    let in_steps = spec.is_estate() && spec.is_used(name);
+    in_steps
+        || spec.fleets.iter().any(|(_, f)| {
+            uses(&f.health.asks) || f.calls.0.iter().any(|(_, plan)| uses(&plan.asks) || uses(&plan.appends))
+        })
 }
 
 /// The words of the faults that a store can have.

@@ -43,7 +43,11 @@ fn numbers(at: Ns, fact: Fact) -> Happened {
         Fact::Rotation { server, up } => (at, u64::MAX, u64::from(server), u64::from(up)),
         Fact::Process { server, alive } => (at, u64::MAX - 1, u64::from(server), u64::from(alive)),
         // Which faults began is said by the timeline.
-        Fact::FailsOpen { .. } | Fact::Fault { .. } => (at, u64::MAX - 3, 0, 0),
+        Fact::FailsOpen { .. }
+        | Fact::Fault { .. }
+        | Fact::Asked { .. }
+        | Fact::AskTried { .. }
+        | Fact::AskOver { .. } => (at, u64::MAX - 3, 0, 0),
         Fact::Outage { store, begins } => (at, u64::MAX - 2, u64::from(store), u64::from(begins)),
     }
 }
@@ -117,7 +121,12 @@ fn no_fault_leaves_a_trace() {
     let exact = exact(2);
     let mut all = [every_fault(&exact, 0.5), every_fault(&exact, 1.0)].concat();
     all.dedup();
-    assert!(kinds().iter().all(|kind| all.iter().any(|fault| fault.word() == kind.word)), "every kind has a target");
+    // These worlds have no cache to flush.
+    let of_these = |kind: &&brownout_models::fault::Kind| kind.word != "flush";
+    assert!(
+        kinds().iter().filter(of_these).all(|kind| all.iter().any(|fault| fault.word() == kind.word)),
+        "every kind has a target"
+    );
     let found: Vec<_> =
         all.into_par_iter().filter_map(|one| wrong(&exact, &[fault(one, FIRST, LASTS)], None)).collect();
     none(found);

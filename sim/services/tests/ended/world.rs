@@ -171,7 +171,8 @@ pub fn every_fault(scenario: &Scenario, level: f64) -> Vec<Fault> {
 
 /// A random one of them: first the kind, so that one with many targets is not drawn more often.
 pub fn any_fault(scenario: &Scenario, dice: &mut Stream, worst: f64) -> Fault {
-    let kinds = kinds();
+    let mut kinds = kinds();
+    kinds.retain(|kind| !kind.targets(&scenario.plan.spec).is_empty());
     let at = below(dice, kinds.len());
     let word = kinds[at].word;
     let mut level = dice.unit() * worst;
