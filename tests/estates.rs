@@ -117,8 +117,10 @@ fn some(keys: Keys) -> BoxedStrategy<Vec<String>> {
 fn ask() -> BoxedStrategy<String> {
     (select(ASKED), some(ASK))
         .prop_map(|(asked, more)| {
-            let more: Vec<String> =
-                more.into_iter().filter(|key| !(key.starts_with("breaker") && asked.contains("log"))).collect();
+            // Whoever asks in a circle holds the workers that it waits for until its patience ends.
+            let patience = (!more.iter().any(|key| key.starts_with("timeout"))).then(|| "timeout = '1s'".to_string());
+            let fits = |key: &String| !(key.starts_with("breaker") && asked.contains("log"));
+            let more: Vec<String> = more.into_iter().filter(fits).chain(patience).collect();
             format!("{{ {} }}", [vec![asked.to_string()], more].concat().join(", "))
         })
         .boxed()

@@ -116,7 +116,7 @@ fn pick(algorithm: Algorithm) -> f64 {
     timed(|| {
         for salt in 0..TIMES {
             let chosen = rotation.choose(
-                Choice { algorithm, salt, number: 1, avoid: None },
+                Choice { algorithm, salt, number: 1, avoid: None, distinct: true, keys: None, redraw: 0 },
                 |s| load[s as usize] < 1000,
                 |s| load[s as usize],
             );
