@@ -63,7 +63,12 @@ const OTHERS: &[Step] = &[
     ("stores.near.cache.ttl_jitter", "asks = \"near\"", "stores.near.cache.ttl = \"300ms\"\n", ["\"0%\"", "\"80%\""]),
     ("stores.near.cache.capacity", "asks = \"near\"", "", ["\"none\"", "3"]),
     ("stores.near.cache.warm", "asks = \"near\"", "", ["\"none\"", "\"60/s\""]),
-    ("stores.near.cache.single_flight", "asks = \"near\"", "stores.near.cache.keys = 1\n", ["false", "true"]),
+    (
+        "stores.near.cache.single_flight",
+        "asks = \"near\"",
+        "stores.near.cache.keys = 1\nstores.db.service = \"100ms\"\n",
+        ["false", "true"],
+    ),
 ];
 
 fn load(lines: &str) -> Result<brownout_scenarios::Scenario, String> {
