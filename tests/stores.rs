@@ -39,7 +39,7 @@ fn latency_sum(o: &Outcome) -> f64 {
 const ONE_A_SECOND: &str = "rate = \"1/s\"\narrivals = \"constant\"\ncalls = 30";
 
 #[test]
-fn a_full_backlog_is_silent_and_whoever_knocked_gets_in_when_it_next_knocks() {
+fn a_full_backlog_is_silent_and_a_connect_gets_in_when_it_is_next_sent() {
     // The store is stopped from 10 s to 21 s. Without a bound those alive at 21 s get in at once: the calls from 16.x s on.
     let without = run(ONE_A_SECOND, "", &fault("hang", "10s", "11s"));
     assert_eq!(fates(&without), (24, 0, 6), "{:?}", without.calls["call"]);

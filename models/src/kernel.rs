@@ -1,4 +1,4 @@
-//! What the world asks of whoever runs it, and the events that it hands over.
+//! What the world asks of the runtime that drives it, and the events that it hands over.
 
 use crate::ledger::{Cause, Seen};
 use crate::slab::Ref;
@@ -87,7 +87,7 @@ pub enum Event {
     CheckTimeout(u32, u32),
     /// The background query of a cached health check is due.
     CachedQuery(u32),
-    /// A process whose error nobody handled is gone; with its incarnation.
+    /// A process whose error was not handled is gone; with its incarnation.
     Dies(u32, u32),
     /// A process starts.
     Starts(u32, u32),

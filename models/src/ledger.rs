@@ -47,7 +47,7 @@ choices! {
         SpoolLost = "spool_lost",
         /// Stored on a store whose spare took over before it had the write; its client had been told ok.
         NotReplicated = "not_replicated",
-        /// Its message was lost on the way until nobody sent it again (503).
+        /// Its message was lost on the way until it was no longer sent again (503).
         Unreachable = "unreachable",
         /// The connection was reset while its answer was awaited (502).
         ConnectionReset = "connection_reset",

@@ -238,7 +238,7 @@ impl Levels {
         self.elsewhere = Some(Counts::new(self.here.fleets.len(), self.here.waiting.len()));
     }
 
-    /// What whoever carries the calls has.
+    /// What the runtime that carries the calls has.
     pub fn counts(&mut self) -> &mut Counts {
         self.elsewhere.as_mut().unwrap_or(&mut self.here)
     }

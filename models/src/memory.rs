@@ -27,7 +27,7 @@ impl World {
             (self.tries.peak(), TRY),
             (self.queries.peak(), QUERY),
             (self.trouble.held_peak(), HELD),
-            (self.desk.spells_in_all(), SPELL),
+            (self.operators.spells_in_all(), SPELL),
         ];
         counted.iter().map(|(n, bytes)| *n as u64 * bytes).sum::<u64>()
             + self.log.kept().sum::<u64>() * LOGGED

@@ -66,7 +66,7 @@ impl WorldSpec {
         kinds
     }
 
-    /// What is wrong between the parts: names that nothing has, kinds that nobody serves, triggers in a circle.
+    /// What is wrong between the parts: names that nothing has, kinds that no fleet serves, triggers in a circle.
     pub fn problems(&self) -> Vec<Problem> {
         let mut found = self.unknown_names();
         self.fleet_problems(&mut found);

@@ -4,12 +4,12 @@
 //! takes this way: clients, balancer, server, store and back. [`Call`] is a client's intent, [`Try`] one way
 //! of it through the balancer to a server, [`Query`] what a store has of it.
 
-use crate::component::balancer::{Backend, KeptAt, LogAt};
+use crate::component::balancer::{Backend, KeptState, LogState};
 use crate::component::clients::Population;
-use crate::component::collector::{PlanAt, Server, Way};
-use crate::component::operator::Desk;
+use crate::component::collector::{ResolvedPlan, Server, Way};
+use crate::component::operator::OperatorState;
 use crate::component::probe::Checker;
-use crate::component::store::StoreAt;
+use crate::component::store::StoreState;
 use crate::component::trouble::Trouble;
 use crate::fault::{ClientKnobs, Effects, ServerKnobs};
 use crate::kernel::{Account, Cohort, Event, Fact, Kernel, Lane, Timer};
@@ -110,7 +110,7 @@ impl Call {
         self.legs == 0
     }
 
-    /// Whether nobody waits for an attempt of it: neither its client nor the queue that keeps it.
+    /// Whether no attempt of it is waited for: neither its client nor the queue that keeps it.
     pub fn is_done(&self) -> bool {
         self.client != Client::Waiting && !self.kept
     }
@@ -281,7 +281,7 @@ pub struct Query {
     pub number: u32,
     /// Its store.
     pub store: u16,
-    /// The fleet of whoever asks, and what it does for this kind of call.
+    /// The fleet of the caller, and what it does for this kind of call.
     pub fleet: u16,
     /// Its plan there.
     pub plan: u16,
@@ -365,23 +365,23 @@ pub struct World {
     /// Balancers' connections, per seat.
     pub connections: Vec<u32>,
     /// The balancer's connections that have lives of their own.
-    pub kept: KeptAt,
+    pub kept: KeptState,
     /// Servers, fleet by fleet.
     pub servers: Vec<Server>,
     /// Health checks, per seat.
     pub checkers: Vec<Checker>,
     /// What servers do, per fleet and kind.
-    pub plans: Vec<Vec<PlanAt>>,
+    pub plans: Vec<Vec<ResolvedPlan>>,
     /// Stores.
-    pub stores: Vec<StoreAt>,
+    pub stores: Vec<StoreState>,
     /// The operators and the timeline.
-    pub desk: Desk,
+    pub operators: OperatorState,
     /// Faults in force on what has no part of its own, and messages that they hold up.
     pub trouble: Trouble,
     /// How often each entry of the timeline has changed anything, if it is a fault.
     pub effects: Effects,
     /// Calls that the balancer's log has kept.
-    pub log: LogAt,
+    pub log: LogState,
     /// Calls alive.
     pub calls: Slab<Call>,
     /// Tries alive.
@@ -421,15 +421,15 @@ impl World {
             step_asks: Vec::new(),
             seats: Vec::new(),
             connections: Vec::new(),
-            kept: KeptAt::new(&spec),
+            kept: KeptState::new(&spec),
             servers: Vec::new(),
             checkers: Vec::new(),
             plans: Vec::new(),
             stores: Vec::new(),
-            desk: Desk::default(),
+            operators: OperatorState::default(),
             trouble: Trouble::new(seed),
             effects: Effects::default(),
-            log: LogAt::default(),
+            log: LogState::default(),
             calls: Slab::default(),
             tries: Slab::default(),
             tried: Vec::new(),
@@ -449,7 +449,7 @@ impl World {
         world
     }
 
-    /// Handles one event, unless a fault holds it up. Inlined always: the main loop then jumps right to whoever handles it.
+    /// Handles one event, unless a fault holds it up. Inlined always: the main loop then jumps straight to its handler.
     #[inline(always)]
     pub fn handle<K: Kernel>(&mut self, k: &mut K, event: Event) {
         if self.trouble.on && self.is_held_up(k, event, 0) {

@@ -37,13 +37,13 @@ repeat = { every = "10min", times = 3 }    # and comes again
 ## How messages are lost
 
 A lost message is sent again as TCP does. A connect is tried again after 1, 3, 7 ... seconds (Linux' initial retransmission timeout,
-doubled) until whoever connects gives up: the balancer's `connect_timeout`, a call's `connect_timeout` or `timeout`. Anything
+doubled) until the connecting side gives up: the balancer's `connect_timeout`, a call's `connect_timeout` or `timeout`. Anything
 else is sent again after 0.2, 0.6, 1.4 ... seconds (the least retransmission timeout, doubled, two minutes at most), fifteen times, whether or
 not anybody still waits. So what is still tried when a partition ends arrives some time after its end.
 
 A connection that is opened for a call or a check (`per-call`) has four messages: the connect, its answer, the request and the
 reply. Each is late for itself; the connect and its answer are lost together. So a `latency` of 100 ms costs such a call 400 ms
-on that link, and nobody connects whose patience is shorter than two of them; a worker is not held up by it. Not modelled: fast
+on that link, and a connect with a shorter limit than two of them never succeeds; a worker is not held up by it. Not modelled: fast
 retransmission, measured round-trip times, lost acknowledgements, bandwidth. A request from the balancer on a connection that is
 kept open counts as a connect, and opening a connection to a store takes one round trip.
 "#;

@@ -54,7 +54,7 @@ Any number may say why it is what it is, in place of the bare value:
 |---|---|
 | `{ value = \"10:15\", reported = \"T2\" }` | the evidence named says so |
 | `{ value = 1, inferred = \"why\" }` | follows from evidence, for this reason |
-| `{ value = \"10s\", assumed = [\"2s\", \"30s\"] }` | nobody published it; believed to lie in this range |
+| `{ value = \"10s\", assumed = [\"2s\", \"30s\"] }` | not published; believed to lie in this range |
 | `{ value = \"1s\", calibrated = \"E2\", range = [\"0.1s\", \"60s\"] }` | chosen so that this evidence is met |
 
 Designs are overlays: `[axes.<axis>.<point>]` holds keys of the world that the point changes, `axes.<axis>.default` names

@@ -272,7 +272,7 @@ const ALL: &[(&str, &[Row])] = &[
         ("workers", Is("fleets.<name>.workers"), "Times `threads`: how many calls one server works on at once."),
         ("threads", Is("fleets.<name>.workers"), "Times `workers`."),
         ("worker_connections", Not("fleets.<name>.limit"), "Calls at once of an asynchronous worker; `concurrency` = \"event-loop\" has no such bound of its own."),
-        ("timeout", Not("fleets.<name>.restart"), "A worker that is silent for so long is killed and started anew (30s); here nobody watches workers."),
+        ("timeout", Not("fleets.<name>.restart"), "A worker that is silent for so long is killed and started anew (30s); workers are not watched here."),
         ("graceful_timeout", Not("timeline.<n>.drain"), "How long workers may finish after a stop; in a `rolling-deploy` what is not done by the end of `drain` is lost."),
         ("backlog", Is("fleets.<name>.backlog"), "Listen backlog (2048), cut down to net.core.somaxconn."),
         ("keepalive", Is("fleets.<name>.keep_alive.idle"), "How long an idle connection is kept (2s); the `sync` worker always closes: balancer.connection = \"per-call\"."),
@@ -290,7 +290,7 @@ const ALL: &[(&str, &[Row])] = &[
         ("server.requestTimeout", Not("clients.<name>.timeout"), "How long a client may take to send its request; requests here arrive whole."),
         ("max-old-space-size", Is("fleets.<name>.heap_limit"), "Memory at which the process dies; garbage-collection pauses are not modelled."),
         ("cluster", Is("fleets.<name>.cores"), "One core for each process of an event loop."),
-        ("uncaughtException", Is("fleets.<name>.calls.<name>.on_error"), "An error that nobody handles ends the process: \"crash\"."),
+        ("uncaughtException", Is("fleets.<name>.calls.<name>.on_error"), "An error that is not handled ends the process: \"crash\"."),
     ]),
     ("PgBouncer", &[
         ("default_pool_size", Is("fleets.<name>.pools.<name>.size"), "Most connections to the database (20 for each user and database there, for each server here). A pooler of its own is not modelled."),

@@ -240,7 +240,7 @@ impl Ledger {
         counted.iter().map(|(n, bytes)| n * bytes).sum::<u64>() + self.latencies.memory() + self.edges.memory()
     }
 
-    /// Begins a cell at a time that nobody knew before.
+    /// Begins a cell at a time that was not known before.
     fn split(&mut self, at: Ns) {
         self.open_cells(at);
         if self.cells.last().is_none_or(|last| *last < at) {

@@ -479,7 +479,7 @@ pub struct Verdict {
     pub value: Option<f64>,
     /// How far that value is on the wrong side of the limit; negative on the right side; null without a value.
     pub excess: Option<f64>,
-    /// When the condition first failed (`always`), began to hold for good (`eventually`), or first held (`sometimes`).
+    /// When the condition first failed (`always`), began to hold to the end (`eventually`), or first held (`sometimes`).
     pub at_s: Option<f64>,
     /// The same on the scenario's clock.
     pub at: Option<String>,

@@ -71,7 +71,7 @@ struct Timers {
     has_head: bool,
 }
 
-struct LaneAt {
+struct LaneState {
     delay: Ns,
     queue: Queue,
 }
@@ -94,7 +94,7 @@ pub struct Due {
     /// The lane whose head was taken last; it is still among the heads, to be replaced by the next. Or [`NOBODY`].
     taken: u16,
     next: Key,
-    lanes: Vec<LaneAt>,
+    lanes: Vec<LaneState>,
     nodes: Vec<Node>,
     /// The first of the unused nodes, each of which knows the next.
     free: u32,
@@ -136,7 +136,7 @@ impl Due {
     fn open(&mut self, delay: Ns, queue: Queue) -> Lane {
         let lane = Lane(self.lanes.len() as u16);
         assert!(self.lanes.len() < usize::from(NOBODY), "too many lanes");
-        self.lanes.push(LaneAt { delay, queue });
+        self.lanes.push(LaneState { delay, queue });
         lane
     }
 
@@ -147,7 +147,7 @@ impl Due {
 
     /// The lane of a delay; equal delays share one.
     pub fn lane(&mut self, delay: Ns, timers: bool) -> Lane {
-        let same = |l: &LaneAt| l.delay == delay && timers == matches!(l.queue, Queue::List(_));
+        let same = |l: &LaneState| l.delay == delay && timers == matches!(l.queue, Queue::List(_));
         match self.lanes.iter().position(same).filter(|_| delay != Ns::NEVER) {
             Some(at) => Lane(at as u16),
             None if timers => {

@@ -19,7 +19,7 @@ pub fn outage(run: &Run) -> Option<(Ns, Option<Ns>)> {
 pub fn faults(run: &Run, which: &dyn Fn(&Entry) -> bool) -> Option<(Ns, Option<Ns>)> {
     let world = run.world();
     let entries = world.spec.timeline.iter().enumerate().filter(|(_, entry)| which(entry));
-    let spells: Vec<_> = entries.flat_map(|(index, _)| world.desk.spells(index)).collect();
+    let spells: Vec<_> = entries.flat_map(|(index, _)| world.operators.spells(index)).collect();
     let from = spells.iter().map(|spell| spell.from).min()?;
     let ends: Option<Vec<Ns>> = spells.iter().map(|spell| spell.to).collect();
     Some((from, ends.and_then(|ends| ends.into_iter().max())))
@@ -145,7 +145,7 @@ pub fn figures(run: &Run) -> Rotation {
     }
 }
 
-/// Seconds from `from` until every server was up for good; none if one is still down at the end.
+/// Seconds from `from` until every server was up to the end; none if one is still down at the end.
 fn all_up_after(all: &[Vec<(Ns, bool)>], from: Ns, starts_up: bool) -> Option<f64> {
     if all.iter().any(|c| !c.last().map_or(starts_up, |(_, up)| *up)) {
         return None;

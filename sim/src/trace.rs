@@ -403,7 +403,7 @@ pub fn seek(
             return Ok(Ok(Which::Salt(account.population, account.salt)));
         }
         if let Some(ended) = ended {
-            // Of a run that was broken off, nobody knows.
+            // Not known of a run that was broken off.
             let slowest = search.slowest.filter(|_| ended == Ended::Complete);
             return Ok(slowest.map(|(_, account)| Which::Salt(account.population, account.salt)).ok_or(ended));
         }

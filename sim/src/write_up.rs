@@ -71,7 +71,7 @@ pub fn simulate_as(
     Ok(write_up(scenario, seed, &run, ended))
 }
 
-/// Puts a run into words and figures. `meta.wall_s` is left to whoever has a clock.
+/// Puts a run into words and figures. `meta.wall_s` is left to a caller that has a clock.
 pub fn write_up(scenario: &Scenario, seed: u64, run: &Run, ended: Ended) -> Outcome {
     Outcome {
         version: VERSION,
@@ -285,7 +285,7 @@ fn faults(run: &Run) -> Vec<FaultTotals> {
     let totals = world.spec.timeline.iter().enumerate().filter_map(|(index, entry)| {
         let Action::Fault(fault, _) = &entry.action else { return None };
         let spell = |s: &Spell| FaultSpell { from_s: s.from.as_secs(), to_s: s.to.map(Ns::as_secs) };
-        let spells: Vec<FaultSpell> = world.desk.spells(index).iter().map(spell).collect();
+        let spells: Vec<FaultSpell> = world.operators.spells(index).iter().map(spell).collect();
         let ends = spells.iter().map(|spell| spell.to_s).collect::<Option<Vec<f64>>>();
         Some(FaultTotals {
             entry: index as u64,

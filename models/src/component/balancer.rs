@@ -17,8 +17,8 @@ mod route;
 
 use again::note_tried;
 use effects::*;
-pub use kept::KeptAt;
-pub use log::{Log, LogAt};
+pub use kept::KeptState;
+pub use log::{Log, LogState};
 pub use presets::PRESETS;
 pub use route::{Backend, Place};
 
@@ -269,9 +269,9 @@ impl World {
         match self.pick(k, t, avoid) {
             Some(server) if self.backend_of(t).balancer.fleet_limits.is_some() => self.enter_limits(k, t, server),
             Some(server) => self.dispatch(k, t, server),
-            None if self.backend_of(t).nobody_can_serve() => {
+            None if self.backend_of(t).none_can_serve() => {
                 let status = self.backend_of(t).balancer.unavailable_status;
-                self.nobody_chosen(k, self.tries[t].route);
+                self.none_chosen(k, self.tries[t].route);
                 self.reject(k, t, status, Cause::NoServer);
             }
             None => self.enqueue_call(k, t),
@@ -423,7 +423,7 @@ impl World {
         self.check_answered(k, seat, number, status);
     }
 
-    /// The connection was refused: nobody listens.
+    /// The connection was refused: no process listens.
     pub(crate) fn connect_refused<K: Kernel>(&mut self, k: &mut K, t: Ref) {
         self.connect_failed(k, t, ConnectFailure::Refused, Cause::Refused);
     }
@@ -514,7 +514,7 @@ impl World {
         self.reject_late(k, t);
     }
 
-    /// The balancer answers that it has waited for too long. What a server makes of the call from now on is for nobody, if
+    /// The balancer answers that it has waited for too long. What a server makes of the call from now on is in vain, if
     /// it is no write.
     fn reject_late<K: Kernel>(&mut self, k: &mut K, t: Ref) {
         let call = self.tries[t].call;
@@ -584,7 +584,7 @@ impl World {
         self.release_server_at(k, route, server);
     }
 
-    /// One connection less to a server; whoever queues may have it.
+    /// One connection less to a server; the next call in the queue may have it.
     #[inline(always)]
     fn release_server_at<K: Kernel>(&mut self, k: &mut K, route: u16, server: u32) {
         let backend = &mut self.backends[route as usize];

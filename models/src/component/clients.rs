@@ -539,7 +539,7 @@ impl World {
         }
         let t = std::mem::replace(&mut call.current, Ref::NONE);
         if let Some(gone) = self.tries.get_mut(t) {
-            // A server may still execute it, for nobody.
+            // A server may still execute it, in vain.
             gone.client_gone = true;
         }
         k.cancel(call.deadline);

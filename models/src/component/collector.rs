@@ -23,7 +23,7 @@ mod work;
 pub use bad::Bad;
 pub use errand::Way;
 pub use guard::{Guard, GuardTurns};
-pub use plan::PlanAt;
+pub use plan::ResolvedPlan;
 pub use steps::{Ask, Step, Steps};
 
 use crate::component::balancer::{Backend, Balancer, OnMarkedDown};
@@ -164,7 +164,7 @@ settings! {
         /// Most calls that wait for a connection; one more fails at once. None: no bound.
         pub queue: Option<u32> = None, 0 ..= 10000000 => is_pooled;
         /// Longest wait for a connection, connecting and the query not counted, which ends a try in place, not the call; none:
-        /// as long as the call's `timeout` lets it. Whoever waits longest is served first. (time)
+        /// as long as the call's `timeout` lets it. The longest wait is served first. (time)
         pub wait: Option<Ns> = None, "1ms" ..= "24h" => is_pooled;
         /// Status of a call that gets no connection: too many wait, or it has waited for too long.
         pub status: u16 = 500, 500 ..= 599 => is_pooled;
@@ -227,7 +227,7 @@ settings! {
         pub pools: Named<Pool> = Named::default() => always;
         /// Servers that are bad alone, for the whole run; none: all are good.
         pub bad: Option<Bad> = None => always;
-        /// How long a process whose error nobody handles goes on serving before it is gone. (time)
+        /// How long a process whose error is not handled goes on serving before it is gone. (time)
         pub dies_after: Ns = Ns::ZERO, "0s" ..= "1min" => may_die_of_errors;
         /// What the supervisor does then.
         pub restart: Restart = Restart::default() => always;
@@ -454,7 +454,7 @@ impl Fleet {
 
 /// One server's connections to one store, or to a part of them.
 #[derive(Default)]
-pub struct PoolAt {
+pub struct PoolState {
     /// The store.
     pub store: u16,
     size: u32,
@@ -495,7 +495,7 @@ pub struct Server {
     flights: BTreeMap<(u16, u32), Vec<Ref>>,
     memory: u64,
     /// Pools: one for each store, in their order, then those with names of their own.
-    pub pools: Vec<PoolAt>,
+    pub pools: Vec<PoolState>,
     /// What stands before the work of each kind of call, and before its store; by plan.
     guards: Vec<Option<Box<Guard>>>,
     limiter: Option<Limiter>,
@@ -531,7 +531,7 @@ impl Server {
         self.active.last().copied()
     }
     /// Its pools of connections to a store.
-    pub fn pools_to(&self, store: u16) -> impl Iterator<Item = &PoolAt> {
+    pub fn pools_to(&self, store: u16) -> impl Iterator<Item = &PoolState> {
         self.pools.iter().filter(move |pool| pool.store == store)
     }
     /// Calls in its spools, those on their way to the store included.
@@ -573,14 +573,14 @@ impl World {
         route
     }
 
-    fn new_server(&self, fleet: u16, f: &Fleet, plans: &[PlanAt]) -> Server {
+    fn new_server(&self, fleet: u16, f: &Fleet, plans: &[ResolvedPlan]) -> Server {
         let is_cache = |store: u16| self.spec.stores.0[store as usize].1.cache.is_some();
-        let pool = |(name, store, spec): (&str, u16, Pool)| PoolAt {
+        let pool = |(name, store, spec): (&str, u16, Pool)| PoolState {
             store,
             // A cache is asked over as many connections as there are calls, unless the file says otherwise.
             size: if is_cache(store) && f.pools.get(name).is_none() { u32::MAX } else { spec.size },
             queue: spec.queue.unwrap_or(u32::MAX),
-            ..PoolAt::default()
+            ..PoolState::default()
         };
         let guards: Vec<_> = plans.iter().map(Guard::of).collect();
         Server {

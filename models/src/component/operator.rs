@@ -347,7 +347,7 @@ impl Entry {
 
 /// The operators at work: what is in force.
 #[derive(Default)]
-pub struct Desk {
+pub struct OperatorState {
     /// What each entry that is a fault has laid on and when.
     faults: Vec<History>,
     next_ticket: u32,
@@ -361,9 +361,9 @@ impl World {
     /// Raises the entries that have a time.
     pub(crate) fn open_desk<K: Kernel>(&mut self, k: &mut K) {
         let n = self.spec.timeline.len();
-        self.desk = Desk {
+        self.operators = OperatorState {
             faults: vec![History::default(); n],
-            next_ticket: self.desk.next_ticket,
+            next_ticket: self.operators.next_ticket,
             deploys: Vec::new(),
             shedding: vec![0; n],
         };
@@ -402,7 +402,7 @@ impl World {
             }
             Action::Shed(a) => {
                 k.mark(format!("operators shed {} of {}", a.share.show(), a.calls.text), entry.expected_at);
-                self.desk.shedding[index as usize] += 1;
+                self.operators.shedding[index as usize] += 1;
                 self.shed(&a.calls.text);
                 lasts = a.r#for;
             }
@@ -450,7 +450,7 @@ impl World {
             }
             Action::Shed(a) => {
                 k.mark(format!("operators stop shedding {}", a.calls.text), None);
-                self.desk.shedding[index as usize] -= 1;
+                self.operators.shedding[index as usize] -= 1;
                 self.shed(&a.calls.text);
             }
             Action::Replace(a) => {
@@ -476,7 +476,7 @@ impl World {
     /// Sheddings in force turn away what any of them would.
     fn shed(&mut self, kind: &str) {
         let mut passes = 1.0;
-        for (entry, on) in self.spec.timeline.iter().zip(&self.desk.shedding) {
+        for (entry, on) in self.spec.timeline.iter().zip(&self.operators.shedding) {
             if let Action::Shed(a) = &entry.action
                 && *on > 0
                 && a.calls.text == kind

@@ -42,7 +42,7 @@ impl World {
             (!self.is_sound(), "a fault is in force"),
             (!self.trouble.is_at_rest(), "a message is held up"),
             (self.awaits_requests(now), "a request is awaited"),
-            (!self.desk.is_at_rest(), "an entry of the timeline is under way"),
+            (!self.operators.is_at_rest(), "an entry of the timeline is under way"),
             (!self.calls.is_empty(), "a call is under way"),
             (self.tries.len() > checks, "a try is under way"),
             (self.queries.len() > checks, "a store has a query"),

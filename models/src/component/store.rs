@@ -35,7 +35,7 @@ use cached::CacheAt;
 use door::Door;
 use spare::Pair;
 use std::collections::VecDeque;
-use turns::ShareAt;
+use turns::ShareState;
 
 settings! {
     /// A resource that writes use up and maintenance restores.
@@ -132,7 +132,7 @@ fn lasts(warm_up: &WarmUp, _: &Scope<'_>) -> Silence {
 }
 
 /// A store at work.
-pub struct StoreAt {
+pub struct StoreState {
     /// Faults in force.
     pub stack: Stack,
     /// What they make of it.
@@ -144,7 +144,7 @@ pub struct StoreAt {
     /// Queries running.
     pub running: u32,
     waiting: VecDeque<Ref>,
-    shares: Vec<ShareAt>,
+    shares: Vec<ShareState>,
     hung: Vec<Ref>,
     door: Door,
     /// Connections open.
@@ -180,7 +180,7 @@ pub struct StoreAt {
     instant: bool,
 }
 
-impl StoreAt {
+impl StoreState {
     /// Whether an append is over as soon as it begins, so that it needs no event.
     pub fn is_instant(&self) -> bool {
         self.instant && !self.is_cut_off && !self.knobs.is_outage()
@@ -193,7 +193,7 @@ impl StoreAt {
 
     /// Queries that wait or hang.
     pub fn waiting(&self) -> usize {
-        self.waiting.len() + self.hung.len() + self.shares.iter().map(ShareAt::waiting).sum::<usize>()
+        self.waiting.len() + self.hung.len() + self.shares.iter().map(ShareState::waiting).sum::<usize>()
     }
 
     /// Headroom at a time, without changing anything.
@@ -265,14 +265,14 @@ impl World {
         for (name, spec) in self.spec.stores.iter() {
             let headroom = spec.headroom.as_ref();
             let hop = spec.link.latency;
-            self.stores.push(StoreAt {
+            self.stores.push(StoreState {
                 stack: Stack::default(),
                 knobs: StoreKnobs::default(),
                 queries: 0,
                 connects: 0,
                 running: 0,
                 waiting: VecDeque::new(),
-                shares: spec.at_most.iter().map(|(_, limit)| ShareAt::new(spec.share(*limit))).collect(),
+                shares: spec.at_most.iter().map(|(_, limit)| ShareState::new(spec.share(*limit))).collect(),
                 hung: Vec::new(),
                 door: Door::new(spec, k.lane(spec.accept)),
                 open: 0,
@@ -531,7 +531,7 @@ impl World {
             s.forget_keys();
         }
         if before.hangs && !after.hangs {
-            // It resumes: what it had been sent is executed, whoever still waits for it.
+            // It resumes: what it had been sent is executed, waited for or not.
             for q in std::mem::take(&mut self.stores[store as usize].hung) {
                 self.query_at_store(k, q);
             }
@@ -612,7 +612,7 @@ impl World {
         self.close_door(k, store, entry);
         let s = &mut self.stores[store as usize];
         s.waiting.clear();
-        s.shares.iter_mut().for_each(ShareAt::clear);
+        s.shares.iter_mut().for_each(ShareState::clear);
         s.hung.clear();
         self.waits(k, store);
     }

@@ -2,10 +2,10 @@
 //!
 //! A message that arrives while a fault of its link is in force may be late, be lost, or have a reset in its place.
 //! What is lost is sent again as TCP does: a connect after 1, 3, 7 ... seconds (Linux' initial retransmission timeout,
-//! doubled) until whoever connects gives up, anything else after 0.2, 0.6, 1.4 ... seconds (its least retransmission
+//! doubled) until the connecting side gives up, anything else after 0.2, 0.6, 1.4 ... seconds (its least retransmission
 //! timeout, doubled, at most two minutes), fifteen times. So after a partition what is still tried gets through some time
 //! after its end. A process that stands still gets nothing at all: see `collector::faults`. While no fault is in force
-//! nobody looks at messages here.
+//! messages are not looked at here.
 //!
 //! Where a connection is opened for a call or a check, one event stands for three messages: the connect, its answer, and
 //! the request. Here each of them is late for itself; the connect and its answer are lost together, the request for
@@ -42,7 +42,7 @@ pub struct Trouble {
     in_force: u32,
     links: Vec<LinkFault>,
     held: Slab<Held>,
-    /// Requests that are lost, and waited for by whoever has their connections.
+    /// Requests that are lost, and waited for by the workers that have their connections.
     requests: Vec<LostRequest>,
     /// The run's seed, for streams of random numbers that a fault opens.
     pub seed: u64,
@@ -110,9 +110,9 @@ impl LinkFault {
     }
 }
 
-/// A link, for whoever carries messages by itself.
+/// A link, for a runtime that carries messages by itself.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub enum LinkAt {
+pub enum LinkId {
     /// Between a population of clients and the balancer.
     Clients(u16),
     /// Between the balancer and a server.
@@ -121,12 +121,12 @@ pub enum LinkAt {
     Store(u32, u16),
 }
 
-impl From<LinkAt> for At {
-    fn from(link: LinkAt) -> At {
+impl From<LinkId> for At {
+    fn from(link: LinkId) -> At {
         match link {
-            LinkAt::Clients(population) => At { link: Link::Front, ours: u32::from(population), store: 0 },
-            LinkAt::Server(server) => At { link: Link::Server, ours: server, store: 0 },
-            LinkAt::Store(server, store) => At { link: Link::Store, ours: server, store },
+            LinkId::Clients(population) => At { link: Link::Front, ours: u32::from(population), store: 0 },
+            LinkId::Server(server) => At { link: Link::Server, ours: server, store: 0 },
+            LinkId::Store(server, store) => At { link: Link::Store, ours: server, store },
         }
     }
 }
@@ -171,7 +171,7 @@ enum Leg {
     Request,
 }
 
-/// What sets the dice of the answer to a connect, and of the request after it, apart from those of the connect.
+/// Keeps the random draws of the answer to a connect, and of the request after it, apart from those of the connect.
 const ANSWER: u64 = 12 << 56;
 const REQUEST: u64 = 13 << 56;
 
@@ -384,7 +384,7 @@ impl World {
         true
     }
 
-    /// A connect will be answered late: whoever connects waits only so long.
+    /// A connect will be answered late: the connecting side waits only so long.
     fn connect_is_late<K: Kernel>(&mut self, k: &mut K, event: Event) {
         match event {
             Event::AtServer(t) => {
@@ -459,7 +459,7 @@ impl World {
             }
             return;
         };
-        // The connection is there; a request that is lost is waited for by whoever has accepted that.
+        // The connection is there; a request that is lost is waited for by the worker that has accepted it.
         let waits = self.request_waits(k, &message);
         self.stands_still(event);
         self.request_at_server(k, t, waits);
@@ -467,12 +467,12 @@ impl World {
     }
 
     /// What faults make of a link: for a runtime that carries messages by itself.
-    pub fn link_of(&self, link: LinkAt) -> LinkKnobs {
+    pub fn link_of(&self, link: LinkId) -> LinkKnobs {
         self.knobs_at(link.into())
     }
 
     /// Counts an effect for each fault of that link that by itself would have had it.
-    pub fn credit_link_of(&mut self, link: LinkAt, would: impl Fn(&LinkKnobs) -> bool) {
+    pub fn credit_link_of(&mut self, link: LinkId, would: impl Fn(&LinkKnobs) -> bool) {
         self.credit_links(link.into(), would);
     }
 
@@ -517,7 +517,7 @@ impl World {
             self.never_arrives(k, event);
             return;
         }
-        // A query is sent again, whoever waits for it; what concerns nobody any more is left to whoever gets it.
+        // A query is sent again whether or not it is waited for; what no longer matters is left to its receiver.
         let now = if leg == Leg::First { self.message(event) } else { None };
         if now.is_some_and(|now| !now.is_of(&message)) {
             return; // of a try before this one
@@ -549,7 +549,7 @@ impl World {
         let mut given_up = tries >= RETRIES;
         match event {
             Event::AtServer(t) => {
-                // Whoever connects keeps the time itself.
+                // The connecting side keeps the time itself.
                 self.tries[t].cause = Cause::Unreachable;
                 self.connect_unanswered(k, t);
                 return;
@@ -570,7 +570,7 @@ impl World {
         self.hold_message(k, sent_again(message.connects, tries), again);
     }
 
-    /// Nobody sends a message again. What nobody else would end, ends here.
+    /// A message is not sent again. What nothing else would end, ends here.
     fn never_arrives<K: Kernel>(&mut self, k: &mut K, event: Event) {
         match event {
             Event::AtBalancer(t) => self.give_up(k, t, Cause::Unreachable),
@@ -595,7 +595,7 @@ impl World {
         }
     }
 
-    /// The message that an event is the arrival of; none for what happens in one place, or concerns nobody any more.
+    /// The message that an event is the arrival of; none for what happens in one place, or no longer matters.
     fn message(&self, event: Event) -> Option<Message> {
         let of_try = |t: Ref| self.tries.get(t);
         let front = |population: u16| At { link: Link::Front, ours: u32::from(population), store: 0 };
@@ -649,7 +649,7 @@ impl World {
             Event::ConnectAtStore(t, knock) => {
                 let t = of_try(t).filter(|t| t.asks == knock.asks)?;
                 let (salt, number) = here(9, t);
-                // Each time that it is sent, its dice are thrown anew.
+                // Each time that it is sent, its fate is drawn anew.
                 (self.store_link(t)?, true, true, (salt, number ^ (u32::from(knock.sent - 1) << 4)))
             }
             Event::QueryAtStore(q) => {

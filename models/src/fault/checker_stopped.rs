@@ -1,4 +1,4 @@
-//! The checks are not made: whoever is in rotation stays in, whoever is out stays out.
+//! The checks are not made: servers in rotation stay in, those out of it stay out.
 
 use super::{BalancerKnobs, Class, Course, FaultKind, Target};
 use crate::settings;

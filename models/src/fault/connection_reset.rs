@@ -20,7 +20,7 @@ settings! {
 impl FaultKind for ConnectionReset {
     const WORD: &'static str = "connection-reset";
     const DOC: &'static str = "In the place of some answers a reset arrives: what was asked for has been done, and \
-                               whoever asked cannot know (a firewall that forgets connections, a proxy that \
+                               the caller cannot know (a firewall that forgets connections, a proxy that \
                                restarts). Between clients and balancer, balancer and fleet, or fleet and store.";
     const CLASS: Class = Class::Link;
     const COURSE: Course = Course::Gradual;

@@ -65,7 +65,7 @@ impl StoreKnobs {
         *self != StoreKnobs::default()
     }
 
-    /// Whether whoever watches it from outside finds it dead: no connection, no answer, or no write taken. Being
+    /// Whether a watcher outside finds it dead: no connection, no answer, or no write taken. Being
     /// slow, or failing in part, is none of these.
     pub fn is_down(&self) -> bool {
         self.connects != Connects::Accepted

@@ -20,7 +20,7 @@ settings! {
 impl FaultKind for Loss {
     const WORD: &'static str = "loss";
     const DOC: &'static str = "Each message on a link is lost with some probability, both ways, and sent again as \
-                               TCP does: a connect after 1, 3, 7 ... seconds until whoever connects gives up, \
+                               TCP does: a connect after 1, 3, 7 ... seconds until the connecting side gives up, \
                                anything else after 0.2, 0.6, 1.4 ... seconds, fifteen times.";
     const CLASS: Class = Class::Link;
     const COURSE: Course = Course::Gradual;

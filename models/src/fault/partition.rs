@@ -16,7 +16,7 @@ settings! {
 
 impl FaultKind for Partition {
     const WORD: &'static str = "partition";
-    const DOC: &'static str = "Nothing passes between two parts, in either direction, and nobody is told. Messages \
+    const DOC: &'static str = "Nothing passes between two parts, in either direction, and neither side is told. Messages \
                                are sent again as under `loss`, so that what is still tried when it ends gets \
                                through some time after.";
     const CLASS: Class = Class::Link;

@@ -18,7 +18,7 @@ use crate::{choices, settings};
 
 choices! {
     /// How the limit is learnt.
-    pub enum Algorithm = Gradient {
+    pub enum LimitAlgorithm = Gradient {
         /// One more after each success, a share less after each drop (AIMDLimit).
         Aimd = "aimd",
         /// By the ratio of the long average of times to the last time (Gradient2Limit).
@@ -30,7 +30,7 @@ settings! {
     /// A limit on concurrent calls that adapts. `preset` names an algorithm with its library's defaults.
     pub struct Adaptive (presets = PRESETS) {
         /// How the limit is learnt.
-        pub algorithm: Algorithm = Algorithm::Gradient => always;
+        pub algorithm: LimitAlgorithm = LimitAlgorithm::Gradient => always;
         /// Limit at the start, in calls.
         pub initial: u32 = 20, 1 ..= 1_000_000 => always;
         /// Lowest limit, in calls.
@@ -53,11 +53,11 @@ settings! {
 }
 
 fn is_aimd(limit: &Adaptive, _: &Scope<'_>) -> Silence {
-    unless(limit.algorithm == Algorithm::Aimd, "`algorithm` is \"gradient\": only \"aimd\" looks at it")
+    unless(limit.algorithm == LimitAlgorithm::Aimd, "`algorithm` is \"gradient\": only \"aimd\" looks at it")
 }
 
 fn is_gradient(limit: &Adaptive, _: &Scope<'_>) -> Silence {
-    unless(limit.algorithm == Algorithm::Gradient, "`algorithm` is \"aimd\": only \"gradient\" looks at it")
+    unless(limit.algorithm == LimitAlgorithm::Gradient, "`algorithm` is \"aimd\": only \"gradient\" looks at it")
 }
 
 /// Every preset.
@@ -84,7 +84,7 @@ impl Adaptive {
 
     /// Preset `aimd`.
     pub fn aimd() -> Adaptive {
-        Adaptive { algorithm: Algorithm::Aimd, ..Adaptive::default() }
+        Adaptive { algorithm: LimitAlgorithm::Aimd, ..Adaptive::default() }
     }
 }
 
@@ -103,7 +103,7 @@ pub struct Limiter {
 }
 
 impl Limiter {
-    /// Nobody inside, the first limit.
+    /// No call inside, the initial limit.
     pub fn new(spec: &Adaptive) -> Limiter {
         Limiter { estimate: f64::from(spec.initial.max(spec.least).min(spec.most)), inside: 0, long: 0.0, warm: 0 }
     }
@@ -136,8 +136,8 @@ impl Limiter {
     #[inline]
     pub fn on_exit(&mut self, spec: &Adaptive, took: Ns, dropped: bool) {
         match spec.algorithm {
-            Algorithm::Aimd => self.aimd(spec, took, dropped),
-            Algorithm::Gradient => self.gradient(spec, took),
+            LimitAlgorithm::Aimd => self.aimd(spec, took, dropped),
+            LimitAlgorithm::Gradient => self.gradient(spec, took),
         }
         self.on_ignore();
     }
@@ -236,7 +236,7 @@ mod tests {
         assert_eq!(exit(&spec, &mut limiter, 200, 14, true), 200);
         // Ten times the average: the gradient is cut at one half, 200 * 0.8 + (100 + 4) * 0.2.
         assert_eq!(exit(&spec, &mut limiter, 200, 500, false), 180);
-        // Slow for good: down to the bottom, then the average has learnt, and it grows again.
+        // Slow from here on: down to the bottom, then the average has learnt, and it grows again.
         let lowest = (0..100).map(|_| exit(&spec, &mut limiter, 200, 500, false)).min();
         assert_eq!(lowest, Some(20));
         (0..1000).for_each(|_| _ = exit(&spec, &mut limiter, 200, 500, false));
@@ -271,7 +271,7 @@ mod tests {
             range in 0_u32..40,
             events in prop::collection::vec((0_u8..6, 0_u64..8_000_000_000, any::<bool>()), 0..300),
         ) {
-            let algorithm = if aimd { Algorithm::Aimd } else { Algorithm::Gradient };
+            let algorithm = if aimd { LimitAlgorithm::Aimd } else { LimitAlgorithm::Gradient };
             let spec = Adaptive { algorithm, initial, least, most: least + range, ..Adaptive::default() };
             let mut limiter = Limiter::new(&spec);
             let mut inside = 0;

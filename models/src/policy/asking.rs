@@ -13,7 +13,7 @@ choices! {
         Fail = "fail",
         /// The call tries again every `retry_every`, until its timeout.
         Retry = "retry",
-        /// Nobody handles the error: the process dies.
+        /// The error is not handled: the process dies.
         Crash = "crash",
     }
 }
@@ -105,7 +105,7 @@ mod tests {
             // Without a connection the pool's own status is answered; who tries again may, within its time.
             (plain(Fail), Asker::Call, 1, PoolTimeout, false, Answer(429)),
             (plain(Retry), Asker::Call, 1, PoolTimeout, false, Again),
-            // Whoever dies of an error dies of having no time left, too.
+            // A process that an error kills is also killed by a deadline.
             (plain(Crash), Asker::Call, 1, StoreTimeout, true, Dies),
             // A severed connection has its own rule.
             (at_most(Fail, Retry, None), Asker::Call, 1, StoreSevered, false, Again),
@@ -115,7 +115,7 @@ mod tests {
             (at_most(Retry, Fail, Some(2)), Asker::Call, 2, StoreError, false, Again),
             (at_most(Retry, Fail, Some(2)), Asker::Call, 3, StoreError, false, Answer(500)),
             (at_most(Retry, Fail, Some(0)), Asker::Call, 1, StoreError, false, Answer(500)),
-            // A spool tries again by itself; a breaker's refusal kills nobody; a check only reports.
+            // A spool tries again by itself; a refusal by the breaker never crashes the process; a check only reports.
             (plain(Retry), Asker::Spool, 1, StoreError, false, Answer(500)),
             (plain(Crash), Asker::Spool, 1, StoreError, false, Dies),
             (plain(Crash), Asker::Call, 1, BreakerOpen, false, Answer(503)),

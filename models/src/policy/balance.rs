@@ -556,7 +556,7 @@ mod tests {
     fn percent(rule: SlowStart, since_ms: u64, seconds: &[u64]) -> Vec<u32> {
         let since = Ns::millis(since_ms);
         let mut easing = Easing::new(rule, Ns::secs(100), 2);
-        assert!(!easing.is_on(since) && easing.weight(0, since) == FULL_WEIGHT, "nobody is eased in at first");
+        assert!(!easing.is_on(since) && easing.weight(0, since) == FULL_WEIGHT, "no server is eased in at first");
         easing.back_at(0, since, [1].into_iter());
         seconds.iter().map(|s| (easing.weight(0, since.plus(Ns::secs(*s))) * 1000 / FULL_WEIGHT).div_ceil(10)).collect()
     }
@@ -630,7 +630,7 @@ mod tests {
             }
         }
 
-        /// Where nobody is eased in, weights change nothing but the order.
+        /// Where no server is eased in, weights change nothing but the order.
         #[test]
         fn equal_weights_are_no_weights(which in 0..Algorithm::ALL.len(), servers in 2_usize..6) {
             let shares = shares(Algorithm::ALL[which], &vec![FULL_WEIGHT; servers], 4000, 0);

@@ -164,7 +164,7 @@ enum Results {
 
 /// The state of one breaker.
 #[derive(Clone, PartialEq, Debug)]
-pub struct BreakerAt {
+pub struct BreakerState {
     state: State,
     /// Counts the states that were, so that a permit tells its own.
     generation: u32,
@@ -199,14 +199,14 @@ impl Turns {
     }
 }
 
-impl BreakerAt {
+impl BreakerState {
     /// Closed, with an empty window.
-    pub fn new(spec: &Breaker) -> BreakerAt {
+    pub fn new(spec: &Breaker) -> BreakerState {
         let results = match spec.window {
             Window::Count => Results::Count { ring: Vec::with_capacity(spec.calls as usize), oldest: 0 },
             Window::Time => Results::Time { buckets: [Tally::NONE; BUCKETS], current: 0 },
         };
-        BreakerAt {
+        BreakerState {
             state: State::Closed,
             generation: 0,
             opened_at: Ns::ZERO,
@@ -218,8 +218,8 @@ impl BreakerAt {
     }
 
     /// As new, of a process that starts again; how often it has turned is remembered.
-    pub fn afresh(&self, spec: &Breaker) -> BreakerAt {
-        BreakerAt { turns: self.turns, ..BreakerAt::new(spec) }
+    pub fn afresh(&self, spec: &Breaker) -> BreakerState {
+        BreakerState { turns: self.turns, ..BreakerState::new(spec) }
     }
 
     /// How often it has changed its state.
@@ -334,7 +334,7 @@ mod tests {
 
     /// Plays calls at one instant each, so many milliseconds apart: '+' good, '-' failed, 's' slow; a call ends at
     /// once. Writes down the state after each ('C', 'O', 'H'), in lower case where the call was refused.
-    fn row(spec: &Breaker, at: &mut BreakerAt, from_ms: u64, step_ms: u64, calls: &str) -> String {
+    fn row(spec: &Breaker, at: &mut BreakerState, from_ms: u64, step_ms: u64, calls: &str) -> String {
         let step = |(i, call): (usize, char)| {
             let now = Ns::millis(from_ms + i as u64 * step_ms);
             let permit = at.try_enter(spec, now);
@@ -355,11 +355,11 @@ mod tests {
     #[test]
     fn every_change_of_state_is_counted() {
         let spec = Breaker { calls: 2, minimum: 2, half_open_calls: 1, open_for: Ns::millis(10), ..Breaker::default() };
-        let mut at = BreakerAt::new(&spec);
+        let mut at = BreakerState::new(&spec);
         assert_eq!(row(&spec, &mut at, 0, 0, "--"), "CO");
         assert_eq!(row(&spec, &mut at, 20, 20, "-+"), "OC");
         assert_eq!(at.turns(), Turns { opened: 1, half_opened: 2, reopened: 1, closed: 1 });
-        assert_eq!(at.afresh(&spec), BreakerAt { turns: at.turns(), ..BreakerAt::new(&spec) });
+        assert_eq!(at.afresh(&spec), BreakerState { turns: at.turns(), ..BreakerState::new(&spec) });
     }
 
     #[test]
@@ -387,13 +387,13 @@ mod tests {
             ("ssss", "CCCO"),
             ("sss+", "CCCC"),
         ] {
-            assert_eq!(row(&small, &mut BreakerAt::new(&small), 0, 0, calls), should_be, "{calls}");
+            assert_eq!(row(&small, &mut BreakerState::new(&small), 0, 0, calls), should_be, "{calls}");
         }
         // A minimum below the size of the window gives a verdict early.
         let early = Breaker { minimum: 2, ..small.clone() };
-        assert_eq!(row(&early, &mut BreakerAt::new(&early), 0, 0, "-+"), "CO");
+        assert_eq!(row(&early, &mut BreakerState::new(&early), 0, 0, "-+"), "CO");
         for (trials, should_be) in [("+++", "HHC"), ("+-+", "HHC"), ("--+", "HHO"), ("+--", "HHO")] {
-            let mut at = BreakerAt::new(&small);
+            let mut at = BreakerState::new(&small);
             row(&small, &mut at, 0, 0, "----");
             // Still shut at exactly 60s, half-open after.
             assert_eq!(row(&small, &mut at, 60_000, 1, "+"), "o");
@@ -407,7 +407,7 @@ mod tests {
     #[test]
     fn hystrix_conformance() {
         let spec = Breaker::hystrix();
-        let mut at = BreakerAt::new(&spec);
+        let mut at = BreakerState::new(&spec);
         // 19 failures are too few, the 20th call opens it whatever it is.
         assert_eq!(row(&spec, &mut at, 0, 1, &"-".repeat(19)), "C".repeat(19));
         assert_eq!(row(&spec, &mut at, 20, 1, "+-"), "Oo");
@@ -416,21 +416,21 @@ mod tests {
         assert_eq!(row(&spec, &mut at, 10_021, 1, "-+"), "oC");
         assert_eq!(row(&spec, &mut at, 10_023, 1, &"-".repeat(20)), "C".repeat(19) + "O");
         // Failures older than ten seconds do not count.
-        let mut at = BreakerAt::new(&spec);
+        let mut at = BreakerState::new(&spec);
         assert_eq!(row(&spec, &mut at, 0, 1, &"-".repeat(19)), "C".repeat(19));
         assert_eq!(row(&spec, &mut at, 10_000, 1, "-"), "C");
-        let mut at = BreakerAt::new(&spec);
+        let mut at = BreakerState::new(&spec);
         assert_eq!(row(&spec, &mut at, 0, 1, &"-".repeat(19)), "C".repeat(19));
         assert_eq!(row(&spec, &mut at, 9_999, 1, "-"), "O");
         // 9 of 20 are too few failures.
-        let mut at = BreakerAt::new(&spec);
+        let mut at = BreakerState::new(&spec);
         assert!(!row(&spec, &mut at, 0, 1, &("-".repeat(9) + &"+".repeat(11))).contains('O'));
     }
 
     #[test]
     fn results_of_an_earlier_state_are_ignored() {
         let spec = Breaker { calls: 1, half_open_calls: 1, ..Breaker::default() };
-        let mut at = BreakerAt::new(&spec);
+        let mut at = BreakerState::new(&spec);
         let (old, bad) = (at.try_enter(&spec, Ns::ZERO).unwrap(), at.try_enter(&spec, Ns::ZERO).unwrap());
         assert_eq!(at.on_result(&spec, bad, false, Ns::ZERO, Ns::ZERO), Some(State::Open));
         let later = Ns::secs(61);
@@ -467,7 +467,7 @@ mod tests {
             spec in specs(),
             events in prop::collection::vec((0_u64..300, 0_u8..10, 0_usize..8), 0..300),
         ) {
-            let mut at = BreakerAt::new(&spec);
+            let mut at = BreakerState::new(&spec);
             let mut inside: Vec<(Permit, State)> = Vec::new();
             // Every result of the present state, as (bucket, failed, slow), and the calls now on trial.
             let mut seen: Vec<(u64, bool, bool)> = Vec::new();

@@ -100,10 +100,10 @@ impl Bulkhead {
     }
     /// A waiting call gives up.
     pub fn on_give_up(&mut self) {
-        assert!(self.waiting > 0, "nobody waits");
+        assert!(self.waiting > 0, "no call waits");
         self.waiting -= 1;
     }
-    /// The process died: nobody is inside or waiting.
+    /// The process died: no call is inside or waiting.
     pub fn reset(&mut self) {
         self.inside = 0;
         self.waiting = 0;

@@ -144,7 +144,7 @@ fn may_be_refuted(check: &HealthCheck, at: &Scope<'_>) -> Silence {
 fn may_be_out(_: &HealthCheck, at: &Scope<'_>) -> Silence {
     unless(
         at.world.rotation_changes(),
-        "no server ever leaves rotation: there are no checks, active or passive, and nobody takes one out",
+        "no server ever leaves rotation: there are no checks, active or passive, and no operator takes one out",
     )
 }
 

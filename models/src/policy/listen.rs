@@ -2,8 +2,8 @@
 //!
 //! The operating system completes a connection by itself, whether or not the process that listens is running, as long as
 //! fewer than `backlog + 1` wait to be accepted (`sk_acceptq_is_full` compares with `>`). One more is dropped without a
-//! word; whoever connects sends it again after 1, 3, 7 ... seconds (`TCP_TIMEOUT_INIT`, doubled). A connection whose other
-//! side has left stays in the queue until the process accepts it and finds it closed. Where nobody listens a connect is
+//! word; the connecting side sends it again after 1, 3, 7 ... seconds (`TCP_TIMEOUT_INIT`, doubled). A connection whose other
+//! side has left stays in the queue until the process accepts it and finds it closed. Where no process listens a connect is
 //! refused at once. Servers and stores both have one, on both runtimes.
 //!
 //! Not modelled: SYN cookies, `tcp_abort_on_overflow`, the queue of half-open connections, a third message of the handshake
@@ -14,13 +14,13 @@ use crate::units::Ns;
 /// How long an unanswered connect waits before it is sent again for the first time (Linux; RFC 6298).
 pub const RETRANSMISSION: Ns = Ns::secs(1);
 
-/// Upper bound of a backlog if nobody sets it (`net.core.somaxconn` since Linux 5.4; 128 before).
+/// Upper bound of a backlog if it is not set (`net.core.somaxconn` since Linux 5.4; 128 before).
 pub const SOMAXCONN: u32 = 4096;
 
 /// What becomes of a connect.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Arrival {
-    /// Nobody listens: refused at once.
+    /// No process listens: refused at once.
     Refused,
     /// The queue is full: no answer.
     Unanswered,

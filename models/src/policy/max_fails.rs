@@ -10,7 +10,7 @@
 //!
 //! A failure ([`is_failure`]) is a connection that failed or timed out, an answer that did not come or was cut off, or a
 //! status that `proxy_next_upstream` names, if another try is left. A call that the client gave up counts as a success.
-//! nginx never takes out the only peer of a group: whoever has just one does not ask.
+//! nginx never takes out the only peer of a group: a group of one never asks.
 //!
 //! Not modelled: the loss of weight after a failure, backup servers, `down`, the separate counts of worker processes (w
 //! workers without a `zone` each pay their own failures and trials); that a reused connection which fails counts, but

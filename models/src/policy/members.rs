@@ -1,8 +1,8 @@
 //! The servers of one fleet as a balancer sees them: who is in rotation, who may be chosen, and what checks, operators and
 //! the calls themselves do to that.
 //!
-//! A server is in rotation while its health checks say that it is up, nobody holds it out, and neither `max_fails` nor
-//! outlier detection has it out. Whoever owns [`Members`] tells what happens (a check has a result, a call has ended), then
+//! A server is in rotation while its health checks say that it is up, no operator holds it out, and neither `max_fails` nor
+//! outlier detection has it out. The owner of [`Members`] tells it what happens (a check has a result, a call has ended), then
 //! calls [`Members::settle`] for each server concerned, and acts on what has changed. Timers are the owner's.
 
 use crate::policy::balance::{Choice, Easing, FULL_WEIGHT, Recency, Rotation, Ties};
@@ -99,7 +99,7 @@ pub struct Members {
     first: u32,
     is_plain: bool,
     rotation: Rotation,
-    /// Those that nobody holds out, for when health is ignored.
+    /// Those that no operator holds out, for when health is ignored.
     all: Rotation,
     fails_open: bool,
     members: Vec<Member>,
@@ -163,7 +163,7 @@ impl Members {
         self.rotation.len()
     }
 
-    /// How many nobody holds out.
+    /// How many are not held out.
     pub fn let_in(&self) -> usize {
         self.all.len()
     }
@@ -276,9 +276,9 @@ impl Members {
         }
     }
 
-    /// Whether waiting for room is of no use where nobody could be chosen: nobody is in rotation, or those that are may
+    /// Whether waiting for room is of no use where none could be chosen: none is in rotation, or those that are may
     /// not be chosen.
-    pub fn nobody_can_serve(&self, rules: Rules<'_>) -> bool {
+    pub fn none_can_serve(&self, rules: Rules<'_>) -> bool {
         let servers = if self.fails_open { &self.all } else { &self.rotation };
         servers.is_empty() || rules.health.max_fails.is_some() || rules.redispatch == Redispatch::Untried
     }
@@ -431,7 +431,7 @@ impl Members {
         self.outliers = health.outlier.as_ref().map(|_| Outliers::new(self.members.len()));
     }
 
-    /// Whoever is in rotation has its full share: a balancer that starts eases nobody in ("slowstart never applies when
+    /// Servers in rotation have their full share: a balancer that starts eases none in ("slowstart never applies when
     /// haproxy starts").
     pub fn ease_nobody_in(&mut self) {
         self.easing.iter_mut().for_each(Easing::forget);

@@ -54,7 +54,7 @@ fn who_may_be_chosen() {
     let mut members = Members::new(limited, FIRST, 3);
     assert_eq!(choose(&mut members, limited, None, now, [2, 1, 2]), Some(4));
     assert_eq!(choose(&mut members, limited, None, now, [2, 2, 2]), None);
-    assert!(!members.nobody_can_serve(limited), "one may have room soon");
+    assert!(!members.none_can_serve(limited), "one may have room soon");
 
     // Whom checks or operators have out gets nothing, unless so few are left that health is ignored; whom operators
     // hold out gets nothing then either.
@@ -82,7 +82,7 @@ fn who_may_be_chosen() {
     assert_eq!(choose(&mut members, rules(&nginx), None, rested, [0, 1, 2]), Some(3));
     members.on_chosen(&nginx, 3, rested);
     assert_eq!(choose(&mut members, rules(&nginx), None, rested, [0, 1, 2]), Some(4), "one call at a time");
-    assert!(members.nobody_can_serve(rules(&nginx)));
+    assert!(members.none_can_serve(rules(&nginx)));
 
     // Where a call goes on to servers that it has not tried.
     let untried = Rules { redispatch: Redispatch::Untried, ..rules(&plain) };
@@ -92,7 +92,7 @@ fn who_may_be_chosen() {
         assert_eq!(is, should_be);
         is.into_iter().for_each(|server| tried.add(server));
     }
-    assert!(members.nobody_can_serve(untried));
+    assert!(members.none_can_serve(untried));
 }
 
 #[test]
@@ -128,7 +128,7 @@ fn calls_take_a_server_out_and_a_passed_check_or_time_brings_it_back() {
     let concerned: Vec<Vec<u32>> = (1..=7).map(|n| members.sweep(&envoy, now.plus(Ns::secs(10 * n)))).collect();
     assert_eq!(concerned.iter().position(|who| who == &[4]), Some(5), "twice the base time: {concerned:?}");
 
-    // nginx never takes a lone server out, and before 1.11.5 forgets when nobody is left.
+    // nginx never takes a lone server out, and before 1.11.5 forgets when none is left.
     let old = MaxFails { reset_all: true, ..MaxFails::default() };
     let nginx = HealthCheck { max_fails: Some(old), ..HealthCheck::default() };
     let mut lone = Members::new(rules(&nginx), FIRST, 1);
@@ -181,8 +181,8 @@ proptest! {
         cases: 256, failure_persistence: None, rng_seed: RngSeed::Fixed(1), ..ProptestConfig::default()
     })]
 
-    /// Whatever happens in whatever order: those in rotation are those that say so, whoever is held out is not among
-    /// them, nobody is chosen who may not be, and a change that is told of is one.
+    /// Whatever happens in whatever order: those in rotation are those that say so, those held out are not among
+    /// them, none is chosen that may not be, and each change reported is one.
     #[test]
     fn rotation_is_what_all_agree_on(
         which in 0..4_usize,

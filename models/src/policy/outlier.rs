@@ -448,7 +448,7 @@ mod tests {
         // The source's own example: 50 and four times 100, mean 90, deviation 20, threshold 52.
         let good = (100, 100);
         assert_eq!(rates(&[(100, 50), good, good, good, good]), [(0, false)]);
-        // All alike: nobody is below.
+        // All alike: none is below.
         assert_eq!(rates(&[(100, 50); 6]), []);
         // Four hosts are too few, and so is a fifth with 99 calls.
         assert_eq!(rates(&[(100, 0), good, good, good]), []);

@@ -1,4 +1,4 @@
-//! Retries of whoever sends calls on: after which failures, how often, within which time, after which pause, and how many at
+//! Retries of a part that sends calls on: after which failures, how often, within which time, after which pause, and how many at
 //! once. To whom is decided by [`super::redispatch`].
 //!
 //! The words for failures are the products' own, and mean what they mean there:

@@ -2,7 +2,7 @@
 //!
 //! Two rules, each off by default. A bound on calls accepted and not yet answered refuses the next at once, as
 //! Envoy's `max_pending_requests` or a bounded accept queue do. A bound on age looks at a call only when its turn comes,
-//! and refuses what nobody waits for any more, as in the controlled delay of Facebook's "Fail at Scale" (ACM Queue,
+//! and refuses what is no longer waited for, as in the controlled delay of Facebook's "Fail at Scale" (ACM Queue,
 //! 2015) in its simplest form. The third is no bound but an order: health checks go first, so that overload does not look
 //! like death (AWS Builders' Library, Implementing health checks).
 //!

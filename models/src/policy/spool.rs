@@ -5,8 +5,8 @@
 //! Items leave in the order in which they came. A write that failed goes back to the front and everything pauses; with
 //! several writes side by side, those that fail come back in the reverse of the order in which they fail.
 //!
-//! Sans I/O: [`SpoolAt::next_at`] says when a write may begin, [`SpoolAt::take`] begins it, and
-//! [`SpoolAt::on_done`] or [`SpoolAt::on_failed`] end it.
+//! Sans I/O: [`SpoolState::next_at`] says when a write may begin, [`SpoolState::take`] begins it, and
+//! [`SpoolState::on_done`] or [`SpoolState::on_failed`] end it.
 //!
 //! Not modelled: batches, growing pauses, disks that are slow or full, what a crash leaves half written.
 
@@ -82,7 +82,7 @@ impl SpoolTurns {
 
 /// What waits in one spool, in order, and when the next may be written.
 #[derive(Clone, PartialEq, Debug)]
-pub struct SpoolAt<T> {
+pub struct SpoolState<T> {
     waiting: VecDeque<T>,
     under_way: u32,
     /// Most that it has held since somebody last asked.
@@ -93,17 +93,17 @@ pub struct SpoolAt<T> {
     turns: SpoolTurns,
 }
 
-impl<T> Default for SpoolAt<T> {
+impl<T> Default for SpoolState<T> {
     fn default() -> Self {
-        SpoolAt::new()
+        SpoolState::new()
     }
 }
 
-impl<T> SpoolAt<T> {
+impl<T> SpoolState<T> {
     /// Empty.
-    pub fn new() -> SpoolAt<T> {
+    pub fn new() -> SpoolState<T> {
         let turns = SpoolTurns::default();
-        SpoolAt { waiting: VecDeque::new(), under_way: 0, peak: 0, side_by_side: 1, next: Ns::ZERO, turns }
+        SpoolState { waiting: VecDeque::new(), under_way: 0, peak: 0, side_by_side: 1, next: Ns::ZERO, turns }
     }
 
     /// How many wait; those being written are not among them.
@@ -192,7 +192,7 @@ impl<T> SpoolAt<T> {
     }
 
     /// The process died; no write is under way any more. Gives what is lost of what waited: from memory all, from disk
-    /// nothing. What was being written is with the caller: lost from memory, [put back](SpoolAt::put_back) from disk.
+    /// nothing. What was being written is with the caller: lost from memory, [put back](SpoolState::put_back) from disk.
     pub fn crash(&mut self, spec: &Spool) -> Vec<T> {
         self.under_way = 0;
         match spec.to {
@@ -216,7 +216,7 @@ mod tests {
     #[test]
     fn a_spool_paces_pauses_and_keeps_its_order() {
         let spec = Spool { capacity: Some(3), ..Spool::default() };
-        let mut at = SpoolAt::new();
+        let mut at = SpoolState::new();
         assert_eq!((at.next_at(Ns::ZERO), at.take(&spec, Ns::ZERO)), (None, None));
         assert_eq!([1, 2, 3, 4].map(|i| at.try_push(&spec, i)), [Ok(()), Ok(()), Ok(()), Err(4)]);
         let ms = Ns::millis;
@@ -239,7 +239,7 @@ mod tests {
     fn a_crash_loses_what_is_in_memory_and_nothing_on_disk() {
         let spec = Spool { side_by_side: 2, replay: Rate(1e6), ..Spool::default() };
         let full = || {
-            let mut at = SpoolAt::new();
+            let mut at = SpoolState::new();
             (1..=4).for_each(|i| assert!(at.try_push(&spec, i).is_ok()));
             let taken = [at.take(&spec, Ns::ZERO), at.take(&spec, Ns::micros(1))];
             assert_eq!((taken, at.next_at(Ns::ZERO)), ([Some(1), Some(2)], None));
@@ -276,7 +276,7 @@ mod tests {
                 retry_every: Ns::millis(20),
                 ..Spool::default()
             };
-            let (mut at, mut now) = (SpoolAt::new(), Ns::ZERO);
+            let (mut at, mut now) = (SpoolState::new(), Ns::ZERO);
             // Every item is in one place: waiting, being written, stored or lost.
             let (mut accepted, mut stored, mut lost) = (0_u32, Vec::new(), Vec::new());
             let (mut writing, mut begun, mut paused_until) = (Vec::new(), Vec::new(), Ns::ZERO);

@@ -79,12 +79,12 @@ impl<'a> Reader<'a> {
         self.problems.len()
     }
 
-    /// Notes that a key was met that nobody knows: what it was meant to say is missing.
+    /// Notes that an unknown key was met: what it was meant to say is missing.
     pub fn met_a_stranger(&mut self) {
         self.strangers += 1;
     }
 
-    /// Whether a key was met that nobody knows.
+    /// Whether an unknown key was met.
     pub fn has_strangers(&self) -> bool {
         self.strangers > 0
     }

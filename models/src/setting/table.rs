@@ -202,7 +202,7 @@ pub fn below(path: &str, key: &str) -> String {
     if path.is_empty() { key.to_string() } else { format!("{path}.{key}") }
 }
 
-/// Notes keys that nobody asked for.
+/// Notes keys that were not read.
 pub fn unknown_keys(table: &Table, known: &[&str], extra: &[&str], reader: &mut Reader<'_>) {
     for (key, _) in &table.entries {
         if !known.contains(&key.name.as_str()) && !extra.contains(&key.name.as_str()) {

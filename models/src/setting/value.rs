@@ -20,7 +20,7 @@ pub enum Mark {
     Reported(String),
     /// Follows from evidence for the reason given.
     Inferred(String),
-    /// Nobody published it; believed to lie in the range.
+    /// Not published; believed to lie in the range.
     Assumed {
         /// Lowest value believed.
         low: Value,

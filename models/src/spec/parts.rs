@@ -10,7 +10,7 @@ pub(super) fn listen(scope: &mut Scope<'_>) {
         for (kind, plan) in fleet.calls.iter() {
             let Some(key) = table.key(kind).cloned() else { continue };
             // A deep check asks what the first of the calls asks, whether that is made or not; a process dies of a cut
-            // connection whoever may have opened it.
+            // connection, no matter who opened it.
             let matters = world.is_sent(kind)
                 || world.is_asked(name, kind)
                 || plan.can_kill()

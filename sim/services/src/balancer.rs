@@ -12,7 +12,7 @@ pub use log::Log;
 
 use crate::crew::Crew;
 use crate::http::{Broken, Ticket, answer, exchange, exchange_kept, is_idle, serve_one, serve_while_wanted};
-use crate::platform::{Either, Handshake, LinkAt, Listener, Platform, Silence, first};
+use crate::platform::{Either, Handshake, LinkId, Listener, Platform, Silence, first};
 use crate::town::{HTTP, Town};
 use crate::witness::{Chance, To};
 use brownout_models::component::clients::Connection;
@@ -50,11 +50,11 @@ pub struct Balancer<P: Platform> {
     kept: Option<(KeepAlive, Mutex<Idle<P::Stream>>)>,
 }
 
-/// Whether whoever made a request still waits for it.
+/// Whether the sender of a request still waits for it.
 struct Presence(Option<oneshot::Sender<Response<Full<Bytes>>>>);
 
 impl Presence {
-    /// Waits until they have left; for ever if nobody looks.
+    /// Waits until they have left; without end if it is not looked for.
     async fn left(&mut self) {
         match &mut self.0 {
             Some(sender) => sender.closed().await,
@@ -152,7 +152,7 @@ impl<P: Platform> Balancer<P> {
         }
     }
 
-    /// Serves a request on a task of its own, which hears of it when the client leaves.
+    /// Serves a request on a task of its own, which is told when the client leaves.
     async fn serve_present(self: Arc<Self>, request: hyper::Request<hyper::body::Incoming>) -> Response<Full<Bytes>> {
         let (done, wait) = oneshot::channel();
         let crew = self.crew.clone();
@@ -160,7 +160,7 @@ impl<P: Platform> Balancer<P> {
             let mut presence = Presence(Some(done));
             let response = self.serve(request.uri().path(), Ticket::of(&request), &mut presence).await;
             if let Some(done) = presence.0 {
-                // Nobody may wait any more.
+                // It may no longer be waited for.
                 let _ = done.send(response);
             }
         });
@@ -290,7 +290,7 @@ impl<P: Platform> Balancer<P> {
         self.rotator.on_chosen(server);
         self.note_pause(server);
         let (door, way_there) =
-            (self.town.server_door(server, HTTP), self.town.server_way().over(LinkAt::Server(server)));
+            (self.town.server_door(server, HTTP), self.town.server_way().over(LinkId::Server(server)));
         if let Some(kept) = self.take_kept(server) {
             return Box::pin(self.send_on(way, place, method, path, presence, kept, true)).await;
         }
@@ -451,7 +451,7 @@ impl<P: Platform> Balancer<P> {
         match next {
             Next::GiveUp => Then::Answer(end.0, end.1),
             Next::Another(pause) => Then::Another(pause),
-            // Whoever will try the same server again keeps its place there (HAProxy counts it throughout).
+            // A call that will try the same server again keeps its place there (HAProxy counts it throughout).
             Next::Same(pause) => Then::Same(place, pause),
         }
     }

@@ -35,7 +35,7 @@ impl<T: PartialEq> Board<T> {
         read(&self.value().0)
     }
 
-    /// Writes it; whoever waits is woken if that changes anything.
+    /// Writes it; waiting tasks are woken if that changes anything.
     pub fn write(&self, value: T) {
         {
             let mut on = self.value();

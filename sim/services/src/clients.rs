@@ -4,7 +4,7 @@ mod offline;
 
 use crate::crew::Crew;
 use crate::http::{Broken, Ticket, exchange};
-use crate::platform::{Handshake, LinkAt, Platform};
+use crate::platform::{Handshake, LinkId, Platform};
 use crate::town::Town;
 use crate::witness::To;
 use brownout_models::component::clients::{Clients, Connection};
@@ -146,7 +146,7 @@ impl<P: Platform> Population<P> {
         let witness = self.town.witness();
         // The balancer takes every connection: one that is not opened in time was lost or is late.
         let chance = witness.attempt(call, attempt).or_else(Cause::Unreachable);
-        let (door, way) = (self.town.balancer_door(), self.town.client_way().over(LinkAt::Clients(self.number)));
+        let (door, way) = (self.town.balancer_door(), self.town.client_way().over(LinkId::Clients(self.number)));
         let Ok(stream) = self.platform.connect(door, way, self.handshake).await else { return Err(Broken::Ended) };
         let chance = witness.send(chance, To::Balancer);
         let ticket = Ticket { call, attempt, salt, chance };

@@ -67,7 +67,7 @@ struct Taken {
     since: Ns,
     /// Whether a worker has it already; otherwise it waits its turn.
     has_worker: bool,
-    /// Whether whoever made it has left, if the process looks.
+    /// Whether its sender has left, if the process looks.
     departure: Departure,
 }
 
@@ -271,7 +271,7 @@ impl<P: Platform> Process<P> {
         }
     }
 
-    /// The process will be gone after so long; whoever must see that it is gone waits here.
+    /// The process will be gone after so long; what must not go on without it waits here.
     async fn die(&self, after: Ns) {
         self.town.exit(Exit { server: self.server, incarnation: self.incarnation, after });
         if after == Ns::ZERO {
@@ -398,7 +398,7 @@ impl<P: Platform> Process<P> {
         ended
     }
 
-    /// A worker or a core turns to a request: with a turn, if it needs one. If whoever made it is seen to have left, that is
+    /// A worker or a core turns to a request: with a turn, if it needs one. If its sender is seen to have left, that is
     /// its end.
     async fn begin(&self, taken: &Taken, first: bool) -> Result<Option<turns::Turn>, Ended> {
         let turn = if taken.has_worker { None } else { Some(self.turn(first).await) };

@@ -28,7 +28,7 @@ fn lock(idle: &Mutex<Vec<UnboundedSender<Job>>>) -> MutexGuard<'_, Vec<Unbounded
 }
 
 impl<P: Platform> Crew<P> {
-    /// Nobody yet.
+    /// None yet.
     pub fn new(platform: &P) -> Crew<P> {
         Crew { platform: platform.clone(), idle: Arc::default() }
     }

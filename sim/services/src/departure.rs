@@ -1,7 +1,7 @@
-//! Whether the other side of a connection has left, for whoever looks before he begins to work for it.
+//! Whether the other side of a connection has left, for a worker that looks before it begins to work for it.
 //!
 //! It is what a read that does not wait tells (`recv` with `MSG_PEEK`): the end of the stream after all that was sent. What
-//! a look takes in is kept for whoever reads next.
+//! a look takes in is kept for the next reader.
 
 use crate::platform::Stream;
 use std::collections::VecDeque;
@@ -13,7 +13,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 /// A stream whose reader may look, at any time, whether the other side has left.
 struct Watched<S> {
     stream: S,
-    /// What a look has found and nobody has read.
+    /// What a look has found and has not been read.
     found: VecDeque<u8>,
     ended: bool,
 }
@@ -21,7 +21,7 @@ struct Watched<S> {
 impl<S: Stream> Watched<S> {
     /// Whether the other side has closed the connection. Takes in what there is to be read, so that the end can be seen.
     fn has_left(&mut self) -> bool {
-        // Whoever looks does not wait: who reads next says again that he wants to be woken.
+        // A look does not wait: the next reader says again that it wants to be woken.
         let mut cx = Context::from_waker(Waker::noop());
         while !self.ended {
             let mut bytes = [0_u8; 256];
@@ -36,12 +36,12 @@ impl<S: Stream> Watched<S> {
     }
 }
 
-/// Looks whether whoever made a request has left. Clones look at the same connection.
+/// Looks whether the sender of a request has left. Clones look at the same connection.
 #[derive(Clone, Default)]
 pub struct Departure(Option<Arc<dyn Fn() -> bool + Send + Sync>>);
 
 impl Departure {
-    /// Whether they have left; never, where nobody looks.
+    /// Whether they have left; never, where it is not looked for.
     pub fn is_seen(&self) -> bool {
         self.0.as_ref().is_some_and(|look| look())
     }
@@ -119,6 +119,6 @@ mod tests {
         let mut rest = String::new();
         server.read_to_string(&mut rest).await.unwrap();
         assert_eq!((&first, rest.as_str()), (b"before a l", "ook, and after it"));
-        assert!(!Departure::default().is_seen(), "nobody looks");
+        assert!(!Departure::default().is_seen(), "it is not looked for");
     }
 }

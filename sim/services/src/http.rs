@@ -267,7 +267,7 @@ pub async fn serve_kept<S, H, F, I>(
 }
 
 /// Serves the one request that a connection brings. A client that leaves does not end the work: as in most servers, it
-/// goes on, for nobody.
+/// goes on, in vain.
 pub async fn serve_one<S, H, F>(stream: S, handle: H)
 where
     S: Stream,
@@ -311,7 +311,7 @@ where
         let answer = handle(request);
         async move { Ok::<_, Infallible>(answer.await) }
     });
-    // How a connection ends is seen by whoever waits for the answer.
+    // How a connection ends is seen where the answer is waited for.
     let _ = hyper::server::conn::http1::Builder::new()
         .half_close(goes_on)
         .keep_alive(false)

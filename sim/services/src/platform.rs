@@ -3,7 +3,7 @@
 //! The services know nothing else of it, so the same code runs on a simulated network (`mad`, madsim) and on real
 //! sockets ([`real`], tokio). A platform handle belongs to one process: what it spawns dies with that process.
 //!
-//! The rules of a connect are those of Linux, on both: nobody listens, it is refused at once; the listener's backlog is
+//! The rules of a connect are those of Linux, on both: where no process listens, it is refused at once; the listener's backlog is
 //! full or the link loses it, it goes unanswered and is sent again after 1, 3, 7 ... seconds, until whoever waits gives up.
 //! What faults make of a link ([`weather`]) is the platform's to keep, as far as it can.
 
@@ -12,7 +12,7 @@ pub mod mad;
 pub mod real;
 pub mod weather;
 
-pub use brownout_models::component::trouble::LinkAt;
+pub use brownout_models::component::trouble::LinkId;
 use brownout_models::fault::LinkKnobs;
 use brownout_models::ledger::Cause;
 use brownout_models::units::Ns;
@@ -45,12 +45,12 @@ pub struct Way {
     /// Each message takes up to this much longer.
     pub jitter: Ns,
     /// Which link it is; none that faults would know of.
-    pub link: Option<LinkAt>,
+    pub link: Option<LinkId>,
 }
 
 impl Way {
     /// The same, over this link.
-    pub fn over(self, link: LinkAt) -> Way {
+    pub fn over(self, link: LinkId) -> Way {
         Way { link: Some(link), ..self }
     }
 }
@@ -125,7 +125,7 @@ pub trait Platform: Clone + Send + Sync + 'static {
     /// Connects to a door over a way. May wait for ever: who calls it brings the patience.
     ///
     /// # Errors
-    /// `ConnectionRefused` if nobody listens.
+    /// `ConnectionRefused` if no process listens.
     fn connect(
         &self,
         door: Door,
@@ -137,7 +137,7 @@ pub trait Platform: Clone + Send + Sync + 'static {
     /// As [`Platform::connect`]; while it waits, `silence` says for what.
     ///
     /// # Errors
-    /// `ConnectionRefused` if nobody listens.
+    /// `ConnectionRefused` if no process listens.
     fn connect_noting(
         &self,
         door: Door,
@@ -161,7 +161,7 @@ pub trait Platform: Clone + Send + Sync + 'static {
     ///
     /// # Errors
     /// On a platform that cannot.
-    fn weather(&self, link: LinkAt, knobs: LinkKnobs) -> io::Result<()>;
+    fn weather(&self, link: LinkId, knobs: LinkKnobs) -> io::Result<()>;
     /// Who hears what faults of links do to messages.
     fn tell(&self, hears: Arc<dyn Fn(weather::Met) + Send + Sync>);
     /// Lets go of bookkeeping that the platform keeps of what is over.

@@ -6,7 +6,7 @@ use crate::clients;
 use crate::collector::{self, MakeHandler};
 use crate::crew::Crew;
 use crate::platform::weather::Met;
-use crate::platform::{LinkAt, Machine, Platform, first};
+use crate::platform::{LinkId, Machine, Platform, first};
 use crate::store::StoreService;
 use crate::town::{BALANCER, CLIENTS, Day, Exit, ServerDay, Town, supervise};
 use crate::witness::Witness;
@@ -322,7 +322,7 @@ impl<P: Platform> Services<P> {
     }
 
     /// Makes links what the script has made of them; all were sound, if nothing is known of before.
-    fn follow_links(&self, was: &[(LinkAt, LinkKnobs)], is: &[(LinkAt, LinkKnobs)]) -> std::io::Result<()> {
+    fn follow_links(&self, was: &[(LinkId, LinkKnobs)], is: &[(LinkId, LinkKnobs)]) -> std::io::Result<()> {
         for (at, (link, knobs)) in is.iter().enumerate() {
             if *knobs != was.get(at).map_or_else(LinkKnobs::default, |was| was.1) {
                 self.platform.weather(*link, *knobs)?;
@@ -343,7 +343,7 @@ impl<P: Platform> Services<P> {
             Chaos::Cut(server, cut) => {
                 let share = if cut { 1.0 } else { 0.0 };
                 let knobs = LinkKnobs { loss_outward: share, loss_back: share, ..LinkKnobs::default() };
-                self.platform.weather(LinkAt::Server(server), knobs)
+                self.platform.weather(LinkId::Server(server), knobs)
             }
         }
     }

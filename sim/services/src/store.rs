@@ -1,7 +1,7 @@
 //! A store: accepts connections, runs queries, and is out of service in the ways that the day says.
 //!
 //! A stopped store accepts nothing; the operating system completes connections for it, up to its backlog. It executes what
-//! it was sent, whoever still waits for the answer; what it cuts off before it was executed is lost.
+//! it was sent, waited for or not; what it cuts off before it was executed is lost.
 
 use crate::crew::Crew;
 use crate::platform::{Either, Listener, Platform, first};
@@ -67,7 +67,7 @@ impl<P: Platform> StoreService<P> {
                 platform.sleep(Ns::millis(1)).await;
                 continue;
             };
-            // Shut down: nobody listens until it is started again.
+            // Shut down: no process listens until it is started again.
             let down = store.until(|now| now.knobs.connects == Connects::Refused);
             first(down, store.accept(&listener, &crew)).await;
         }

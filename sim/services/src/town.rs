@@ -2,7 +2,7 @@
 
 use crate::board::Board;
 use crate::collector::Spool;
-use crate::platform::{Door, LinkAt, Machine, Platform, Way};
+use crate::platform::{Door, LinkId, Machine, Platform, Way};
 use crate::witness::Witness;
 use brownout_models::component::collector::Fleet;
 use brownout_models::component::operator::Action;
@@ -64,7 +64,7 @@ pub struct Day {
     /// Servers.
     pub servers: Vec<ServerDay>,
     /// Every link, always in the same order.
-    pub links: Vec<(LinkAt, LinkKnobs)>,
+    pub links: Vec<(LinkId, LinkKnobs)>,
     /// The balancer.
     pub balancer: BalancerKnobs,
     /// How often it has forgotten what it had learnt of its servers.
@@ -104,11 +104,11 @@ impl ServerDay {
 }
 
 /// Every link of a world.
-fn links(world: &World) -> impl Iterator<Item = LinkAt> {
+fn links(world: &World) -> impl Iterator<Item = LinkId> {
     let (servers, stores) = (world.servers.len() as u32, world.stores.len() as u16);
-    let clients = (0..world.populations.len() as u16).map(LinkAt::Clients);
-    let to_stores = (0..servers).flat_map(move |server| (0..stores).map(move |store| LinkAt::Store(server, store)));
-    clients.chain((0..servers).map(LinkAt::Server)).chain(to_stores)
+    let clients = (0..world.populations.len() as u16).map(LinkId::Clients);
+    let to_stores = (0..servers).flat_map(move |server| (0..stores).map(move |store| LinkId::Store(server, store)));
+    clients.chain((0..servers).map(LinkId::Server)).chain(to_stores)
 }
 
 /// A count that is looked at now and then.
@@ -397,7 +397,7 @@ impl Town {
     }
     /// A population has one more call to make.
     pub fn offers(&self, population: u16, at: Ns, salt: u64) {
-        // Whoever makes them lives as long as the run.
+        // Their maker lives as long as the run.
         let _ = self.0.offers[population as usize].give.send((at, salt));
     }
     /// Calls on top of a population's own; none the second time.

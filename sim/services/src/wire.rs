@@ -29,7 +29,7 @@ pub struct Query {
     pub asks: u32,
     /// The attempt of the call.
     pub attempt: u16,
-    /// The fleet of whoever asks.
+    /// The fleet of the caller.
     pub fleet: u16,
     /// What that fleet does for the kind of call; one more than it has kinds: for a health check.
     pub plan: u16,

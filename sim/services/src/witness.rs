@@ -1,7 +1,7 @@
 //! The witness: sees what happens to every call, wherever it is, and keeps the books.
 //!
 //! No service decides anything by it. A call can still be executed as long as it has a *chance*: with its client, on its
-//! way, at the balancer, at a server, at a store. A chance is a value: whoever has the call holds it, hands it on with the
+//! way, at the balancer, at a server, at a store. A chance is a value: the part that has the call holds it, hands it on with the
 //! message that carries the call, and ends it with the reason; one that is dropped with its process ends as *crashed*.
 //! When the last chance is gone and the client waits no more, the call's books are closed.
 
@@ -80,7 +80,7 @@ struct Books {
     replicating: BTreeMap<u64, (u64, bool)>,
     /// The balancer's log, if it keeps one.
     log: Option<Log>,
-    /// Replays of the timeline that have begun, for whoever carries them out.
+    /// Replays of the timeline that have begun, for the part that carries them out.
     replays: Vec<u32>,
     /// Set to break the run off.
     stop: Option<Arc<AtomicBool>>,
@@ -210,7 +210,7 @@ impl Witness {
     pub fn is_changed(&self, population: u16, salt: u64) -> bool {
         let now = self.now();
         let changed = self.relay(|relay| relay.is_changed(population, salt, now)).unwrap_or(false);
-        // Recorded calls bring others with them even where they stay as they are: whoever plays the script looks.
+        // Recorded calls bring others with them even where they stay as they are: the player of the script looks.
         self.script.notify_one();
         changed
     }
@@ -407,7 +407,7 @@ impl Witness {
             Met::Lost(link, Some(true)) => credit(link, &|knobs| knobs.loss_outward > 0.0),
             Met::Lost(link, Some(false)) => credit(link, &|knobs| knobs.loss_back > 0.0),
             Met::Reset(link) => credit(link, &|knobs| knobs.resets > 0.0),
-            // Whoever knows the doors counts those.
+            // The platform, which knows the doors, counts those.
             Met::Backlog(..) => {}
             Met::Undeliverable(number) => {
                 if let Some(chance) = self.receive(number) {
@@ -432,7 +432,7 @@ impl Witness {
         let now = self.now();
         let mut books = self.books();
         if let Some(c) = books.calls.get_mut(&call) {
-            // Whoever was told ok by this attempt, before its data was written out of a spool, has not left.
+            // A client that was told ok by this attempt, before its data was written out of a spool, has not left.
             let gone = c.current != attempt;
             c.late |= now > late_from && !c.stored;
             let number = books.number();
@@ -576,7 +576,7 @@ impl Books {
         }
     }
 
-    /// A call's data is stored, and whether whoever sent this attempt has left.
+    /// A call's data is stored, and whether the sender of this attempt has left.
     fn is_stored(&mut self, now: Ns, call: u64, gone: bool) {
         let Some(c) = self.calls.get_mut(&call) else { return };
         let fact = match (std::mem::replace(&mut c.stored, true), c.late) {
@@ -657,7 +657,7 @@ impl Chance {
         self.call
     }
 
-    /// What it ends with if nobody ends it.
+    /// What it ends with if it is not ended otherwise.
     pub fn or_else(mut self, cause: Cause) -> Chance {
         self.otherwise = cause;
         self

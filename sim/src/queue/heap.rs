@@ -24,7 +24,7 @@ impl Heap {
         self.entries.len()
     }
 
-    /// Takes the top; nobody may ask for the first before the place is closed again.
+    /// Takes the top; the first may not be asked for before the place is closed again.
     #[inline]
     pub fn take(&mut self) -> Event {
         debug_assert!(!self.open);

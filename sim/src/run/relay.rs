@@ -1,7 +1,7 @@
 //! A run whose calls another runtime carries.
 //!
 //! The kernel keeps what is the scenario's own: the timeline, the faults, the headroom of the stores and their spares (the
-//! *script*), the arrivals, and the books. Whoever carries the calls (the services of `brownout-services`) asks when the script
+//! *script*), the arrivals, and the books. The runtime that carries the calls (the services of `brownout-services`) asks when the script
 //! goes on, plays it up to the present, looks at what has become of the stores, and tells what happens to each call.
 //!
 //! Not here: anything that a call meets on its way. Of the world's clients only the times of their calls are used; its
@@ -10,7 +10,7 @@
 use super::{Ended, Engine, Orders, Run};
 use crate::ledger::Imbalance;
 use crate::outcome::{FleetGauge, StoreGauge};
-use brownout_models::component::trouble::{Elsewhere, LinkAt};
+use brownout_models::component::trouble::{Elsewhere, LinkId};
 use brownout_models::fault::{BalancerKnobs, ClientKnobs, LinkKnobs, ServerKnobs, StoreKnobs};
 use brownout_models::kernel::{Cohort, Event, Fact, Kernel, Lane, Timer};
 use brownout_models::spec::WorldPlan;
@@ -49,7 +49,7 @@ pub enum Counted {
     Kept,
 }
 
-/// The engine as the script sees it: what the script would do to servers in rotation is left to whoever carries the
+/// The engine as the script sees it: what the script would do to servers in rotation is left to the runtime that carries the
 /// calls.
 struct Script<'a>(&'a mut Engine);
 
@@ -117,7 +117,7 @@ impl Relay {
     }
 
     /// Lets the kernel carry the calls up to the beginning of the step in which `until` lies; the other runtime takes
-    /// over there. What is under way at that moment stays under way for good, and is counted so. Says how the run has ended,
+    /// over there. What is under way at that moment stays under way to the end, and is counted so. Says how the run has ended,
     /// if that was before, as it is once `halted` says so.
     ///
     /// # Errors
@@ -344,7 +344,7 @@ impl Relay {
     }
 
     /// As [`Relay::affected`], of the faults of a link.
-    pub fn affected_link(&mut self, link: LinkAt, would: impl Fn(&LinkKnobs) -> bool) {
+    pub fn affected_link(&mut self, link: LinkId, would: impl Fn(&LinkKnobs) -> bool) {
         self.run.world.credit_link_of(link, would);
     }
 

@@ -27,7 +27,7 @@ pub struct Story {
     pub data: String,
     /// What became of its client, in a sentence.
     pub client: String,
-    /// Whether a signal broke the run off before the call was over, which whoever followed it knows.
+    /// Whether a signal broke the run off before the call was over, which the follower of the call knows.
     pub interrupted: bool,
 }
 
@@ -129,7 +129,7 @@ impl Teller<'_> {
     fn says(&mut self, what: &What) -> Option<String> {
         match what {
             What::Fact(fact) => self.fact(fact),
-            // Its client has left long ago, or waits for another try: nothing that anybody would hear of.
+            // Its client has left long ago, or waits for another try: nothing of this is seen outside.
             What::Over(_, None | Some(Cause::ClientLeft)) => None,
             What::Over(number, Some(cause)) => {
                 let before = self.before.get(*number).copied().flatten();

@@ -193,7 +193,7 @@ pub const ROWS: &[Shown] = &[
         |o| near(effects(&o[0]) as f64, 125.0 + 281.0, 0.15) && get(&o[0]).failed == 0,
     ),
     (
-        &["Nothing passes between two parts, in either direction, and nobody is told."],
+        &["Nothing passes between two parts, in either direction, and neither side is told."],
         &["clients.c.timeout=1s; fleets.f.calls.get.writes=true; balancer.connect_timeout=30s; @5s do=partition between=[\"balancer\",\"fleets.f\"] for=5s"],
         |o| (45..=50).contains(&seen(&o[0], "timeout")) && seen(&o[0], "503") == 0,
     ),
@@ -206,7 +206,7 @@ pub const ROWS: &[Shown] = &[
         |o| get(&o[0]).stored == 200 && get(&o[0]).ok == 50 && get(&o[1]).stored == 50,
     ),
     (
-        &["In the place of some answers a reset arrives: what was asked for has been done, and whoever asked cannot know", "Between clients and balancer, balancer and fleet, or fleet and store.", "Effects: connections reset.", "Share of answers in whose place a reset arrives."],
+        &["In the place of some answers a reset arrives: what was asked for has been done, and the caller cannot know", "Between clients and balancer, balancer and fleet, or fleet and store.", "Effects: connections reset.", "Share of answers in whose place a reset arrives."],
         &[
             "fleets.f.calls.get.writes=true; @0s do=connection-reset between=[\"balancer\",\"fleets.f\"] share=50%",
             "fleets.f.calls.get.writes=true; @0s do=connection-reset between=[\"clients\",\"balancer\"] share=50%",

@@ -84,7 +84,7 @@ pub const ROWS: &[Shown] = &[
         |o| cause(&o[0], "client_left") < 80 && cause(&o[1], "client_left") > 150,
     ),
     (
-        &["How long a process whose error nobody handles goes on serving before it is gone."],
+        &["How long a process whose error is not handled goes on serving before it is gone."],
         &["balancer.retries=0; fleets.f={ calls.get.on_error = \"crash\", restart.delay = \"1h\" }; @5s do=error store=db for=150ms", "balancer.retries=0; fleets.f={ dies_after = \"3s\", calls.get.on_error = \"crash\", restart.delay = \"1h\" }; @5s do=error store=db for=150ms"],
         |o| failed(&o[0], 5, 20) == 150 && (118..=122).contains(&failed(&o[1], 5, 20)),
     ),

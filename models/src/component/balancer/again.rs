@@ -55,7 +55,7 @@ impl World {
         let try_ = &mut self.tries[t];
         k.cancel(std::mem::replace(&mut try_.timer, Timer::NONE));
         try_.front = Front::Pending;
-        // Whoever will try the same server again keeps its place there (HAProxy counts it throughout).
+        // A call that will try the same server again keeps its place there (HAProxy counts it throughout).
         try_.keeps_place = same;
         if !same {
             self.release_server(k, t);

@@ -46,7 +46,7 @@ impl World {
         for checker in checkers {
             self.trouble.balancer.credit(&mut self.effects, |knobs: &BalancerKnobs| knobs.more_checkers > checker);
             let salt = mix(k.now().0 ^ (u64::from(seat) << 40) ^ u64::from(checker));
-            // No check of the balancer's own has this number: nobody here hears what comes of it.
+            // No check of the balancer's own has this number: its result is not used here.
             self.send_check(k, seat, salt, 0);
         }
     }

@@ -33,7 +33,7 @@ struct InUse {
 }
 
 /// The connections of the balancer that have lives of their own.
-pub struct KeptAt {
+pub struct KeptState {
     /// Whether there are any: else each call finds one at hand, or opens one.
     pub on: bool,
     rules: KeepAlive,
@@ -51,12 +51,12 @@ impl Balancer {
     }
 }
 
-impl KeptAt {
+impl KeptState {
     /// No connection yet.
-    pub(crate) fn new(spec: &WorldSpec) -> KeptAt {
+    pub(crate) fn new(spec: &WorldSpec) -> KeptState {
         let rules = spec.balancer.keeping(spec);
         let servers = spec.fleets.iter().map(|(_, fleet)| fleet.count as usize).sum();
-        KeptAt {
+        KeptState {
             on: rules.is_some(),
             idle: Idle::new(if rules.is_some() { servers } else { 0 }),
             rules: rules.unwrap_or_default(),
@@ -75,7 +75,7 @@ impl World {
     pub(super) fn takes_closed<K: Kernel>(&mut self, k: &mut K, t: Ref) -> bool {
         let (server, dispatch) = (self.tries[t].server, self.tries[t].dispatches);
         let (now, hop) = (k.now(), self.spec.network.servers.latency);
-        let KeptAt { rules, idle, in_use, .. } = &mut self.kept;
+        let KeptState { rules, idle, in_use, .. } = &mut self.kept;
         let found = idle.take(rules, server as usize, now, |far| now < far.closes.plus(hop));
         let (at, closes) = match &found {
             Some(kept) => {
@@ -146,7 +146,7 @@ impl World {
         // The server has answered one trip ago.
         let closes = theirs.and_then(|theirs| theirs.idle).map_or(Ns::NEVER, |idle| now.plus(idle).minus(hop));
         let connection = Kept { opened, calls, of: Far { closes, incarnation: server.incarnation } };
-        let KeptAt { rules, idle, .. } = &mut self.kept;
+        let KeptState { rules, idle, .. } = &mut self.kept;
         if !server.alive || !rules.keeps(theirs, &connection, now) {
             return;
         }

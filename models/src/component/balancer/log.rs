@@ -43,14 +43,14 @@ struct Kept {
 
 /// The log at work.
 #[derive(Default)]
-pub struct LogAt {
+pub struct LogState {
     /// Per population: what it has kept, oldest first. Empty where nothing is ever replayed.
     queues: Vec<VecDeque<Kept>>,
     /// Per population: whether its calls are kept.
     wanted: Vec<bool>,
 }
 
-impl LogAt {
+impl LogState {
     /// How many calls it keeps of each population.
     pub fn kept(&self) -> impl Iterator<Item = u64> + '_ {
         self.queues.iter().map(|queue| queue.len() as u64)

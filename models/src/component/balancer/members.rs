@@ -96,7 +96,7 @@ impl World {
     }
 
     /// No server may be chosen for a call.
-    pub(super) fn nobody_chosen<K: Kernel>(&mut self, k: &mut K, route: u16) {
+    pub(super) fn none_chosen<K: Kernel>(&mut self, k: &mut K, route: u16) {
         let backend = &mut self.backends[route as usize];
         if backend.members.on_nobody(&backend.balancer.health) {
             let seats = backend.seats();

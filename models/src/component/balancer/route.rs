@@ -99,7 +99,7 @@ impl Backend {
         servers.start + self.shift..servers.end + self.shift
     }
 
-    pub(super) fn nobody_can_serve(&self) -> bool {
-        self.members.nobody_can_serve(self.balancer.rules())
+    pub(super) fn none_can_serve(&self) -> bool {
+        self.members.none_can_serve(self.balancer.rules())
     }
 }

@@ -1,6 +1,6 @@
 //! Recorded calls: where a population's times stand, how they are to be read, and by how much a seed moves them.
 //!
-//! Whoever loads the scenario reads the file; here stands what it may say of it. A recording is one sample of its arrivals:
+//! The loader of the scenario reads the file; here stands what it may say of it. A recording is one sample of its arrivals:
 //! replayed as it stands, seeds differ in everything else only, and a run that could have gone either way looks certain.
 //! `shift_by_seed` and `jitter` give each seed a sample of its own.
 

@@ -248,7 +248,7 @@ impl World {
         }
     }
 
-    /// A try gives its connection back, alive or not; whoever waits gets it, or opens another.
+    /// A try gives its connection back, alive or not; the next in line gets it, or opens another.
     fn leave_pool<K: Kernel>(&mut self, k: &mut K, t: Ref, alive: bool) {
         let try_ = &mut self.tries[t];
         let plan = &self.plans[try_.fleet as usize][try_.plan as usize];

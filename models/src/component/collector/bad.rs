@@ -52,7 +52,7 @@ impl World {
         let fleets = self.spec.fleets.0.iter();
         let bad = fleets.flat_map(|(name, fleet)| fleet.bad.iter().flat_map(|bad| bad.faults(name)));
         for fault in bad.collect::<Vec<_>>() {
-            let ticket = self.desk.ticket();
+            let ticket = self.operators.ticket();
             self.lay(k, Layer { ticket, entry: None, fault, level: 1.0 });
         }
     }

@@ -1,6 +1,6 @@
 //! The death of a process, what it takes with it, and its return.
 
-use super::PoolAt;
+use super::PoolState;
 use crate::kernel::{Event, Fact, Kernel, Timer};
 use crate::ledger::Cause;
 use crate::policy::adaptive::Limiter;
@@ -10,7 +10,7 @@ use crate::units::Ns;
 use crate::world::{Back, Front, Purpose, World};
 
 impl World {
-    /// An error that nobody handles: the process will be gone shortly.
+    /// An error that is not handled: the process will be gone shortly.
     pub(crate) fn begin_to_die<K: Kernel>(&mut self, k: &mut K, number: u32, notice: Ns) {
         let after = notice.plus(self.fleet_of(number).dies_after);
         let server = &mut self.servers[number as usize];
@@ -50,7 +50,7 @@ impl World {
         server.limiter = self.spec.fleets.0[fleet].1.limit.as_ref().map(Limiter::new);
         for pool in &mut server.pools {
             self.stores[pool.store as usize].open -= pool.at_store;
-            *pool = PoolAt { store: pool.store, size: pool.size, queue: pool.queue, ..PoolAt::default() };
+            *pool = PoolState { store: pool.store, size: pool.size, queue: pool.queue, ..PoolState::default() };
         }
         let incarnation = server.incarnation;
         if self.kept.on {

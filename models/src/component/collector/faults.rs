@@ -1,10 +1,10 @@
 //! Faults of processes: standing still, being slow, losing workers and memory, dying in a loop, clocks that are wrong.
 //!
-//! A process that stands still takes no worker up and hears of nothing: what its kernel accepts waits in the queue, up to
+//! A process that stands still takes no worker up and receives nothing: what its kernel accepts waits in the queue, up to
 //! the backlog, and every message and timer of its own is kept until it resumes, then dealt with in its order. A timer
 //! that has lost its meaning by then does nothing.
 
-use super::{Fleet, PoolAt};
+use super::{Fleet, PoolState};
 use crate::component::rest::which;
 use crate::fault::{Layer, Leak, Onset, ServerKnobs, Which};
 use crate::kernel::{Event, Kernel, Lane, Timer};
@@ -73,7 +73,7 @@ impl super::Server {
 
     /// See [`World::leftovers`].
     pub(crate) fn leftovers(&self, fleet: &Fleet) -> Vec<&'static str> {
-        let pools = |has: fn(&PoolAt) -> bool| self.pools.iter().any(has);
+        let pools = |has: fn(&PoolState) -> bool| self.pools.iter().any(has);
         // A check under way may have a worker and a connection.
         let checks = self.active.len() as u32;
         which([

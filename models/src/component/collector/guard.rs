@@ -2,12 +2,12 @@
 //!
 //! Their order and what they answer are those of [`guards`]; here is the way of a call past them.
 
-use super::PlanAt;
+use super::ResolvedPlan;
 use super::spool::SpoolHere;
 use crate::component::collector::Concurrency;
 use crate::kernel::{Event, Kernel, Timer};
 use crate::policy::adaptive::Limiter;
-use crate::policy::breaker::{BreakerAt, Turns};
+use crate::policy::breaker::{BreakerState, Turns};
 use crate::policy::bulkhead::Bulkhead;
 use crate::policy::guards::{self, Inside, Lesson};
 use crate::policy::retry::Tokens;
@@ -19,8 +19,8 @@ use std::collections::VecDeque;
 /// What one server has for one kind of call.
 #[derive(Default)]
 pub struct Guard {
-    pub(super) bulkhead: Option<BulkheadAt>,
-    pub(super) breaker: Option<BreakerAt>,
+    pub(super) bulkhead: Option<BulkheadState>,
+    pub(super) breaker: Option<BreakerState>,
     pub(super) limiter: Option<Limiter>,
     pub(super) spool: Option<SpoolHere>,
     /// What an errand may still spend on retries.
@@ -28,19 +28,19 @@ pub struct Guard {
 }
 
 /// The bulkhead of one kind at one server.
-pub(super) struct BulkheadAt {
+pub(super) struct BulkheadState {
     gate: Bulkhead,
     waiting: VecDeque<Ref>,
 }
 
 impl Guard {
     /// What a plan asks for, if anything.
-    pub(super) fn of(plan: &PlanAt) -> Option<Box<Guard>> {
+    pub(super) fn of(plan: &ResolvedPlan) -> Option<Box<Guard>> {
         let guard = Guard {
             bulkhead: plan
                 .bulkhead
-                .map(|(limit, queue)| BulkheadAt { gate: Bulkhead::new(limit, queue), waiting: VecDeque::new() }),
-            breaker: plan.breaker.as_ref().map(BreakerAt::new),
+                .map(|(limit, queue)| BulkheadState { gate: Bulkhead::new(limit, queue), waiting: VecDeque::new() }),
+            breaker: plan.breaker.as_ref().map(BreakerState::new),
             limiter: plan.limit.as_ref().map(Limiter::new),
             spool: plan.spool.as_ref().map(|_| SpoolHere::default()),
             tokens: plan.budget().map(Tokens::new),
@@ -64,7 +64,7 @@ impl Guard {
     }
 
     /// The process died, and all that it knew with it; the spool is looked after elsewhere.
-    pub(super) fn reset(&mut self, plan: &PlanAt) {
+    pub(super) fn reset(&mut self, plan: &ResolvedPlan) {
         if let Some(bulkhead) = &mut self.bulkhead {
             bulkhead.gate.reset();
             bulkhead.waiting.clear();
@@ -210,7 +210,7 @@ impl World {
         self.finish(k, t, guards::TURNED_AWAY, guards::WAITED_IN_VAIN);
     }
 
-    fn bulkhead_at(&mut self, server: u32, plan: u16) -> Option<&mut BulkheadAt> {
+    fn bulkhead_at(&mut self, server: u32, plan: u16) -> Option<&mut BulkheadState> {
         self.servers[server as usize].guards[plan as usize].as_mut()?.bulkhead.as_mut()
     }
 
@@ -249,7 +249,7 @@ impl World {
         try_.permit.is_some()
     }
 
-    /// The store has served a try, or failed it: the breaker hears of it.
+    /// The store has served a try, or failed it: the breaker is told.
     pub(super) fn tell_breaker<K: Kernel>(&mut self, k: &K, t: Ref, ok: bool) {
         let try_ = &mut self.tries[t];
         let Some(permit) = try_.permit.take() else { return };

@@ -15,7 +15,7 @@ use crate::units::Ns;
 use crate::world::{Look, World};
 
 /// The plan of a kind of call with everything looked up.
-pub struct PlanAt {
+pub struct ResolvedPlan {
     pub(super) work: Distribution,
     /// For constant work: the lane of its end, for a request that is there already and for one that is two hops away.
     pub(super) work_lanes: Option<(Lane, Lane)>,
@@ -85,7 +85,7 @@ pub(super) struct Errand {
     pub(super) retry: Retry,
 }
 
-impl PlanAt {
+impl ResolvedPlan {
     /// The pool out of which it takes its connection, among those of its server.
     pub fn pool(&self) -> u16 {
         self.pool
@@ -114,8 +114,8 @@ impl PlanAt {
 
 impl World {
     /// The plans of a fleet's calls, and of the asks of their steps.
-    pub(super) fn compile_calls<K: Kernel>(&self, k: &mut K, number: usize, fleet: &Fleet) -> Vec<PlanAt> {
-        let mut plans: Vec<PlanAt> =
+    pub(super) fn compile_calls<K: Kernel>(&self, k: &mut K, number: usize, fleet: &Fleet) -> Vec<ResolvedPlan> {
+        let mut plans: Vec<ResolvedPlan> =
             fleet.calls.iter().map(|(kind, plan)| self.compile(k, fleet, kind, plan)).collect();
         for (at, (kind, call)) in fleet.calls.iter().enumerate() {
             for step in &call.then.0 {
@@ -123,7 +123,7 @@ impl World {
                 for ask in &step.0 {
                     asks.push(plans.len() as u16);
                     let of_ask = self.compile_ask(k, fleet, kind, ask).into_iter();
-                    plans.extend(of_ask.map(|plan| PlanAt { kind: at as u16, ..plan }));
+                    plans.extend(of_ask.map(|plan| ResolvedPlan { kind: at as u16, ..plan }));
                 }
                 plans[at].steps.push(asks);
             }
@@ -147,7 +147,7 @@ impl World {
     }
 
     /// The plan of an ask; of one through a cache, and the two that go with it.
-    fn compile_ask<K: Kernel>(&self, k: &mut K, fleet: &Fleet, kind: &str, ask: &Ask) -> Vec<PlanAt> {
+    fn compile_ask<K: Kernel>(&self, k: &mut K, fleet: &Fleet, kind: &str, ask: &Ask) -> Vec<ResolvedPlan> {
         let service = |(name, kind): (&str, &str)| {
             let at = self.spec.fleets.index(name)?;
             let (plan, _) = self.spec.fleets.0[at].1.plan(kind)?;
@@ -162,15 +162,16 @@ impl World {
         let errand = Errand { callee, share: ask.share.0, soft: ask.soft, retry: ask.retry.clone() };
         let mut plan = ask.as_plan();
         let Some(cache) = cache else {
-            return vec![PlanAt { errand: Some(errand), ..self.compile(k, fleet, kind, &plan) }];
+            return vec![ResolvedPlan { errand: Some(errand), ..self.compile(k, fleet, kind, &plan) }];
         };
         let look =
             CallPlan { asks: plan.asks.replace(cache.of.clone()), timeout: ask.cache_timeout, ..CallPlan::default() };
-        let [get, set] = [Look::Get, Look::Set].map(|how| PlanAt { look: how, ..self.compile(k, fleet, kind, &look) });
-        vec![PlanAt { errand: Some(errand), ..self.compile(k, fleet, kind, &plan) }, get, set]
+        let [get, set] =
+            [Look::Get, Look::Set].map(|how| ResolvedPlan { look: how, ..self.compile(k, fleet, kind, &look) });
+        vec![ResolvedPlan { errand: Some(errand), ..self.compile(k, fleet, kind, &plan) }, get, set]
     }
 
-    pub(super) fn compile<K: Kernel>(&self, k: &mut K, fleet: &Fleet, kind: &str, plan: &CallPlan) -> PlanAt {
+    pub(super) fn compile<K: Kernel>(&self, k: &mut K, fleet: &Fleet, kind: &str, plan: &CallPlan) -> ResolvedPlan {
         let handshake = Ns(self.spec.network.servers.latency.0 * 2);
         let stores = &self.spec.stores;
         let store = |name: &Option<Name>| name.as_ref().and_then(|n| stores.index(&n.text)).map(|i| i as u16);
@@ -178,7 +179,7 @@ impl World {
         let pool = fleet.pool_of(plan, stores).or(store).unwrap_or(0);
         let pool_wait = fleet.all_pools(stores).nth(pool as usize).and_then(|(.., pool)| pool.wait);
         let share = store.and_then(|store| stores.0[store as usize].1.at_most.index(kind)).map(|i| i as u16);
-        PlanAt {
+        ResolvedPlan {
             work: plan.work.clone(),
             work_lanes: match plan.work {
                 Distribution::Constant(time) => Some((k.lane(time), k.lane(time.plus(handshake)))),

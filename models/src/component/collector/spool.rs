@@ -6,7 +6,7 @@
 
 use crate::kernel::{Event, Kernel};
 use crate::ledger::Cause;
-use crate::policy::spool::{Spool, SpoolAt, SpoolTo, SpoolTurns};
+use crate::policy::spool::{Spool, SpoolState, SpoolTo, SpoolTurns};
 use crate::slab::Ref;
 use crate::units::Ns;
 use crate::world::{Back, Front, Purpose, Try, World};
@@ -23,7 +23,7 @@ pub(super) struct Spooled {
 /// The spool of one server for one kind of call.
 #[derive(Default)]
 pub(super) struct SpoolHere {
-    entries: SpoolAt<Spooled>,
+    entries: SpoolState<Spooled>,
     /// When the next look at it is due, if one is.
     due: Option<Ns>,
 }

@@ -11,7 +11,7 @@ use crate::units::Ns;
 use crate::world::{Back, Front, Purpose, Try, World};
 
 impl World {
-    /// A connect reaches the server: refused if nobody listens, unanswered if the backlog is full.
+    /// A connect reaches the server: refused if no process listens, unanswered if the backlog is full.
     #[inline(always)]
     pub(crate) fn at_server<K: Kernel>(&mut self, k: &mut K, t: Ref) {
         self.at_server_as::<K, false>(k, t, Ns::ZERO);
@@ -198,7 +198,7 @@ impl World {
             && self.spec.fleets.0[try_.fleet as usize].1.notices_departure
             && try_.purpose != Purpose::Background
         {
-            // Whoever left first: the balancer may have given up before its client did.
+            // Either may have left first: the balancer may have given up before its client did.
             let balancer_left = try_.cause == Cause::BalancerTimeout;
             let cause = if balancer_left { Cause::BalancerTimeout } else { Cause::ClientLeft };
             self.finish(k, t, 499, cause);

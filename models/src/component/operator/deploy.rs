@@ -36,21 +36,21 @@ impl World {
         let Fault::RollingDeploy(spec) = fault else { return };
         let Some(fleet) = self.spec.fleets.index(&spec.fleet.text) else { return };
         let servers = self.servers_of(fleet, &spec.servers).collect();
-        self.desk.deploys.push(Deploy { ticket, entry, spec: spec.clone(), fleet, servers, done: 0 });
+        self.operators.deploys.push(Deploy { ticket, entry, spec: spec.clone(), fleet, servers, done: 0 });
         self.deploy_due(k, ticket, DRAIN);
     }
 
     /// A deployment takes its next step.
     pub(crate) fn deploy_due<K: Kernel>(&mut self, k: &mut K, ticket: u32, step: u32) {
-        let Some(at) = self.desk.deploys.iter().position(|deploy| deploy.ticket == ticket) else { return };
-        let deploy = &self.desk.deploys[at];
+        let Some(at) = self.operators.deploys.iter().position(|deploy| deploy.ticket == ticket) else { return };
+        let deploy = &self.operators.deploys[at];
         let (batch, entry, fleet) = (deploy.batch(), deploy.entry, deploy.fleet);
         let (drain, pause) = (deploy.spec.drain, deploy.spec.pause);
         let is_up = batch.iter().all(|server| self.servers[*server as usize].alive);
         let next = |k: &mut K, after: Ns, step: u32| k.at(k.now().plus(after), Event::Deploy(ticket, step));
         match step {
             DRAIN if batch.is_empty() => {
-                self.desk.deploys.remove(at);
+                self.operators.deploys.remove(at);
                 self.job_done(k, entry);
             }
             DRAIN => {
@@ -72,7 +72,7 @@ impl World {
             BACK if !is_up => next(k, Ns::secs(1), BACK),
             _ => {
                 batch.iter().for_each(|server| self.hold_out(k, *server, Holder::Deployment, false));
-                self.desk.deploys[at].done += batch.len();
+                self.operators.deploys[at].done += batch.len();
                 next(k, pause, DRAIN);
             }
         }

@@ -40,7 +40,7 @@ struct Active {
     last: bool,
 }
 
-impl super::Desk {
+impl super::OperatorState {
     /// A ticket that no other fault has.
     pub(crate) fn ticket(&mut self) -> u32 {
         self.next_ticket += 1;
@@ -74,8 +74,8 @@ impl World {
         }
         self.boundary(k.now());
         k.record(Fact::Fault { begins: true });
-        let ticket = self.desk.ticket();
-        let history = &mut self.desk.faults[index as usize];
+        let ticket = self.operators.ticket();
+        let history = &mut self.operators.faults[index as usize];
         history.spells.push(Spell { from: k.now(), to: None });
         let again = timing.repeat.as_ref().filter(|_| times > 1).map(|repeat| repeat.every);
         let (spell, last) = (history.spells.len() - 1, again.is_none());
@@ -98,7 +98,7 @@ impl World {
     /// A fault reaches the next step of its ramp.
     pub(crate) fn fault_rises<K: Kernel>(&mut self, k: &mut K, index: u32, ticket: u32) {
         let Action::Fault(fault, timing) = self.spec.timeline[index as usize].action.clone() else { return };
-        let active = self.desk.faults[index as usize].active.iter_mut().find(|active| active.ticket == ticket);
+        let active = self.operators.faults[index as usize].active.iter_mut().find(|active| active.ticket == ticket);
         let Some(active) = active else { return };
         active.steps += 1;
         let steps = active.steps;
@@ -110,7 +110,7 @@ impl World {
 
     /// The oldest fault in force of an entry ends; whether the entry is done.
     pub(super) fn end_fault<K: Kernel>(&mut self, k: &mut K, index: u32, fault: &Fault) -> bool {
-        let history = &mut self.desk.faults[index as usize];
+        let history = &mut self.operators.faults[index as usize];
         let Some(active) = history.active.pop_front() else { return false };
         history.spells[active.spell].to = Some(k.now());
         self.boundary(k.now());
@@ -129,12 +129,12 @@ impl World {
         k.at(k.now(), Event::TimelineEnds(index));
     }
 
-    /// A store's spare serves: whoever had it promoted is done.
+    /// A store's spare serves: the action that had it promoted is done.
     pub(crate) fn failovers_done<K: Kernel>(&mut self, k: &mut K, store: &str) {
         for index in 0..self.spec.timeline.len() {
             let Action::Fault(Fault::Failover(fault), _) = &self.spec.timeline[index].action else { continue };
             if fault.store.text == store {
-                (0..self.desk.faults[index].active.len()).for_each(|_| self.job_done(k, index as u32));
+                (0..self.operators.faults[index].active.len()).for_each(|_| self.job_done(k, index as u32));
             }
         }
     }

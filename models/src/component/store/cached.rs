@@ -1,6 +1,6 @@
 //! A store that is a cache: what it has, and what queries make of that. What it decides stands in [`crate::policy::cache`].
 
-use super::StoreAt;
+use super::StoreState;
 use crate::policy::cache::{Cache, Entries, Popularity};
 use crate::random::{Stream, mix};
 use crate::slab::Ref;
@@ -28,7 +28,7 @@ impl CacheAt {
     }
 }
 
-impl StoreAt {
+impl StoreState {
     /// Lookups that it has answered so far, and hits among them; none if it is no cache.
     pub fn lookups(&self) -> Option<(u64, u64)> {
         self.cache.as_ref().map(|cache| (cache.lookups, cache.hits))

@@ -6,7 +6,7 @@
 //!
 //! Not modelled: that a dead connection counts as open for a moment; a start-up that answers connections with an error.
 
-use super::{Store, StoreAt};
+use super::{Store, StoreState};
 use crate::fault::{Connects, StoreKnobs};
 use crate::kernel::{Event, Kernel, Knock, Lane};
 use crate::policy::listen::{self, Arrival};
@@ -80,7 +80,7 @@ impl Door {
     }
 }
 
-impl StoreAt {
+impl StoreState {
     /// What its faults make of it; while it starts up, no connection is taken.
     pub(super) fn work_out_knobs(&mut self) {
         self.knobs = self.stack.knobs();
@@ -137,7 +137,7 @@ impl World {
     /// A store that runs accepts what is next, unless it is at it.
     fn accept_next<K: Kernel>(&mut self, k: &mut K, store: u16) {
         loop {
-            let StoreAt { knobs, door, .. } = &mut self.stores[store as usize];
+            let StoreState { knobs, door, .. } = &mut self.stores[store as usize];
             if knobs.connects != Connects::Accepted || door.accepting.is_some() {
                 return;
             }
@@ -159,7 +159,7 @@ impl World {
 
     /// A connection has been accepted: it is set up, if anybody still wants it, and the next one comes.
     pub(crate) fn store_accepts<K: Kernel>(&mut self, k: &mut K, store: u16, number: u32) {
-        let StoreAt { knobs, door, .. } = &mut self.stores[store as usize];
+        let StoreState { knobs, door, .. } = &mut self.stores[store as usize];
         if door.number != number || knobs.connects != Connects::Accepted {
             return; // stopped in the middle: it goes on when it resumes
         }

@@ -69,7 +69,7 @@ impl World {
             self.give_sign(k, &format!("stores.{name}.alert"));
         } else if let Some(AtStop(fault)) = headroom.at_stop {
             s.alerted = true;
-            let ticket = self.desk.ticket();
+            let ticket = self.operators.ticket();
             self.lay_on(k, store, Layer { ticket, entry: None, fault, level: 1.0 });
             self.stores[store as usize].stopped = Some(ticket);
             self.give_sign(k, &format!("stores.{name}.stop"));

@@ -8,19 +8,19 @@ use crate::world::{Query, QueryState, World};
 use std::collections::VecDeque;
 
 /// Queries of one kind of call, of which a store runs only so many at once.
-pub(super) struct ShareAt {
+pub(super) struct ShareState {
     limit: u32,
     inside: u32,
     waiting: VecDeque<Ref>,
 }
 
-impl ShareAt {
-    pub(super) fn new(limit: u32) -> ShareAt {
-        ShareAt { limit, inside: 0, waiting: VecDeque::new() }
+impl ShareState {
+    pub(super) fn new(limit: u32) -> ShareState {
+        ShareState { limit, inside: 0, waiting: VecDeque::new() }
     }
 }
 
-impl ShareAt {
+impl ShareState {
     /// Queries of the kind that wait apart.
     pub(super) fn waiting(&self) -> usize {
         self.waiting.len()
@@ -31,7 +31,7 @@ impl ShareAt {
     }
     /// All of them are gone.
     pub(super) fn clear(&mut self) {
-        *self = ShareAt::new(self.limit);
+        *self = ShareState::new(self.limit);
     }
 }
 

@@ -1,4 +1,4 @@
-//! Requests that are lost on connections which their servers have accepted: whoever has accepted one waits for its request.
+//! Requests that are lost on connections which their servers have accepted: a worker that has accepted one waits for its request.
 //!
 //! When that gets through is worked out when it is first lost, so that a worker knows until when it waits; and again
 //! whenever the faults of links change, as what is sent again after that meets another link. Not modelled: that a fault which

@@ -35,7 +35,7 @@ impl Plan {
         // Apart from the user's own wish, so that a failure is not told as an interruption.
         let enough = AtomicBool::new(false);
         let halted = || stop.load(Ordering::Relaxed) || enough.load(Ordering::Relaxed);
-        let desk = Mutex::new(Desk::new(&items, tell, all));
+        let progress = Mutex::new(Progress::new(&items, tell, all));
         pool.install(|| {
             jobs.par_iter().with_max_len(1).for_each(|(at, place)| {
                 let Item::Group(group) = &items[*at] else { return };
@@ -44,17 +44,17 @@ impl Plan {
                 if case.as_ref().is_some_and(|case| case.ended == Ended::Broken || (fail_fast && case.ended.is_bad())) {
                     enough.store(true, Ordering::Relaxed);
                 }
-                if let Ok(mut desk) = desk.lock() {
-                    desk.take(*at, *place, case);
+                if let Ok(mut progress) = progress.lock() {
+                    progress.take(*at, *place, case);
                 }
             });
         });
         // A thread that panicked has ended the whole scope: nobody is left to have poisoned it.
-        let desk = desk.into_inner().unwrap_or_else(|poisoned| poisoned.into_inner());
+        let progress = progress.into_inner().unwrap_or_else(|poisoned| poisoned.into_inner());
         Report {
             version: VERSION,
-            not_run: desk.missing,
-            cases: desk.finish(),
+            not_run: progress.missing,
+            cases: progress.finish(),
             interrupted: stop.load(Ordering::Relaxed),
             shard,
             wall_s: begun.elapsed().as_secs_f64(),
@@ -63,7 +63,7 @@ impl Plan {
 }
 
 /// The results as they come in, and what of them has been told.
-struct Desk<'a> {
+struct Progress<'a> {
     items: &'a [Item],
     tell: &'a mut Tell<'a>,
     /// Per item its cases in the order of its seeds, and how many of its runs are over; no case of a run that was not
@@ -76,15 +76,15 @@ struct Desk<'a> {
     missing: u64,
 }
 
-impl<'a> Desk<'a> {
-    fn new<'t>(items: &'a [Item], tell: &'a mut Tell<'t>, all: usize) -> Desk<'a> {
-        // The closure lives longer than the desk; only the name of its lifetime is in the way.
+impl<'a> Progress<'a> {
+    fn new<'t>(items: &'a [Item], tell: &'a mut Tell<'t>, all: usize) -> Progress<'a> {
+        // The closure lives longer than the progress; only the name of its lifetime is in the way.
         let tell: &'a mut Tell<'a> = tell;
         let runs = |item: &Item| if let Item::Group(group) = item { group.seeds.len() } else { 0 };
         let done = items.iter().map(|item| (vec![None; runs(item)], 0)).collect();
-        let mut desk = Desk { items, tell, done, told: Vec::new(), next: 0, runs: 0, all, missing: 0 };
-        desk.advance();
-        desk
+        let mut progress = Progress { items, tell, done, told: Vec::new(), next: 0, runs: 0, all, missing: 0 };
+        progress.advance();
+        progress
     }
 
     fn take(&mut self, item: usize, place: usize, case: Option<Case>) {

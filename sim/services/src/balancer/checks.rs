@@ -3,7 +3,7 @@
 
 use super::Balancer;
 use crate::http::{Ticket, exchange};
-use crate::platform::{LinkAt, Platform};
+use crate::platform::{LinkId, Platform};
 use crate::town::{HEALTH, HTTP};
 use brownout_models::component::collector::CheckKind;
 use brownout_models::random::{Stream, mix};
@@ -79,12 +79,12 @@ impl<P: Platform> Balancer<P> {
         }
     }
 
-    /// One check among those of others, in any order; what comes of those concerns nobody here.
+    /// One check among those of others, in any order; their results are not used here.
     async fn probe_among(self: &Arc<Self>, more: u32, server: u32, salt: u64, started: Ns) -> u16 {
         let (tell, hear) = oneshot::channel();
         let balancer = self.clone();
         self.crew.run(async move {
-            // Whoever checks waits for it.
+            // The checker waits for it.
             let _ = tell.send(balancer.probe(server, salt, started).await);
         });
         for checker in 0..more {
@@ -103,7 +103,7 @@ impl<P: Platform> Balancer<P> {
         let own = matches!(self.town.fleet_of(server).health.kind, CheckKind::Shallow | CheckKind::Cached);
         let door = self.town.server_door(server, if own { HEALTH } else { HTTP });
         self.note_pause(server);
-        let way = self.town.server_way().over(LinkAt::Server(server));
+        let way = self.town.server_way().over(LinkId::Server(server));
         let connect = self.platform.connect(door, way, self.handshake);
         let limit = spec.health.connect_limit(spec.connect_timeout);
         let Some(Ok(stream)) = self.platform.within(limit, connect).await else { return 0 };

@@ -198,9 +198,9 @@ impl Rotator {
                 },
                 None => None,
             };
-            if of.is_none() && state.backends[fleet as usize].members.nobody_can_serve(spec.rules()) {
+            if of.is_none() && state.backends[fleet as usize].members.none_can_serve(spec.rules()) {
                 drop(state);
-                self.nobody_chosen(fleet);
+                self.none_chosen(fleet);
                 return Err(Cause::NoServer);
             }
             let backend = &mut state.backends[fleet as usize];
@@ -209,7 +209,7 @@ impl Rotator {
                 return Err(Cause::QueueFull);
             }
             let (give, wait) = oneshot::channel();
-            // Whoever has waited takes what there is.
+            // A call that has waited takes what there is.
             let asks = Asks { avoid: None, ..asks };
             backend.waiting.push_back(Waiting { give, asks, of, _queued: self.town.queued().hold() });
             (wait, if of.is_some() { Ns::NEVER } else { spec.queue_timeout() })
@@ -384,7 +384,7 @@ impl Rotator {
     }
 
     /// No server may be chosen for a call.
-    fn nobody_chosen(&self, fleet: u16) {
+    fn none_chosen(&self, fleet: u16) {
         let health = &self.spec().health;
         let forgotten = self.members(fleet, |members| members.on_nobody(health).then(|| members.servers()));
         forgotten.into_iter().flatten().for_each(|server| self.settle(server));
@@ -462,7 +462,7 @@ impl Rotator {
     }
 }
 
-/// A retry's place among those whose number is bounded; whoever drops it makes room for the next.
+/// A retry's place among those whose number is bounded; dropped, it makes room for the next.
 pub struct Slot {
     rotator: Rotator,
     fleet: u16,
@@ -474,7 +474,7 @@ impl Drop for Slot {
     }
 }
 
-/// A connection's place at a server; whoever drops it makes room for the next.
+/// A connection's place at a server; dropped, it makes room for the next.
 pub struct Place {
     server: u32,
     counted: Counted,

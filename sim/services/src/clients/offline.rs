@@ -43,7 +43,7 @@ struct Queue {
 pub(super) struct Offline {
     spec: Spec,
     queue: Mutex<Queue>,
-    /// Set off when somebody may be back sooner than whoever was next.
+    /// Set off when a client may be back sooner than the one that was next.
     sooner: Notify,
 }
 

@@ -216,7 +216,7 @@ pub struct StoreConnection {
 }
 
 impl StoreConnection {
-    /// Whether it can take another query: the store has not cut it, and nobody has given up a query on it.
+    /// Whether it can take another query: the store has not cut it, and no query on it has been given up.
     pub fn is_open(&self) -> bool {
         self.connection.is_open()
     }
@@ -224,7 +224,7 @@ impl StoreConnection {
 
 /// The stores, as a handler of one's own reaches them for one call: through the process's pools (`fleets.<name>.pools`,
 /// [`Stores::query`]) or over connections of its own ([`Stores::connect`], [`Stores::query_over`]), without any deadline.
-/// Patience is the handler's own; whoever stops waiting gives the connection up, and the store may execute the query all
+/// Patience is the handler's own; a handler that stops waiting gives the connection up, and the store may execute the query all
 /// the same.
 #[derive(Clone)]
 pub struct Stores {
@@ -241,7 +241,7 @@ impl Stores {
         Stores { asks: process, ticket, of, last: Arc::default() }
     }
 
-    /// What is random about the call, for whoever wants to draw from it.
+    /// What is random about the call, to draw from.
     pub fn salt(&self) -> u64 {
         self.ticket.salt
     }
@@ -275,7 +275,7 @@ impl Stores {
         self.told(self.asks.query_over(*store, connection, self.next(writes)).await)
     }
 
-    /// The next query of this call. Until it has answered, whoever gives up has timed out.
+    /// The next query of this call. Until it has answered, a caller that gives up has timed out.
     fn next(&self, writes: bool) -> Query {
         let asks = {
             let mut last = self.last();

@@ -5,7 +5,7 @@ use super::Ended;
 use brownout_models::component::collector::Fleet;
 use brownout_models::ledger::Cause;
 use brownout_models::policy::adaptive::Limiter;
-use brownout_models::policy::breaker::{BreakerAt, Permit};
+use brownout_models::policy::breaker::{BreakerState, Permit};
 use brownout_models::policy::bulkhead::Bulkhead;
 use brownout_models::policy::guards::{self, Lesson};
 use brownout_models::units::Ns;
@@ -26,7 +26,7 @@ pub struct Guards {
     limiter: Option<Mutex<Limiter>>,
     limiters: Vec<Option<Mutex<Limiter>>>,
     gates: Vec<Option<Arc<Mutex<Gate>>>>,
-    breakers: Vec<Option<Mutex<BreakerAt>>>,
+    breakers: Vec<Option<Mutex<BreakerState>>>,
 }
 
 /// Which limits a call is inside of, and since when.
@@ -46,7 +46,7 @@ pub enum Way {
     Full(Cause),
 }
 
-/// A place in a bulkhead; whoever drops it lets the next one in.
+/// A place in a bulkhead; dropped, it lets the next call in.
 pub struct Place(Arc<Mutex<Gate>>);
 
 /// A wait for a place.
@@ -120,7 +120,9 @@ impl Guards {
                     Some(Arc::new(Mutex::new(Gate { bulkhead, waiting: VecDeque::new() })))
                 })
                 .collect(),
-            breakers: plans().map(|plan| plan.breaker.as_ref().map(|spec| Mutex::new(BreakerAt::new(spec)))).collect(),
+            breakers: plans()
+                .map(|plan| plan.breaker.as_ref().map(|spec| Mutex::new(BreakerState::new(spec))))
+                .collect(),
         }
     }
 

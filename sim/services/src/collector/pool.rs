@@ -1,10 +1,10 @@
 //! Connections of one process to one store.
 //!
-//! Each connection has a task of its own that watches it, so that a connection severed while nobody uses it is noticed:
+//! Each connection has a task of its own that watches it, so that a connection severed while it is not in use is noticed:
 //! what a client library that reports errors on idle connections does.
 
 use crate::crew::Crew;
-use crate::platform::{Either, Handshake, LinkAt, Platform, first};
+use crate::platform::{Either, Handshake, LinkId, Platform, first};
 use crate::town::{Exit, Held, Meter, Town};
 use crate::wire::{Answer, Ask, Query};
 use crate::witness::{Chance, To};
@@ -34,7 +34,7 @@ pub struct Connection {
 }
 
 impl Connection {
-    /// Whether it can take another query: nobody has cut it, and nobody has given up a query on it.
+    /// Whether it can take another query: it has not been cut, and no query on it has been given up.
     pub fn is_open(&self) -> bool {
         !self.ask.is_closed()
     }
@@ -53,7 +53,7 @@ pub struct Pool<P> {
     idle: Arc<Mutex<Vec<mpsc::UnboundedSender<Question>>>>,
     waits: Meter,
     crew: Crew<P>,
-    /// Whether the process dies of a severed connection that nobody uses.
+    /// Whether the process dies of a severed connection that is not in use.
     dies: bool,
 }
 
@@ -122,9 +122,9 @@ impl<P: Platform> Pool<P> {
         let witness = self.town.witness();
         witness.connects(self.store);
         let open = self.town.server_meters(self.server).pool_open.hold();
-        // The process of a stopped store does not see the connection: whoever connects knows of the effect.
+        // The process of a stopped store does not see the connection: the connecting side knows of the effect.
         witness.affected(self.store, |knobs| knobs.connects == Connects::Unanswered);
-        let way = self.town.store_way(self.store).over(LinkAt::Store(self.server, self.store));
+        let way = self.town.store_way(self.store).over(LinkId::Store(self.server, self.store));
         let connected = self.platform.connect(self.town.store_door(self.store), way, Handshake::WithFirst).await;
         let mut stream = connected.map_err(|_| {
             witness.affected(self.store, |knobs| knobs.connects == Connects::Refused);
@@ -162,7 +162,7 @@ impl<P: Platform> Pool<P> {
         Ok(answer)
     }
 
-    /// As [`Pool::query`], over a connection that stays with whoever has it.
+    /// As [`Pool::query`], over a connection that stays with its holder.
     ///
     /// # Errors
     /// Why there is no answer.
@@ -206,7 +206,7 @@ impl Watch {
                         return;
                     }
                 }
-                // Severed while nobody used it; or closed, with a word, which nobody dies of.
+                // Severed while it was not in use; or closed in order, of which no process dies.
                 Either::Right(read) => {
                     if self.dies && read.is_err() {
                         let Watch { server, incarnation, .. } = self;
@@ -236,7 +236,7 @@ impl Watch {
                 let _ = answer.send(None);
                 false
             }
-            // Whoever asked has given up: what the store has stays with it.
+            // The caller has given up: what the store has stays with it.
             Either::Right(()) => false,
         }
     }

@@ -12,7 +12,7 @@ use crate::http::Ticket;
 use crate::platform::Platform;
 use crate::witness::Chance;
 use brownout_models::ledger::Cause;
-use brownout_models::policy::spool::{Spool as Spec, SpoolAt, SpoolTo};
+use brownout_models::policy::spool::{Spool as Spec, SpoolState, SpoolTo};
 use brownout_models::units::Ns;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -26,7 +26,7 @@ struct Spooled {
 }
 
 struct State {
-    at: SpoolAt<Spooled>,
+    at: SpoolState<Spooled>,
     /// What is being written, in the order in which the writes began.
     under_way: BTreeMap<u64, Spooled>,
     next: u64,
@@ -58,7 +58,7 @@ enum Look {
 impl Spool {
     /// An empty one.
     pub fn new(spec: Spec) -> Spool {
-        Spool { spec, state: Mutex::new(State { at: SpoolAt::new(), under_way: BTreeMap::new(), next: 0 }) }
+        Spool { spec, state: Mutex::new(State { at: SpoolState::new(), under_way: BTreeMap::new(), next: 0 }) }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

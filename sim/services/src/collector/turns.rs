@@ -7,7 +7,7 @@ use tokio::sync::oneshot;
 
 struct State {
     free: u32,
-    /// How many of the free ones nobody may have.
+    /// How many of the free ones may not be had.
     lost: u32,
     waiting: VecDeque<oneshot::Sender<Turn>>,
 }
@@ -16,7 +16,7 @@ struct State {
 #[derive(Clone)]
 pub struct Turns(Arc<Mutex<State>>);
 
-/// A turn; whoever drops it lets the next one in.
+/// A turn; dropped, it lets the next call in.
 pub struct Turn {
     /// None once it has been handed on.
     turns: Option<Turns>,
@@ -52,7 +52,7 @@ impl Turns {
                 state.free -= 1;
                 next
             };
-            // Whoever waited may have left; then the turn comes back.
+            // The waiting call may have left; then the turn comes back.
             if let Err(mut back) = next.send(Turn { turns: Some(self.clone()), busy: None }) {
                 back.turns = None;
                 self.state().free += 1;

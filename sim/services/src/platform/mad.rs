@@ -13,7 +13,7 @@ mod stream;
 pub use stream::MadStream;
 
 use super::weather::{Met, Parcel, Weather, delays};
-use super::{Door, Handshake, LinkAt, Listener, Machine, Platform, Silence, Way, first};
+use super::{Door, Handshake, LinkId, Listener, Machine, Platform, Silence, Way, first};
 use brownout_models::fault::LinkKnobs;
 use brownout_models::policy::listen::{self, Arrival};
 use brownout_models::random::mix;
@@ -57,7 +57,7 @@ struct Ports {
     arriving: BTreeMap<SocketAddr, Arriving>,
 }
 
-/// What whoever accepts a connection must know of it.
+/// What the accepting side must know of a connection.
 #[derive(Clone, Copy)]
 struct Arriving {
     line: Line,
@@ -145,7 +145,7 @@ impl Mad {
     }
 
     /// What a link is like now.
-    fn weather_on(&self, link: Option<LinkAt>) -> LinkKnobs {
+    fn weather_on(&self, link: Option<LinkId>) -> LinkKnobs {
         link.map_or_else(LinkKnobs::default, |link| self.ports().weather.at(link, self.now()))
     }
 
@@ -157,7 +157,7 @@ impl Mad {
     }
 
     /// A message takes longer; by how much.
-    fn delayed(&self, link: Option<LinkAt>, parcel: Parcel, knobs: &LinkKnobs, tries: u32) -> Ns {
+    fn delayed(&self, link: Option<LinkId>, parcel: Parcel, knobs: &LinkKnobs, tries: u32) -> Ns {
         if let Some(link) = link.filter(|_| delays(knobs)) {
             self.met(Met::Late(link));
         }
@@ -197,7 +197,7 @@ impl Mad {
         self.met(Met::Backlog(door, waiting));
     }
 
-    /// Says of a connection what whoever accepts it must know: the listener may see it when its first message could be
+    /// Says of a connection what the accepting side must know: the listener may see it when its first message could be
     /// there, if that is late.
     fn arrives(&self, stream: &TcpStream, line: Line, way: Way, hop: Ns) {
         let Ok(from) = stream.local_addr() else { return };
@@ -212,7 +212,7 @@ impl Mad {
     }
 }
 
-/// What sets the dice of a connect and its answer apart from those of messages.
+/// Keeps the random draws of a connect and its answer apart from those of messages.
 const CONNECT: u32 = 1 << 30;
 const ANSWER: u32 = CONNECT + 1;
 
@@ -343,7 +343,7 @@ impl Platform for Mad {
         Ok(())
     }
 
-    fn weather(&self, link: LinkAt, knobs: LinkKnobs) -> io::Result<()> {
+    fn weather(&self, link: LinkId, knobs: LinkKnobs) -> io::Result<()> {
         let now = self.now();
         self.ports().weather.set(link, now, knobs);
         Ok(())

@@ -5,7 +5,7 @@
 //! and no link be made worse.
 
 use super::weather::Met;
-use super::{Door, Either, Handshake, LinkAt, Listener, Machine, Platform, Silence, Stream, Way, first};
+use super::{Door, Either, Handshake, LinkId, Listener, Machine, Platform, Silence, Stream, Way, first};
 use brownout_models::fault::LinkKnobs;
 use brownout_models::units::Ns;
 use std::collections::BTreeMap;
@@ -109,7 +109,7 @@ impl Platform for Real {
         Err(io::ErrorKind::Unsupported.into())
     }
 
-    fn weather(&self, _: LinkAt, _: LinkKnobs) -> io::Result<()> {
+    fn weather(&self, _: LinkId, _: LinkKnobs) -> io::Result<()> {
         Err(io::ErrorKind::Unsupported.into())
     }
 

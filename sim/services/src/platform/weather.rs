@@ -1,14 +1,14 @@
 //! What faults make of links, and what becomes of messages in it: late, lost and sent again, a reset in the place of an
 //! answer.
 //!
-//! A message that is lost is sent again as Linux does: a connect after 1, 3, 7 ... seconds until whoever connects gives up,
+//! A message that is lost is sent again as Linux does: a connect after 1, 3, 7 ... seconds until the connecting side gives up,
 //! anything else after 0.2, 0.6, 1.4 ... seconds, two minutes apart at most, fifteen times; each time the link is looked
 //! at as it is then. What comes after it on the same connection waits for it. The dice of a message belong to its
 //! connection and its place there.
 //!
 //! Not modelled: fast retransmission, measured round-trip times, acknowledgements that are lost, bandwidth.
 
-use super::{Door, LinkAt};
+use super::{Door, LinkId};
 use brownout_models::fault::LinkKnobs;
 use brownout_models::random::{Purpose, draw, unit};
 use brownout_models::units::Ns;
@@ -21,33 +21,33 @@ const LONGEST: Ns = Ns::secs(120);
 /// First time between two of these, doubled each time.
 const FIRST: Ns = Ns::millis(200);
 
-/// What a fault has done to a message, for whoever counts that.
+/// What a fault has done to a message, to be counted.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub enum Met {
     /// It takes longer.
-    Late(LinkAt),
+    Late(LinkId),
     /// It was lost, this once: a connect, if `None`, or something outward or back.
-    Lost(LinkAt, Option<bool>),
+    Lost(LinkId, Option<bool>),
     /// A reset took its place.
-    Reset(LinkAt),
+    Reset(LinkId),
     /// Not a fault's doing: so many connections wait now at a door to be accepted.
     Backlog(Door, u32),
-    /// Nobody sends it again: what [`Stream::carries`](super::Stream::carries) said of it.
+    /// It is not sent again: what [`Stream::carries`](super::Stream::carries) said of it.
     Undeliverable(u64),
 }
 
 /// What faults have made of links so far.
 #[derive(Default)]
-pub struct Weather(BTreeMap<LinkAt, Vec<(Ns, LinkKnobs)>>);
+pub struct Weather(BTreeMap<LinkId, Vec<(Ns, LinkKnobs)>>);
 
 impl Weather {
     /// From now on a link is like this.
-    pub fn set(&mut self, link: LinkAt, now: Ns, knobs: LinkKnobs) {
+    pub fn set(&mut self, link: LinkId, now: Ns, knobs: LinkKnobs) {
         self.0.entry(link).or_default().push((now, knobs));
     }
 
     /// What a link was like at some time.
-    pub fn at(&self, link: LinkAt, when: Ns) -> LinkKnobs {
+    pub fn at(&self, link: LinkId, when: Ns) -> LinkKnobs {
         let changes = self.0.get(&link).map_or(&[][..], Vec::as_slice);
         changes.iter().rev().find(|(since, _)| *since <= when).map_or_else(LinkKnobs::default, |(_, knobs)| *knobs)
     }
@@ -121,7 +121,7 @@ pub enum Fate {
     Sent(Ns, Ns),
     /// It is sent again at this time.
     Again(Ns),
-    /// Nobody sends it again.
+    /// It is not sent again.
     Never,
 }
 
@@ -131,8 +131,8 @@ impl Lost {
         Lost { parcel, tries: 1, next: sent.plus(FIRST) }
     }
 
-    /// What has become of it by now; `met` hears of each further loss.
-    pub fn fate(&mut self, weather: &Weather, link: LinkAt, now: Ns, mut met: impl FnMut(Met)) -> Fate {
+    /// What has become of it by now; `met` is told of each further loss.
+    pub fn fate(&mut self, weather: &Weather, link: LinkId, now: Ns, mut met: impl FnMut(Met)) -> Fate {
         while self.next <= now {
             let knobs = weather.at(link, self.next);
             if !self.parcel.is_lost(&knobs, self.tries) {
@@ -157,7 +157,7 @@ impl Lost {
 mod tests {
     use super::*;
 
-    const LINK: LinkAt = LinkAt::Server(3);
+    const LINK: LinkId = LinkId::Server(3);
     const PARCEL: Parcel = Parcel { salt: 7, number: 0, outward: true };
 
     fn cut() -> LinkKnobs {
@@ -178,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn after_fifteen_times_nobody_sends_it_again() {
+    fn after_fifteen_times_it_is_not_sent_again() {
         let mut weather = Weather::default();
         weather.set(LINK, Ns::ZERO, cut());
         let (mut lost, mut met) = (Lost::new(PARCEL, Ns::ZERO), 0);

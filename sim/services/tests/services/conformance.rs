@@ -2,10 +2,10 @@
 //! it when there is room.
 
 use brownout_models::units::Ns;
-use brownout_services::platform::{Door, Handshake, LinkAt, Listener, Machine, Platform, Way};
+use brownout_services::platform::{Door, Handshake, LinkId, Listener, Machine, Platform, Way};
 
 const DOOR: Door = Door { machine: Machine(1), port: 80 };
-const WAY: Way = Way { latency: Ns::micros(50), jitter: Ns::ZERO, link: Some(LinkAt::Server(0)) };
+const WAY: Way = Way { latency: Ns::micros(50), jitter: Ns::ZERO, link: Some(LinkId::Server(0)) };
 
 async fn connects<P: Platform>(client: P, server: P) {
     let connect = || client.connect(DOOR, WAY, Handshake::Fresh);
@@ -112,11 +112,11 @@ mod simulated {
     #[test]
     fn a_cut_link_is_silent_until_it_heals() {
         simulate(|client, server| async move {
-            client.weather(LinkAt::Server(0), CUT).unwrap();
+            client.weather(LinkId::Server(0), CUT).unwrap();
             drop(server);
             let connect = client.connect(DOOR, WAY, Handshake::Fresh);
             assert!(client.within(Ns::secs(5), connect).await.is_none(), "a cut link is silent");
-            client.weather(LinkAt::Server(0), LinkKnobs::default()).unwrap();
+            client.weather(LinkId::Server(0), LinkKnobs::default()).unwrap();
             let connect = client.connect(DOOR, WAY, Handshake::Fresh);
             assert!(client.within(Ns::secs(1), connect).await.is_some_and(|c| c.is_err()), "healed: nobody listens");
         });
@@ -125,7 +125,7 @@ mod simulated {
     /// Both ends of a connection over a link that has been made like this before.
     async fn connected(client: &Mad, server: &Mad, knobs: LinkKnobs) -> (MadStream, MadStream) {
         let listener = server.listen(DOOR, 3, WAY).await.unwrap();
-        client.weather(LinkAt::Server(0), knobs).unwrap();
+        client.weather(LinkId::Server(0), knobs).unwrap();
         let (one, other) = both(client.connect(DOOR, WAY, Handshake::Fresh), listener.accept()).await;
         (one.unwrap(), other.unwrap())
     }
@@ -134,12 +134,12 @@ mod simulated {
     fn a_lost_connect_is_sent_again_after_a_second() {
         simulate(|client, server| async move {
             let listener = server.listen(DOOR, 3, WAY).await.unwrap();
-            client.weather(LinkAt::Server(0), LinkKnobs { loss_back: 1.0, ..LinkKnobs::default() }).unwrap();
+            client.weather(LinkId::Server(0), LinkKnobs { loss_back: 1.0, ..LinkKnobs::default() }).unwrap();
             let silence = Silence::default();
             let connect = client.connect_noting(DOOR, WAY, Handshake::Fresh, &silence);
             let heals = async {
                 client.sleep(Ns::millis(900)).await;
-                client.weather(LinkAt::Server(0), LinkKnobs::default()).unwrap();
+                client.weather(LinkId::Server(0), LinkKnobs::default()).unwrap();
             };
             let (opened, ()) = both(connect, heals).await;
             opened.unwrap();
@@ -153,12 +153,12 @@ mod simulated {
     fn lost_data_arrives_late_and_in_order() {
         simulate(|client, server| async move {
             let (mut one, mut other) = connected(&client, &server, LinkKnobs::default()).await;
-            client.weather(LinkAt::Server(0), CUT).unwrap();
+            client.weather(LinkId::Server(0), CUT).unwrap();
             let sent = client.now();
             one.write_all(b"first ").await.unwrap();
             one.flush().await.unwrap();
             client.sleep(Ns::millis(50)).await;
-            client.weather(LinkAt::Server(0), LinkKnobs::default()).unwrap();
+            client.weather(LinkId::Server(0), LinkKnobs::default()).unwrap();
             one.write_all(b"second").await.unwrap();
             one.flush().await.unwrap();
             let mut read = [0; 12];
@@ -167,11 +167,11 @@ mod simulated {
             let took = client.now().minus(sent);
             assert!(took >= Ns::millis(200) && took < Ns::millis(201), "sent again after 0.2 s: {took}");
             // What was sent before its sender left arrives all the same, and then the end.
-            client.weather(LinkAt::Server(0), CUT).unwrap();
+            client.weather(LinkId::Server(0), CUT).unwrap();
             one.write_all(b"last").await.unwrap();
             one.flush().await.unwrap();
             drop(one);
-            client.weather(LinkAt::Server(0), LinkKnobs::default()).unwrap();
+            client.weather(LinkId::Server(0), LinkKnobs::default()).unwrap();
             let mut rest = Vec::new();
             other.read_to_end(&mut rest).await.unwrap();
             assert_eq!(rest, b"last");
@@ -188,7 +188,7 @@ mod simulated {
                 assert!(took >= Ns::millis(ms) && took < Ns::millis(ms + 1), "{took} and not {ms} ms");
             };
             let listener = server.listen(DOOR, 3, WAY).await.unwrap();
-            client.weather(LinkAt::Server(0), slow).unwrap();
+            client.weather(LinkId::Server(0), slow).unwrap();
             let asks = async {
                 let mut stream = client.connect(DOOR, WAY, Handshake::Fresh).await.unwrap();
                 near(client.now(), 200);
@@ -231,14 +231,14 @@ mod simulated {
             let hears = told.clone();
             client.tell(Arc::new(move |met| hears.lock().unwrap().push(met)));
             let (mut one, mut other) = connected(&client, &server, LinkKnobs::default()).await;
-            client.weather(LinkAt::Server(0), CUT).unwrap();
+            client.weather(LinkId::Server(0), CUT).unwrap();
             one.carries(7);
             one.write_all(b"lost").await.unwrap();
             one.flush().await.unwrap();
             assert!(other.read_u8().await.is_err());
             assert!(client.now() > Ns::secs(800), "fifteen times: {}", client.now());
             let told = told.lock().unwrap();
-            assert_eq!(told.iter().filter(|met| matches!(met, Met::Lost(LinkAt::Server(0), Some(true)))).count(), 16);
+            assert_eq!(told.iter().filter(|met| matches!(met, Met::Lost(LinkId::Server(0), Some(true)))).count(), 16);
             assert_eq!(told.last(), Some(&Met::Undeliverable(7)));
         });
     }

@@ -6,7 +6,7 @@
 
 use super::Mad;
 use crate::platform::weather::{Fate, Lost, Met, Parcel};
-use crate::platform::{LinkAt, Platform, Stream};
+use crate::platform::{LinkId, Platform, Stream};
 use brownout_models::fault::LinkKnobs;
 use brownout_models::units::Ns;
 use bytes::{Buf, BufMut, BytesMut};
@@ -22,7 +22,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 /// What both ends of a connection know of it.
 #[derive(Clone, Copy, Default)]
 pub(super) struct Line {
-    pub link: Option<LinkAt>,
+    pub link: Option<LinkId>,
     /// What is random about it.
     pub salt: u64,
     /// Whether the first message outward has counted as the connect: then it is not lost once more.
@@ -36,7 +36,7 @@ impl Line {
 
     /// Whether a message back is an answer, in whose place a reset may arrive: what a store says first is a greeting.
     fn is_answer(&self, number: u32) -> bool {
-        number > 0 || !matches!(self.link, Some(LinkAt::Store(..)))
+        number > 0 || !matches!(self.link, Some(LinkId::Store(..)))
     }
 }
 
