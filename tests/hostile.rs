@@ -469,7 +469,7 @@ fn asked_for(part: &str) -> bool {
 fn a_campaign() {
     let (files, mut counts, guard) = (shipped(), Counts::default(), Guard::new());
     let share = share();
-    let parts: [(&str, fn(&Files, &mut Rng, &mut Counts, &Guard, u64)); 5] = [
+    let parts: [(&str, Part); 5] = [
         ("check", check_mutants),
         ("run", run_mutants),
         ("hunt", hunt_mutants),
@@ -481,6 +481,9 @@ fn a_campaign() {
     }
     eprintln!("the slowest case took {:?}, the largest {} bytes", counts.slowest, counts.largest);
 }
+
+/// What draws so many mutants, a hundred shares of them for the whole, and tries them.
+type Part = fn(&Files, &mut Rng, &mut Counts, &Guard, u64);
 
 /// Shipped files and what they say.
 type Files = Vec<(PathBuf, String)>;

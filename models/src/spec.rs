@@ -196,7 +196,7 @@ impl WorldSpec {
                     ));
                 }
                 kinds.push(&kind.text);
-                found.extend(call_problems(kind, plan));
+                found.extend(call_problems(kind, plan, &self.stores));
             }
             self.pool_problems(fleet, found);
         }
@@ -391,7 +391,7 @@ fn crossed(at: &Scope<'_>, path: &str, limit: &Adaptive) -> Option<Problem> {
 }
 
 /// What is wrong with one kind of call by itself.
-fn call_problems(kind: &Name, plan: &CallPlan) -> Vec<Problem> {
+fn call_problems(kind: &Name, plan: &CallPlan, stores: &Named<Store>) -> Vec<Problem> {
     let mut found = Vec::new();
     let mut wrong = |of: &str, help: &str| {
         found.push(problem(kind.span, format!("`{}` {of}", kind.text), Some(help.into())));
@@ -405,7 +405,8 @@ fn call_problems(kind: &Name, plan: &CallPlan) -> Vec<Problem> {
     for ask in plan.then.asks() {
         ask_problems(ask, &mut wrong);
     }
-    if plan.asks.as_ref().is_some_and(|name| name.text.contains('.')) {
+    // A store may have a dot in its name.
+    if plan.asks.as_ref().is_some_and(|name| name.text.contains('.') && stores.index(&name.text).is_none()) {
         wrong(
             "asks another service beside its steps",
             "asks of services are steps: then = [{ asks = \"<fleet>.<kind>\" }]",

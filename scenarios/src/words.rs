@@ -200,7 +200,6 @@ const ALL: &[(&str, &[Row])] = &[
         ("lb_policy", Is("balancer.algorithm"), "ROUND_ROBIN, LEAST_REQUEST (\"two-choices\" with choice_count 2), RANDOM, RING_HASH and MAGLEV (\"hash\")."),
         ("hash_policy", Is("balancer.hash_keys"), "What of a call is its key, for RING_HASH and MAGLEV: here how many different ones there are."),
         ("choice_count", Is("balancer.algorithm"), "2: \"two-choices\"."),
-        ("max_requests_per_connection", Not("balancer.connection"), "Calls after which a connection is closed."),
         ("adaptive_concurrency", Not("fleets.<name>.limit"), "A limit learnt from latency at the proxy; here at the process, by Netflix's algorithms."),
     ]),
     ("Istio", &[
@@ -389,7 +388,7 @@ const ALL: &[(&str, &[Row])] = &[
     ]),
     ("memcached", &[
         ("exptime", Is("stores.<name>.cache.ttl"), "How long an entry lives from when it was set; a hit does not prolong it."),
-        ("flush_all", Not("timeline.at"), "It is the fault `flush` of the timeline."),
+        ("flush_all", Not("stores.<name>.cache"), "It is the fault `flush` of the timeline."),
         ("memory-limit", Is("stores.<name>.cache.capacity"), "There in megabytes, here in entries; the least recently used goes first, slabs are not modelled."),
     ]),
     ("Redis", &[

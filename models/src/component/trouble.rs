@@ -396,7 +396,7 @@ impl World {
                     k.at(gives_up.max(k.now()), Event::ConnectTimeout(t, dispatches));
                 }
             }
-            Event::CheckAtServer(server, number) => self.check_connects(k, server, number),
+            Event::CheckAtServer(seat, number) => self.check_connects(k, seat, number),
             _ => {}
         }
     }
@@ -415,12 +415,12 @@ impl World {
                     return;
                 }
             }
-            Event::CheckAtServer(server, number) => {
-                if !self.servers[server as usize].alive {
-                    self.check_answered(k, server, number, 0);
+            Event::CheckAtServer(seat, number) => {
+                if !self.servers[self.seats[seat as usize].server as usize].alive {
+                    self.check_answered(k, seat, number, 0);
                     return;
                 }
-                self.check_connected(k, server, number);
+                self.check_connected(k, seat, number);
             }
             _ => {}
         }
@@ -587,7 +587,7 @@ impl World {
         match event {
             Event::Reply(t) => self.connection_breaks(k, t, Cause::ConnectionReset),
             Event::QueryReply(t, _) => self.ask_severed(k, t),
-            Event::CheckAnswer(server, number, _) => self.check_answered(k, server, number, 0),
+            Event::CheckAnswer(seat, number, _) => self.check_answered(k, seat, number, 0),
             Event::ClientOk(call, attempt) | Event::ClientFails(call, attempt, _) => {
                 self.client_fails(k, call, attempt, Seen::Reset);
             }

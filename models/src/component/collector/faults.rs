@@ -242,11 +242,10 @@ impl World {
             | Event::Answered(t, ..)
             | Event::ErrandAgain(t, _)
             | Event::BulkheadTimeout(t) => self.tries.get(t).map(|t| t.server),
-            Event::CheckAtServer(server, _)
-            | Event::CachedQuery(server)
-            | Event::Drain(server, _)
-            | Event::Leaks(server, _)
-            | Event::Dies(server, _) => Some(server),
+            Event::CheckAtServer(seat, _) => self.seats.get(seat as usize).map(|seat| seat.server),
+            Event::CachedQuery(server) | Event::Drain(server, _) | Event::Leaks(server, _) | Event::Dies(server, _) => {
+                Some(server)
+            }
             _ => None,
         }
     }
