@@ -36,7 +36,7 @@ fn other_products_and_limits_in_its_place() {
         (vec![envoy, "balancer.retries=1", "balancer.retry_on=[\"reset\"]"], twice, twice),
         // The balancer closes first, with room to spare; a process that says when it closes.
         (vec!["balancer.keep_alive.idle=900ms"], none, none),
-        (vec!["fleets.app.keep_alive={ calls = 3 }"], none, none),
+        (vec!["fleets.app.keep_alive={ idle = \"1h\", calls = 3 }"], none, none),
         // Who may not be tried again is, at somebody's risk.
         (vec!["balancer.retry_on=[\"error\", \"non_idempotent\"]"], none, none),
     ] {
