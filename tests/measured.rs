@@ -305,9 +305,12 @@ fn every_measured_row_of_pools_is_reproduced() {
 /// A figure of a run.
 type FigureOf = fn(&Outcome) -> f64;
 
+/// Figures of a row: what, how it is read, what was measured, how far off it may be.
+type Figures = &'static [(&'static str, FigureOf, f64, f64)];
+
 /// A measured row of an estate: the scenario, and of each figure what was measured, and how far off the mean over the seeds
 /// may be.
-const ESTATES: [(&str, &[(&str, FigureOf, f64, f64)]); 4] = [
+const ESTATES: [(&str, Figures); 4] = [
     (
         "retries-multiply",
         &[

@@ -52,7 +52,7 @@ pub const ROWS: &[Shown] = &[
         |o| get(&o[0]).ok == 2 && latency(&o[0]) > 1000.0 && seen(&o[1], "500") == 1 && get(&o[2]).ok == 1,
     ),
     (
-        &["What an error, a refusal or a timeout of the store does: whatever bound ran out,", "The call fails with a 500.", "Nobody handles the error: the process dies."],
+        &["What an error, a refusal or a timeout of the store does: whatever bound ran out,", "The call fails with a 500.", "The error is not handled: the process dies."],
         &[
             "@5s do=error store=db for=1s", "@5s do=refuse store=db for=1s", "clients.c.timeout=5s; fleets.f.calls.get.timeout=500ms; @5s do=hang store=db for=1s",
             "fleets.f.calls.get.on_error=crash; @5s do=error store=db for=1s", "fleets.f.calls.get.on_error=crash; @5s do=refuse store=db for=1s",
@@ -127,7 +127,7 @@ pub const ROWS: &[Shown] = &[
         |o| get(&o[0]).ok >= 199 && o[0].stores["db"].connects == 2 && get(&o[1]).ok < 60,
     ),
     (
-        &["Longest wait for a connection, connecting and the query not counted, which ends a try in place, not the call; none: as long as the call's `timeout` lets it.", "Whoever waits longest is served first.", "Status of a call that gets no connection: too many wait, or it has waited for too long."],
+        &["Longest wait for a connection, connecting and the query not counted, which ends a try in place, not the call; none: as long as the call's `timeout` lets it.", "The longest wait is served first.", "Status of a call that gets no connection: too many wait, or it has waited for too long."],
         &[
             // One in three gets a connection at once, one after 100 ms, and one waits in vain for 150 ms.
             "clients.c.timeout=5s; stores.db.service=150ms; fleets.f={ workers = 20, pools.db = { size = 1, wait = \"120ms\" } }",

@@ -302,7 +302,7 @@ pub const ROWS: &[Shown] = &[
         |o| near(get(&o[0]).failed as f64, 50.0, 0.05),
     ),
     (
-        &["A connection that is opened for a call or a check (`per-call`) has four messages: the connect, its answer, the request and the reply.", "Each is late for itself", "So a `latency` of 100 ms costs such a call 400 ms on that link, and nobody connects whose patience is shorter than two of them"],
+        &["A connection that is opened for a call or a check (`per-call`) has four messages: the connect, its answer, the request and the reply.", "Each is late for itself", "So a `latency` of 100 ms costs such a call 400 ms on that link, and a connect with a shorter limit than two of them never succeeds"],
         &[
             "balancer.connection=per-call; @0s do=latency between=[\"balancer\",\"fleets.f\"] add=100ms",
             "balancer.connection=per-call; balancer.connect_timeout=150ms; @0s do=latency between=[\"balancer\",\"fleets.f\"] add=100ms",
