@@ -117,7 +117,7 @@ fn some(keys: Keys) -> BoxedStrategy<Vec<String>> {
 fn ask() -> BoxedStrategy<String> {
     (select(ASKED), some(ASK))
         .prop_map(|(asked, more)| {
-            // Whoever asks in a circle holds the workers that it waits for until its patience ends.
+            // A call that asks in a circle holds the workers that it waits for until its timeout.
             let patience = (!more.iter().any(|key| key.starts_with("timeout"))).then(|| "timeout = '1s'".to_string());
             let fits = |key: &String| !(key.starts_with("breaker") && asked.contains("log"));
             let more: Vec<String> = more.into_iter().filter(fits).chain(patience).collect();

@@ -453,8 +453,9 @@ impl Members {
         }
         self.members[at].announced = up;
         let Some(window) = health.merge_window else { return Settling::Now(server..server + 1) };
-        // Whole milliseconds are compared, as in Envoy. A window that is over to the millisecond counts as over: calls of a
-        // script that sleeps so long in between come a little later than that.
+        // Whole milliseconds are compared, as in Envoy, which counts a window that is over to the millisecond as not over
+        // (`delta_ms > timeout`). Here it is over: arrivals exactly a window apart stand for those of a script, which are
+        // always a little later.
         let is_soon = self.merging.last.is_some_and(|last| now.minus(last).0 / MILLISECOND < window.0 / MILLISECOND);
         if is_soon && !self.members[at].is_held {
             if self.merging.due.is_some() {

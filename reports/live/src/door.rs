@@ -1,5 +1,10 @@
 //! How a page calls the engine: it asks for room, writes its question there, and reads the answer where it is told.
 
+#![expect(
+    unsafe_code,
+    reason = "names that WebAssembly exports must not be mangled, which the language calls unsafe; nothing else here is"
+)]
+
 use crate::engine::{Engine, Progress};
 use std::cell::RefCell;
 
@@ -9,78 +14,72 @@ const OWN: &str = concat!("brownout engine ", env!("BROWNOUT_ENGINE"));
 const QUESTION: usize = 8 << 20;
 
 #[derive(Default)]
-struct Desk {
+struct Session {
     question: Vec<u8>,
     answer: Vec<u8>,
     engine: Engine,
 }
 
 thread_local! {
-    static DESK: RefCell<Desk> = RefCell::default();
+    static SESSION: RefCell<Session> = RefCell::default();
 }
 
-fn at_desk<T>(work: impl FnOnce(&mut Desk) -> T) -> T {
-    DESK.with_borrow_mut(work)
+fn with_session<T>(work: impl FnOnce(&mut Session) -> T) -> T {
+    SESSION.with_borrow_mut(work)
 }
 
-fn put(desk: &mut Desk, answer: String) -> *const u8 {
-    desk.answer = answer.into_bytes();
-    desk.answer.as_ptr()
+fn put(session: &mut Session, answer: String) -> *const u8 {
+    session.answer = answer.into_bytes();
+    session.answer.as_ptr()
 }
 
 /// Room for a question of so many bytes; null if that is more than the engine reads.
-#[allow(unsafe_code)]
 #[unsafe(no_mangle)]
 extern "C" fn room(len: usize) -> *mut u8 {
-    at_desk(|desk| {
+    with_session(|session| {
         if len > QUESTION {
             return std::ptr::null_mut();
         }
-        desk.question = vec![0; len];
-        desk.question.as_mut_ptr()
+        session.question = vec![0; len];
+        session.question.as_mut_ptr()
     })
 }
 
 /// The length of the last answer, in bytes.
-#[allow(unsafe_code)]
 #[unsafe(no_mangle)]
 extern "C" fn length() -> usize {
-    at_desk(|desk| desk.answer.len())
+    with_session(|session| session.answer.len())
 }
 
 /// The sources that this engine is of: an answer.
-#[allow(unsafe_code)]
 #[unsafe(no_mangle)]
 extern "C" fn fingerprint() -> *const u8 {
-    at_desk(|desk| put(desk, OWN.to_string()))
+    with_session(|session| put(session, OWN.to_string()))
 }
 
 /// A time zone: the question holds its name in the first `name` bytes, then its rules. 1 if they can be read.
-#[allow(unsafe_code)]
 #[unsafe(no_mangle)]
 extern "C" fn zone(name: usize) -> u32 {
-    at_desk(|desk| {
-        let (Some(name), Some(rules)) = (desk.question.get(..name), desk.question.get(name..)) else { return 0 };
+    with_session(|session| {
+        let (Some(name), Some(rules)) = (session.question.get(..name), session.question.get(name..)) else { return 0 };
         u32::from(std::str::from_utf8(name).is_ok_and(|name| brownout_scenarios::give_zone(name, rules)))
     })
 }
 
 /// A wish: an answer, which says what was found in it.
-#[allow(unsafe_code)]
 #[unsafe(no_mangle)]
 extern "C" fn wish() -> *const u8 {
-    at_desk(|desk| {
-        let question = std::mem::take(&mut desk.question);
-        let found = desk.engine.wish(&question);
-        put(desk, found)
+    with_session(|session| {
+        let question = std::mem::take(&mut session.question);
+        let found = session.engine.wish(&question);
+        put(session, found)
     })
 }
 
 /// The run goes on by a step: the share done from 0 to 1, 2 when it has ended, -1 if there is none.
-#[allow(unsafe_code)]
 #[unsafe(no_mangle)]
 extern "C" fn advance() -> f64 {
-    at_desk(|desk| match desk.engine.advance() {
+    with_session(|session| match session.engine.advance() {
         Progress::Under(share) => share,
         Progress::Ended => 2.0,
         Progress::None => -1.0,
@@ -88,11 +87,10 @@ extern "C" fn advance() -> f64 {
 }
 
 /// What came of it: an answer.
-#[allow(unsafe_code)]
 #[unsafe(no_mangle)]
 extern "C" fn answer() -> *const u8 {
-    at_desk(|desk| {
-        let shown = desk.engine.answer();
-        put(desk, shown)
+    with_session(|session| {
+        let shown = session.engine.answer();
+        put(session, shown)
     })
 }

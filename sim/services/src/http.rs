@@ -114,18 +114,17 @@ pub struct Reply {
     pub cause: Option<String>,
 }
 
+fn request(method: Method, path: &str, ticket: Ticket) -> Result<Request<Empty<Bytes>>, Broken> {
+    let request = Request::builder().method(method).uri(path).header("host", "brownout");
+    request.header(TICKET, ticket.to_string()).body(Empty::new()).map_err(|_| Broken::Ended)
+}
+
 /// Sends one request over a stream and waits for the whole answer.
 ///
 /// # Errors
 /// [`Broken`] if the stream ends before.
 pub async fn exchange<S: Stream>(mut stream: S, method: Method, path: &str, ticket: Ticket) -> Result<Reply, Broken> {
-    let request = Request::builder()
-        .method(method)
-        .uri(path)
-        .header("host", "brownout")
-        .header(TICKET, ticket.to_string())
-        .body(Empty::<Bytes>::new())
-        .map_err(|_| Broken::Ended)?;
+    let request = request(method, path, ticket)?;
     stream.carries(ticket.chance);
     let (mut sender, connection) = hyper::client::conn::http1::handshake(Io(stream)).await?;
     let answer = async move {
@@ -165,13 +164,7 @@ pub async fn exchange_kept<S: Stream>(
     path: &str,
     ticket: Ticket,
 ) -> Result<(Reply, Option<S>), Broken> {
-    let request = Request::builder()
-        .method(method)
-        .uri(path)
-        .header("host", "brownout")
-        .header(TICKET, ticket.to_string())
-        .body(Empty::<Bytes>::new())
-        .map_err(|_| Broken::Ended)?;
+    let request = request(method, path, ticket)?;
     stream.carries(ticket.chance);
     let (mut sender, mut connection) = hyper::client::conn::http1::handshake(Io(stream)).await?;
     let answer = async move {
