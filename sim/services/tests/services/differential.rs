@@ -460,7 +460,7 @@ fn the_runtimes_agree() {
 }
 
 #[test]
-#[ignore = "the other two thirds of the table: .ci/run full has them"]
+#[ignore = "the other two thirds of the table: .ci/run has them as a step of its own"]
 fn the_runtimes_agree_on_the_other_rows() {
     agree_on(&rows(|at| !is_in_brief(at)));
 }
